@@ -1,0 +1,90 @@
+#pragma once
+// Variable: a tensor that remembers how it was computed, and the reverse sweep over that memory.
+
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace autograd {
+
+using tensor::Device;
+using tensor::Dtype;
+using tensor::Shape;
+using tensor::Tensor;
+
+/// Which of an op's inputs need a gradient, in the order in which record() got them.
+class Needs {
+ public:
+  explicit Needs(std::vector<bool> needed) : needed_(std::move(needed)) {}
+  bool operator[](size_t input) const { return needed_.at(input); }
+  bool any() const {
+    for (const bool needed : needed_)
+      if (needed) return true;
+    return false;
+  }
+
+ private:
+  std::vector<bool> needed_;
+};
+
+/// One gradient per input, of the input's shape and dtype; an undefined tensor where none is needed.
+using Gradients = std::vector<Tensor>;
+using Backward = std::function<Gradients(const Tensor& dy, const Needs& needs)>;
+
+struct Node;  // autograd/engine.cpp
+
+/// A shared handle: copies are the same variable.
+class Variable {
+ public:
+  Variable() = default;  ///< undefined, e.g. a residual that is not there
+  explicit Variable(Tensor value, bool requires_grad = false);
+
+  bool defined() const { return node_ != nullptr; }
+  const Tensor& value() const;
+  const Shape& shape() const { return value().shape(); }
+  /// The leaf's value, for writing in place outside a graph: optimisers, loaders, gradient checks.
+  Tensor& mutable_value();
+  bool requires_grad() const;
+  /// Sum of the gradients of all backward passes since the last zero_grad(); undefined when none has arrived. Leaves only.
+  const Tensor& grad() const;
+  void zero_grad();
+
+  /// Reverse sweep from this scalar. Frees the graph behind it: a second backward on it is an error.
+  void backward() const;
+  /// Reverse sweep with a given dL/dy of the variable's shape.
+  void backward(const Tensor& dy) const;
+
+  /// The op's name, "leaf" for a leaf.
+  const char* op() const;
+
+ private:
+  friend Variable record(const char*, Tensor, std::vector<Variable>, Backward);
+  std::shared_ptr<Node> node_;
+};
+
+/// Makes the result of an op. `backward` is kept only when grad mode is on and an input requires a gradient.
+/// Inputs may be undefined (an optional argument); they need no gradient. First order only: the closure works on tensors.
+Variable record(const char* name, Tensor value, std::vector<Variable> inputs, Backward backward);
+
+/// While one lives, record() keeps nothing on this thread.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool before_;
+};
+bool grad_enabled();
+
+/// acc += gradient, the only place where gradients add up: checks shape, dtype and device; `what` names the receiver in the message.
+/// Writes in place only where no one else shares acc's storage.
+void accumulate(Tensor& acc, const Tensor& gradient, const char* what);
+
+}  // namespace autograd

@@ -1,0 +1,14 @@
+#pragma once
+// A matrix (rows, C) with a row (C) or a column (rows). x may have any rank >= 1: C is its last extent, rows the product of the others.
+// f32 and f64. cost: 1 flop per element, memory-bound.
+
+#include "tensor/tensor.h"
+
+namespace tensor::ops {
+
+Tensor add_row(const Tensor& x, const Tensor& row);             ///< y[r,c] = x[r,c] + row[c]
+Tensor multiply_row(const Tensor& x, const Tensor& row);        ///< y[r,c] = x[r,c] * row[c]
+Tensor add_column(const Tensor& x, const Tensor& column);       ///< y[r,c] = x[r,c] + column[r]; column has x's shape without the last axis
+Tensor multiply_column(const Tensor& x, const Tensor& column);  ///< y[r,c] = x[r,c] * column[r]
+
+}  // namespace tensor::ops

@@ -1,0 +1,34 @@
+#pragma once
+// Threads. Work is split by its shape alone, never by the number of threads, so that results have the same bits for any number.
+
+#include <cstdint>
+
+namespace tensor {
+
+/// Threads that kernels use; at first what the machine offers to this process.
+int num_threads();
+/// 1 <= threads <= 1024.
+void set_num_threads(int threads);
+/// Called by a prefetch thread once: a kernel that it then calls runs on that thread alone and opens no team.
+void this_thread_runs_alone();
+bool may_open_team();
+
+/// Calls body(begin, end) for [0, grain), [grain, 2 grain), ... [.., n). The body must not throw, and two calls must not write the same place.
+template <class Body>
+void parallel_for(int64_t n, int64_t grain, const Body& body) {
+  if (n <= 0) return;
+  if (grain < 1) grain = 1;
+  const int64_t blocks = (n + grain - 1) / grain;
+  const int threads = blocks > 1 && may_open_team() ? num_threads() : 1;
+  if (threads == 1) {
+    for (int64_t block = 0; block < blocks; ++block) body(block * grain, block * grain + grain < n ? block * grain + grain : n);
+    return;
+  }
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+  for (int64_t block = 0; block < blocks; ++block) body(block * grain, block * grain + grain < n ? block * grain + grain : n);
+}
+
+/// A grain for cheap element-wise bodies: large enough to pay for the hand-over, the same for any number of threads.
+constexpr int64_t elementwise_grain = 1 << 15;
+
+}  // namespace tensor

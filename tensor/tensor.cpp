@@ -1,0 +1,113 @@
+#include "tensor/tensor.h"
+
+#include <cstring>
+
+namespace tensor {
+namespace {
+
+template <class Function>
+void dispatch_any(Dtype dtype, Function&& function) {
+  switch (dtype) {
+    case Dtype::f32: return function(float{});
+    case Dtype::f64: return function(double{});
+    case Dtype::bf16: return function(bfloat16{});
+    case Dtype::i32: return function(int32_t{});
+    case Dtype::i64: return function(int64_t{});
+    case Dtype::u8: return function(uint8_t{});
+  }
+}
+
+template <class T> double to_double(T value) { return static_cast<double>(value); }
+double to_double(bfloat16 value) { return static_cast<float>(value); }
+
+}  // namespace
+
+Tensor::Tensor(Shape shape, Dtype dtype, Device device) : shape_(shape), dtype_(dtype), device_(device) {
+  CHECK(device.is_cpu(), "device {}: this build has no CUDA", device.to_string());
+  int64_t bytes = 0;
+  CHECK(!__builtin_mul_overflow(shape.numel(), size_of(dtype), &bytes), "shape {} is too large", shape.to_string());
+  storage_ = std::make_shared<Storage>(bytes);
+}
+
+Tensor Tensor::zeros(Shape shape, Dtype dtype, Device device) {
+  Tensor result(shape, dtype, device);
+  std::memset(result.raw(), 0, static_cast<size_t>(result.bytes()));
+  return result;
+}
+
+Tensor Tensor::full(Shape shape, double value, Dtype dtype, Device device) {
+  Tensor result(shape, dtype, device);
+  dispatch_any(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    T typed;
+    if constexpr (std::is_same_v<T, bfloat16>) typed = bfloat16(static_cast<float>(value));
+    else typed = static_cast<T>(value);
+    T* out = result.data<T>();
+    for (int64_t i = 0, n = result.numel(); i < n; ++i) out[i] = typed;
+  });
+  return result;
+}
+
+double Tensor::item() const {
+  CHECK(defined() && numel() == 1, "item() wants one element, the shape is {}", shape_.to_string());
+  return to_vector()[0];
+}
+
+std::vector<double> Tensor::to_vector() const {
+  std::vector<double> values(static_cast<size_t>(numel()));
+  dispatch_any(dtype_, [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = data<T>();
+    for (size_t i = 0; i < values.size(); ++i) values[i] = to_double(in[i]);
+  });
+  return values;
+}
+
+Tensor Tensor::reshape(Shape shape) const {
+  CHECK(shape.numel() == numel(), "reshape of {} to {}: the number of elements differs", shape_.to_string(), shape.to_string());
+  Tensor view = *this;
+  view.shape_ = shape;
+  return view;
+}
+
+Tensor Tensor::reshape(std::vector<int64_t> extents) const {
+  int64_t known = 1, free_axis = -1;
+  for (size_t axis = 0; axis < extents.size(); ++axis) {
+    if (extents[axis] != -1) {
+      known *= extents[axis];
+    } else {
+      CHECK(free_axis < 0, "reshape: only one extent may be -1");
+      free_axis = static_cast<int64_t>(axis);
+    }
+  }
+  if (free_axis >= 0) {
+    CHECK(known > 0 && numel() % known == 0, "reshape of {}: {} elements are not a multiple of {}", shape_.to_string(), numel(), known);
+    extents[static_cast<size_t>(free_axis)] = numel() / known;
+  }
+  Shape shape;
+  for (const int64_t extent : extents) shape.push_back(extent);
+  return reshape(shape);
+}
+
+Tensor Tensor::rows(int64_t begin, int64_t end) const {
+  CHECK(rank() >= 1 && begin >= 0 && begin <= end && end <= dim(0), "rows {} to {} of shape {}", begin, end, shape_.to_string());
+  Shape shape{end - begin};
+  for (int axis = 1; axis < rank(); ++axis) shape.push_back(dim(axis));
+  Tensor view = *this;
+  view.offset_ += begin * (dim(0) > 0 ? bytes() / dim(0) : 0);
+  view.shape_ = shape;
+  return view;
+}
+
+Tensor Tensor::clone() const {
+  Tensor copy(shape_, dtype_, device_);
+  std::memcpy(copy.raw(), raw(), static_cast<size_t>(bytes()));
+  return copy;
+}
+
+void Tensor::check_access(Dtype wanted) const {
+  CHECK(defined(), "the tensor is undefined");
+  CHECK(wanted == dtype_, "the tensor is {}, not {}", name(dtype_), name(wanted));
+}
+
+}  // namespace tensor
