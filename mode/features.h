@@ -1,0 +1,33 @@
+#pragma once
+// One pass of a network over a data set: everything the detectors need.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "mode/regions.h"
+#include "nn/data/dataset.h"
+#include "nn/checkpoint.h"
+
+namespace mode {
+
+using tensor::Tensor;
+
+struct Features {
+  Tensor regions;  ///< (N, M, E) f32, raw means (not normalised); scale 0 is global
+  Tensor logits;   ///< (N, classes) f32
+  Tensor labels;   ///< i64 (N); -1 where the set has none
+  Tensor ids;      ///< i64 (N): index in the set
+  std::vector<std::string> picture_names;
+  std::vector<Scale> scales;
+  int64_t size() const { return labels.dim(0); }
+};
+
+/// `progress(done, total)` after each batch. The network is put into inference mode. Order: the set's own.
+Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn::Preprocessing& preprocessing, int64_t batch,
+                          const std::function<void(int64_t, int64_t)>& progress = {});
+
+/// Share of pictures whose largest logit is at the label; pictures without label are an error.
+double accuracy(const Features& features);
+
+}  // namespace mode

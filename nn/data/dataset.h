@@ -1,0 +1,55 @@
+#pragma once
+// Pictures with labels, named by one word: KIND:LOCATION?key=value&key=value
+//
+//   cifar10:DIR?split=train|test      cifar100:DIR?split=test|train      official binary records
+//   folder:DIR                        a class per sub-folder (sorted by name), or flat (label -1); PNG and JPEG of any size
+//   synthetic:NAME?seed=1             procedural; NAME = shapes (ID; split=train|test), or the OOD sets (nn/data/synthetic.h)
+//
+// Common keys: limit=N (the first N after the seeded shuffle of the set, class by class in turn as far as they go).
+// Every fault is an Error of one line naming the file and what to do.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace nn {
+
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual int64_t size() const = 0;
+  /// 0 .. classes - 1, or -1 where the set has no labels.
+  virtual int64_t label(int64_t index) const = 0;
+  /// A name that a person can find the picture by: "test_batch.bin#17", "banded/banded_0002.jpg".
+  virtual std::string picture_name(int64_t index) const = 0;
+  /// Writes size x size x 3 bytes, rows top down, red green blue. Thread-safe. Pictures of other sizes are resized (antialiased bilinear).
+  virtual void read(int64_t index, uint8_t* pixels) const = 0;
+
+  /// Names of the classes; empty where the set has none.
+  const std::vector<std::string>& class_names() const { return class_names_; }
+  int64_t classes() const { return static_cast<int64_t>(class_names_.size()); }
+  /// Edge of the square pictures that read() delivers.
+  int64_t picture_size() const { return picture_size_; }
+  const std::string& spec() const { return spec_; }
+
+ protected:
+  std::vector<std::string> class_names_;
+  int64_t picture_size_ = 32;
+  std::string spec_;
+};
+
+/// Opens and checks the set. `picture_size` is the edge of what read() delivers.
+std::unique_ptr<Dataset> open_dataset(const std::string& spec, int64_t picture_size = 32);
+
+/// "KIND:LOCATION?key=value" taken apart; an unknown or repeated key is an error in open_dataset.
+struct DataSpec {
+  std::string kind, location;
+  std::vector<std::pair<std::string, std::string>> options;
+};
+DataSpec parse_data_spec(const std::string& spec);
+
+/// A subset by indices into another set (held-out pictures, limits).
+std::unique_ptr<Dataset> subset(std::shared_ptr<const Dataset> dataset, std::vector<int64_t> indices);
+
+}  // namespace nn

@@ -1,0 +1,58 @@
+#pragma once
+// Module: named parameters and buffers in a tree, under the names that PyTorch gives them (DESIGN: checkpoints).
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "autograd/variable.h"
+
+namespace nn {
+
+using autograd::Variable;
+using tensor::Dtype;
+using tensor::Shape;
+using tensor::Tensor;
+
+/// Modules are neither copied nor moved: children register themselves by address.
+class Module {
+ public:
+  Module() = default;
+  virtual ~Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  struct NamedParameter {
+    std::string name;  ///< "layer1.0.conv1.weight"
+    Variable variable;
+  };
+  struct NamedBuffer {
+    std::string name;  ///< "bn1.running_mean"
+    Tensor* tensor;    ///< the module's own; replaced or written in place by loaders and statistics
+  };
+  /// In the order of registration, depth first.
+  std::vector<NamedParameter> named_parameters() const;
+  std::vector<NamedBuffer> named_buffers() const;
+  std::vector<Variable> parameters() const;
+  int64_t parameter_count() const;
+
+  /// Training mode (BatchNorm uses and updates batch statistics) or inference mode, for the whole tree.
+  void train(bool on = true);
+  void eval() { train(false); }
+  bool training() const { return training_; }
+  void zero_grad();
+
+ protected:
+  Variable register_parameter(const std::string& name, Tensor value);
+  void register_buffer(const std::string& name, Tensor* tensor);
+  void register_module(const std::string& name, Module* module);
+
+ private:
+  std::vector<NamedParameter> parameters_;
+  std::vector<NamedBuffer> buffers_;
+  std::vector<std::pair<std::string, Module*>> children_;
+  bool training_ = true;
+};
+
+}  // namespace nn

@@ -1,0 +1,39 @@
+#pragma once
+// Stochastic gradient descent with momentum and weight decay, as PyTorch's: g = dw + weight_decay * w;  v = momentum * v + g (v = g at first);
+// w -= lr * (nesterov ? g + momentum * v : v). A parameter without gradient is neither stepped nor decayed.
+
+#include <map>
+#include <string>
+
+#include "nn/module.h"
+
+namespace nn {
+
+struct SgdOptions {
+  double lr = 0.1;
+  double momentum = 0.9;
+  double weight_decay = 0;
+  bool nesterov = false;
+};
+
+class Sgd {
+ public:
+  Sgd(std::vector<Module::NamedParameter> parameters, SgdOptions options);
+  void step();
+  void zero_grad();
+  void set_lr(double lr) { options_.lr = lr; }
+  const SgdOptions& options() const { return options_; }
+  /// The velocities under "momentum.<parameter>", for an exact resume; absent ones have not been stepped yet.
+  std::map<std::string, Tensor> state() const;
+  void load_state(const std::map<std::string, Tensor>& state);
+
+ private:
+  std::vector<Module::NamedParameter> parameters_;
+  std::vector<Tensor> velocity_;
+  SgdOptions options_;
+};
+
+/// w, v updated in place in one pass; v is written, not read, when `first`. f32 and f64. The kernel of Sgd::step.
+void sgd_update(Tensor& w, Tensor& v, const Tensor& dw, const SgdOptions& options, bool first);
+
+}  // namespace nn
