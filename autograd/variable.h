@@ -37,13 +37,14 @@ using Backward = std::function<Gradients(const Tensor& dy, const Needs& needs)>;
 
 struct Node;  // autograd/engine.cpp
 
-/// A shared handle: copies are the same variable.
+/// A shared handle: copies are the same variable. The graph is not part of the value: an op's node keeps the nodes of its inputs, not their
+/// values, so that a value lives only as long as a Variable or a closure that captured it.
 class Variable {
  public:
   Variable() = default;  ///< undefined, e.g. a residual that is not there
   explicit Variable(Tensor value, bool requires_grad = false);
 
-  bool defined() const { return node_ != nullptr; }
+  bool defined() const { return value_ != nullptr; }
   const Tensor& value() const;
   const Shape& shape() const { return value().shape(); }
   /// The leaf's value, for writing in place outside a graph: optimisers, loaders, gradient checks.
@@ -58,12 +59,13 @@ class Variable {
   /// Reverse sweep with a given dL/dy of the variable's shape.
   void backward(const Tensor& dy) const;
 
-  /// The op's name, "leaf" for a leaf.
+  /// The op's name; "leaf" for a leaf, and for whatever was computed without a graph.
   const char* op() const;
 
  private:
   friend Variable record(const char*, Tensor, std::vector<Variable>, Backward);
-  std::shared_ptr<Node> node_;
+  std::shared_ptr<Tensor> value_;  // shared, so that every copy sees the optimiser write
+  std::shared_ptr<Node> node_;     // null where no gradient is wanted
 };
 
 /// Makes the result of an op. `backward` is kept only when grad mode is on and an input requires a gradient.
@@ -83,7 +85,7 @@ class NoGrad {
 };
 bool grad_enabled();
 
-/// acc += gradient, the only place where gradients add up: checks shape, dtype and device; `what` names the receiver in the message.
+/// acc += gradient (an undefined acc becomes the gradient), the only place where gradients add up: checks shape, dtype and device; `what` names the receiver in the message.
 /// Writes in place only where no one else shares acc's storage.
 void accumulate(Tensor& acc, const Tensor& gradient, const char* what);
 

@@ -1,0 +1,85 @@
+#include "tensor/ops/elementwise.h"
+
+#include "autograd/ops.h"
+
+namespace autograd {
+
+namespace ops = tensor::ops;
+
+Variable add(const Variable& a, const Variable& b) {
+  return record("add", ops::add(a.value(), b.value()), {a, b}, [](const Tensor& dy, const Needs&) -> Gradients {
+    // y = a + b            =>   da = db = dy
+    return {dy, dy};
+  });
+}
+
+Variable subtract(const Variable& a, const Variable& b) {
+  return record("subtract", ops::subtract(a.value(), b.value()), {a, b}, [](const Tensor& dy, const Needs& needs) -> Gradients {
+    // y = a - b            =>   da = dy,   db = -dy
+    return {dy, needs[1] ? ops::scale(dy, -1) : Tensor()};
+  });
+}
+
+Variable multiply(const Variable& a, const Variable& b) {
+  return record("multiply", ops::multiply(a.value(), b.value()), {a, b},
+                [a = a.value(), b = b.value()](const Tensor& dy, const Needs& needs) -> Gradients {
+                  // y = a b              =>   da = dy b,   db = dy a
+                  return {needs[0] ? ops::multiply(dy, b) : Tensor(), needs[1] ? ops::multiply(dy, a) : Tensor()};
+                });
+}
+
+Variable divide(const Variable& a, const Variable& b) {
+  Tensor y = ops::divide(a.value(), b.value());
+  return record("divide", y, {a, b}, [y, b = b.value()](const Tensor& dy, const Needs& needs) -> Gradients {
+    // y = a / b            =>   da = dy / b,   db = -dy a / b^2 = -da y
+    const Tensor da = ops::divide(dy, b);
+    return {da, needs[1] ? ops::scale(ops::multiply(da, y), -1) : Tensor()};
+  });
+}
+
+Variable scale(const Variable& x, double factor) {
+  return record("scale", ops::scale(x.value(), factor), {x}, [factor](const Tensor& dy, const Needs&) -> Gradients {
+    // y = factor x         =>   dx = factor dy
+    return {ops::scale(dy, factor)};
+  });
+}
+
+Variable add_scalar(const Variable& x, double term) {
+  return record("add_scalar", ops::add_scalar(x.value(), term), {x}, [](const Tensor& dy, const Needs&) -> Gradients {
+    // y = x + term         =>   dx = dy
+    return {dy};
+  });
+}
+
+Variable relu(const Variable& x) {
+  Tensor y = ops::relu(x.value());
+  return record("relu", y, {x}, [y](const Tensor& dy, const Needs&) -> Gradients {
+    // y = max(x, 0)        =>   dx = dy [y > 0]
+    return {ops::relu_grad(y, dy)};
+  });
+}
+
+Variable exp(const Variable& x) {
+  Tensor y = ops::exp(x.value());
+  return record("exp", y, {x}, [y](const Tensor& dy, const Needs&) -> Gradients {
+    // y = e^x              =>   dx = dy y
+    return {ops::multiply(dy, y)};
+  });
+}
+
+Variable log(const Variable& x) {
+  return record("log", ops::log(x.value()), {x}, [x = x.value()](const Tensor& dy, const Needs&) -> Gradients {
+    // y = ln x             =>   dx = dy / x
+    return {ops::divide(dy, x)};
+  });
+}
+
+Variable sqrt(const Variable& x) {
+  Tensor y = ops::sqrt(x.value());
+  return record("sqrt", y, {x}, [y](const Tensor& dy, const Needs&) -> Gradients {
+    // y = x^(1/2)          =>   dx = dy / (2 y)
+    return {ops::scale(ops::divide(dy, y), 0.5)};
+  });
+}
+
+}  // namespace autograd

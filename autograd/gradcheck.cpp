@@ -1,0 +1,105 @@
+#include "autograd/gradcheck.h"
+
+#include <cmath>
+#include <limits>
+
+#include "tensor/philox.h"
+
+namespace autograd {
+namespace {
+
+/// Keeps the largest error. What is not a number compares as the largest of all.
+void compare(GradcheckReport& report, const char* what, size_t input, int64_t element, double analytic, double expected) {
+  const double scale = std::max({1.0, std::abs(analytic), std::abs(expected)});
+  double error = std::abs(analytic - expected) / scale;
+  if (!std::isfinite(analytic) || !std::isfinite(expected)) error = std::numeric_limits<double>::infinity();
+  if (error > report.worst_error || (report.worst_where.empty() && error == report.worst_error)) {
+    report.worst_error = error;
+    report.worst_where = fmt::format("input {}, element {}: analytic {:.10g}, {} {:.10g}", input, element, analytic, what, expected);
+  }
+}
+
+std::vector<Variable> leaves(const std::vector<Tensor>& inputs) {
+  std::vector<Variable> variables;
+  for (const Tensor& input : inputs) variables.emplace_back(input.clone(), true);
+  return variables;
+}
+
+Tensor gradient_or_zeros(const Variable& x) { return x.grad().defined() ? x.grad() : Tensor::zeros(x.shape(), Dtype::f64); }
+
+/// The gradient of <projection, f> by the function's own backward pass. Each input is then asked for alone: what an op skips because no one
+/// needs it must not be what another gradient is made of.
+std::vector<Tensor> analytic_gradients(const Function& function, const std::vector<Tensor>& inputs, uint64_t seed, Tensor& projection,
+                                       GradcheckReport& report) {
+  std::vector<Variable> variables = leaves(inputs);
+  const Variable y = function(variables);
+  CHECK(y.value().dtype() == Dtype::f64, "gradcheck: the function returned {}, expected f64", name(y.value().dtype()));
+  projection = random_input(y.shape(), seed, -1, 1, 0.1);
+  if (y.requires_grad()) y.backward(projection);
+  std::vector<Tensor> gradients;
+  for (const Variable& x : variables) gradients.push_back(gradient_or_zeros(x));
+
+  for (size_t alone = 0; inputs.size() > 1 && alone < inputs.size(); ++alone) {
+    std::vector<Variable> mostly_constant;
+    for (size_t i = 0; i < inputs.size(); ++i) mostly_constant.emplace_back(inputs[i].clone(), i == alone);
+    const Variable again = function(mostly_constant);
+    if (again.requires_grad()) again.backward(projection);
+    const std::vector<double> a = gradients[alone].to_vector(), b = gradient_or_zeros(mostly_constant[alone]).to_vector();
+    for (size_t i = 0; i < a.size(); ++i) compare(report, "asked for alone", alone, static_cast<int64_t>(i), a[i], b[i]);
+  }
+  return gradients;
+}
+
+}  // namespace
+
+GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& inputs, double tolerance, uint64_t seed) {
+  for (size_t i = 0; i < inputs.size(); ++i)
+    CHECK(inputs[i].defined() && inputs[i].dtype() == Dtype::f64, "gradcheck: input {} must be an f64 tensor", i);
+  GradcheckReport report;
+  Tensor projection;
+  std::vector<Tensor> analytic;
+  try {
+    analytic = analytic_gradients(function, inputs, seed, projection, report);
+  } catch (const tensor::Error& error) {  // a wrong shape, a missing gradient: a verdict on the op, not on the caller
+    report.worst_error = std::numeric_limits<double>::infinity();
+    report.worst_where = error.what();
+    return report;
+  }
+
+  const NoGrad no_grad;
+  const std::vector<double> p = projection.to_vector();
+  std::vector<Variable> variables = leaves(inputs);
+  for (size_t input = 0; input < inputs.size(); ++input) {
+    double* x = variables[input].mutable_value().data<double>();
+    const double* gradient = analytic[input].data<double>();
+    for (int64_t element = 0; element < inputs[input].numel(); ++element, ++report.elements) {
+      const double before = x[element], h = 1e-5 * std::max(1.0, std::abs(before));
+      const double right = before + h, left = before - h;
+      x[element] = right;
+      const std::vector<double> y_right = function(variables).value().to_vector();
+      x[element] = left;
+      const std::vector<double> y_left = function(variables).value().to_vector();
+      x[element] = before;
+      CHECK(y_right.size() == p.size() && y_left.size() == p.size(), "gradcheck: the function's result changes its size");
+      // Differences first, the sum after: the large equal parts of the two results cancel element by element.
+      double numeric = 0;
+      for (size_t i = 0; i < p.size(); ++i) numeric += p[i] * (y_right[i] - y_left[i]);
+      compare(report, "numeric", input, element, gradient[element], numeric / (right - left));
+    }
+  }
+  report.passed = report.elements > 0 && report.worst_error <= tolerance;
+  return report;
+}
+
+Tensor random_input(Shape shape, uint64_t seed, double low, double high, double gap) {
+  Tensor x(shape, Dtype::f64);
+  double* out = x.data<double>();
+  for (int64_t i = 0; i < x.numel(); ++i) {
+    const auto words = tensor::philox(seed, tensor::Stream::test, static_cast<uint64_t>(i));
+    out[i] = low + (high - low) * tensor::uniform(words[0], words[1]);
+    if (std::abs(out[i]) < gap) out[i] += std::copysign(gap, out[i]);
+  }
+  return x;
+}
+
+}  // namespace autograd
