@@ -19,6 +19,9 @@ struct Metrics {
   std::string flag;  ///< why not valid: "constant scores", "NaN scores"; then every number is NaN, never an FPR of 0
 };
 
+/// What stands where no number can: not valid, every number NaN.
+Metrics flagged_metrics(const std::string& flag);
+
 /// id: n >= 1 scores, ood: m >= 1 scores, higher = ID. Infinite scores are allowed, NaN is flagged; all n + m scores equal is flagged.
 Metrics evaluate_scores(const std::vector<double>& id, const std::vector<double>& ood);
 

@@ -1,0 +1,61 @@
+#include "mode/regions.h"
+
+#include <gtest/gtest.h>
+
+#include "tensor/check.h"
+
+namespace {
+
+using mode::csd_scales;
+using tensor::ops::Region;
+
+// Worked by hand from METHOD, section 4: the halves and the centre of one axis of length H = 1 .. 9.
+struct Axis {
+  int64_t length, first_end, second_begin, centre_begin, centre_end;
+};
+const std::vector<Axis> axes = {{1, 1, 0, 0, 1}, {2, 1, 1, 0, 2}, {3, 2, 1, 0, 3}, {4, 2, 2, 1, 3}, {5, 3, 2, 1, 4},
+                                {6, 3, 3, 1, 5}, {7, 4, 3, 1, 6}, {8, 4, 4, 2, 6}, {9, 5, 4, 2, 7}};
+
+TEST(Regions, EverySizeByHand) {
+  for (const Axis& h : axes)
+    for (const Axis& w : axes) {
+      SCOPED_TRACE(fmt::format("{} x {}", h.length, w.length));
+      std::vector<Region> expected = {{0, 0, h.length, w.length}};
+      std::vector<std::string> names = {"global"};
+      if (h.length > 1 && w.length > 1) {
+        expected.push_back({0, 0, h.first_end, w.first_end});
+        expected.push_back({0, w.second_begin, h.first_end, w.length});
+        expected.push_back({h.second_begin, 0, h.length, w.first_end});
+        expected.push_back({h.second_begin, w.second_begin, h.length, w.length});
+        names.insert(names.end(), {"quadrant 1", "quadrant 2", "quadrant 3", "quadrant 4"});
+      }
+      if (h.length > 3 && w.length > 3) {
+        expected.push_back({h.centre_begin, w.centre_begin, h.centre_end, w.centre_end});
+        names.push_back("centre");
+      }
+      const auto scales = csd_scales(h.length, w.length);
+      EXPECT_EQ(mode::regions_of(scales), expected);
+      std::vector<std::string> got;
+      for (const auto& scale : scales) got.push_back(scale.name);
+      EXPECT_EQ(got, names);
+    }
+}
+
+TEST(Regions, SaysWhatIsLeftOut) {
+  std::vector<std::string> left_out = {"from before"};
+  EXPECT_EQ(csd_scales(4, 4, &left_out).size(), 6u);
+  EXPECT_TRUE(left_out.empty());
+  EXPECT_EQ(csd_scales(3, 7, &left_out).size(), 5u);
+  ASSERT_EQ(left_out.size(), 1u);
+  EXPECT_NE(left_out[0].find("centre: a map of 3 x 7"), std::string::npos);
+  EXPECT_EQ(csd_scales(9, 1, &left_out).size(), 1u);
+  ASSERT_EQ(left_out.size(), 2u);
+  EXPECT_NE(left_out[0].find("quadrants: a map of 9 x 1"), std::string::npos);
+}
+
+TEST(Regions, AnEmptyMapIsAnError) {
+  EXPECT_THROW(csd_scales(0, 4), tensor::Error);
+  EXPECT_THROW(csd_scales(4, 0), tensor::Error);
+}
+
+}  // namespace
