@@ -1,0 +1,93 @@
+#pragma once
+// Reading tests/golden/*.safetensors, and comparing with them.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "nn/safetensors.h"
+#include "tensor/isa.h"
+#include "tensor/ops/elementwise.h"
+
+namespace golden {
+
+using tensor::Dtype;
+using tensor::Shape;
+using tensor::Tensor;
+
+class File {
+ public:
+  explicit File(const std::string& name)
+      : path_(std::string(GOLDEN_DIR) + "/" + name + ".safetensors"), file_(nn::read_safetensors(path_)) {}
+
+  bool has(const std::string& key) const { return file_.tensors.count(key) == 1; }
+  const Tensor& operator[](const std::string& key) const {
+    CHECK(has(key), "{} has no tensor {}; run tests/golden/make_golden.py", path_, key);
+    return file_.tensors.at(key);
+  }
+  /// A stored input (f32), in the dtype under test.
+  Tensor input(const std::string& key, Dtype dtype) const {
+    const Tensor& stored = (*this)[key];
+    return dtype == stored.dtype() ? stored : tensor::ops::cast(stored, dtype);
+  }
+  std::vector<int64_t> integers(const std::string& key) const {
+    const Tensor& stored = (*this)[key];
+    return {stored.data<int64_t>(), stored.data<int64_t>() + stored.numel()};
+  }
+  /// How many cases PREFIX0.., PREFIX1.. there are, told by the presence of PREFIX<case>SUFFIX.
+  int cases(const std::string& prefix, const std::string& suffix) const {
+    int count = 0;
+    while (has(prefix + std::to_string(count) + suffix)) ++count;
+    return count;
+  }
+
+ private:
+  std::string path_;
+  nn::TensorFile file_;
+};
+
+inline double epsilon(Dtype dtype) {
+  return dtype == Dtype::f64 ? std::numeric_limits<double>::epsilon() : static_cast<double>(std::numeric_limits<float>::epsilon());
+}
+
+/// What a sum of `length` terms may lose: the rounding errors of a sum add up like a random walk, about epsilon sqrt(length) of the largest
+/// result; eight times that leaves room for the order of the terms and is still far below any mistake in the maths.
+inline double tolerance(Dtype dtype, int64_t length) { return 8 * epsilon(dtype) * (1 + std::sqrt(static_cast<double>(length))); }
+
+/// |got - expected| <= tolerance * max(1, largest |expected|) for every element, and the same shape.
+inline void expect_close(const Tensor& got, const Tensor& expected, double tolerance, const std::string& what) {
+  ASSERT_TRUE(got.defined()) << what;
+  ASSERT_EQ(got.shape().to_string(), expected.shape().to_string()) << what;
+  const std::vector<double> a = got.to_vector(), b = expected.to_vector();
+  double scale = 1;
+  for (const double value : b) scale = std::max(scale, std::fabs(value));
+  double worst = 0;
+  size_t where = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double error = std::fabs(a[i] - b[i]);
+    if (!(error <= worst)) worst = error, where = i;
+    if (std::isnan(error)) break;
+  }
+  EXPECT_TRUE(worst <= tolerance * scale) << what << ": element " << where << " is " << a[where] << ", expected " << b[where] << " (error "
+                                          << worst << ", allowed " << tolerance * scale << ")";
+}
+
+/// Runs the body once for each dtype and each instruction set of this machine.
+template <class Body>
+void for_each_path(const Body& body) {
+  const tensor::Isa before = tensor::isa();
+  for (const tensor::Isa isa : tensor::available_isas()) {
+    tensor::set_isa(isa);
+    for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
+      SCOPED_TRACE(std::string(tensor::name(isa)) + " " + std::string(tensor::name(dtype)));
+      body(dtype);
+    }
+  }
+  tensor::set_isa(before);
+}
+
+}  // namespace golden

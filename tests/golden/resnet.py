@@ -1,0 +1,142 @@
+"""Golden numbers of whole networks, from PyTorch. Weights and pictures come from formula.py, so that only results are stored."""
+
+import copy
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from formula import parameter, values
+
+STEPS, BATCH = 10, 8
+SGD = dict(lr=0.1, momentum=0.9, weight_decay=5e-4)
+KEPT = 2500  # weights of at most that many elements are stored whole after training, of the others only the norm
+
+
+class OptionA(nn.Module):
+    """Every second row and column, zero channels half in front and half behind (He et al., 2015)."""
+
+    def __init__(self, extra: int):
+        super().__init__()
+        self.front, self.back = extra // 2, extra - extra // 2
+
+    def forward(self, x):
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.front, self.back))
+
+
+class Block(nn.Module):
+    def __init__(self, inputs: int, outputs: int, stride: int, option_a: bool):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.downsample = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            if option_a:
+                self.downsample = OptionA(outputs - inputs)
+            else:
+                self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + self.downsample(x))
+
+
+class ResNet(nn.Module):
+    def __init__(self, blocks, widths, option_a: bool, imagenet_stem=False, classes=10):
+        super().__init__()
+        self.imagenet_stem = imagenet_stem
+        self.conv1 = nn.Conv2d(3, widths[0], 7, 2, 3, bias=False) if imagenet_stem else nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(widths[0])
+        inputs = widths[0]
+        self.stages = len(widths)
+        for s, (count, width) in enumerate(zip(blocks, widths)):
+            stage = [Block(inputs if b == 0 else width, width, 2 if b == 0 and s > 0 else 1, option_a) for b in range(count)]
+            setattr(self, f"layer{s + 1}", nn.Sequential(*stage))
+            inputs = width
+        self.fc = nn.Linear(inputs, classes)
+
+    def forward(self, x):
+        """pictures (N, 3, H, W) -> the last map and the logits"""
+        x = F.relu(self.bn1(self.conv1(x)))
+        if self.imagenet_stem:
+            x = F.max_pool2d(x, 3, 2, 1)
+        for s in range(self.stages):
+            x = getattr(self, f"layer{s + 1}")(x)
+        return x, self.fc(x.mean((2, 3)))
+
+
+def filled(net: ResNet) -> ResNet:
+    """Every floating parameter and buffer by formula."""
+    with torch.no_grad():
+        for name, tensor in net.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.from_numpy(parameter(name, tuple(tensor.shape))))
+    return net
+
+
+def pictures(n: int, size: int) -> torch.Tensor:
+    """Formula pictures, element index in (N, H, W, 3), between -2 and 2, as (N, 3, H, W)."""
+    return torch.from_numpy(values(f"pictures.{n}.{size}", (n, size, size, 3), -2, 2)).permute(0, 3, 1, 2).contiguous()
+
+
+def labels(n: int) -> torch.Tensor:
+    return torch.tensor([(7 * i + 3) % 10 for i in range(n)])
+
+
+def once(out: dict, prefix: str, net: ResNet, n: int, size: int):
+    """Inference and training mode logits, the inference map, the loss and the norm of every gradient."""
+    net = copy.deepcopy(net).double()
+    x = pictures(n, size).double()
+    net.eval()
+    with torch.no_grad():
+        last, logits = net(x)
+    out[f"{prefix}.eval.logits"] = logits.numpy()
+    out[f"{prefix}.eval.map"] = last.permute(0, 2, 3, 1).float().numpy()
+    net.train()
+    _, logits = net(x)
+    loss = F.cross_entropy(logits, labels(n))
+    loss.backward()
+    out[f"{prefix}.train.logits"] = logits.detach().numpy()
+    out[f"{prefix}.train.loss"] = np.array(loss.item())
+    for name, weight in net.named_parameters():
+        out[f"{prefix}.gradient_norm.{name}"] = np.array(weight.grad.norm().item())
+
+
+def train(out: dict, prefix: str, net: ResNet):
+    """Ten steps on one batch, in f64 and in f32: how far the two drift apart says what a test may ask of f32."""
+    for dtype, tag in ((torch.float64, "f64"), (torch.float32, "f32")):
+        student = copy.deepcopy(net).to(dtype).train()
+        optimiser = torch.optim.SGD(student.parameters(), **SGD)
+        x, losses = pictures(BATCH, 32).to(dtype), []
+        for _ in range(STEPS):
+            optimiser.zero_grad()
+            loss = F.cross_entropy(student(x)[1], labels(BATCH))
+            loss.backward()
+            optimiser.step()
+            losses.append(loss.item())
+        out[f"{prefix}.losses.{tag}"] = np.array(losses)
+        for name, weight in student.state_dict().items():
+            if not weight.is_floating_point():
+                continue
+            out[f"{prefix}.final_norm.{tag}.{name}"] = np.array(weight.double().norm().item())
+            if weight.numel() <= KEPT:
+                kept = weight.permute(0, 2, 3, 1) if weight.dim() == 4 else weight
+                out[f"{prefix}.final.{tag}.{name}"] = kept.float().numpy()
+
+
+def make() -> dict:
+    torch.set_num_threads(1)  # the f32 figures do not depend on the machine's threads
+    out = {}
+    nets = {
+        "resnet8.option_a": filled(ResNet([1, 1, 1], [16, 32, 64], option_a=True)),
+        "resnet8.projection": filled(ResNet([1, 1, 1], [16, 32, 64], option_a=False)),
+    }
+    for prefix, net in nets.items():
+        once(out, prefix, net, BATCH, 32)
+        train(out, prefix, net)
+    once(out, "resnet18.cifar", filled(ResNet([2, 2, 2, 2], [64, 128, 256, 512], option_a=False)), 2, 32)
+    once(out, "resnet18.imagenet", filled(ResNet([2, 2, 2, 2], [64, 128, 256, 512], option_a=False, imagenet_stem=True)), 2, 64)
+    return {name: np.array(value, order="C") for name, value in out.items()}

@@ -1,0 +1,41 @@
+// Antialiased bilinear resize against Pillow.
+
+#include <cstdlib>
+
+#include "nn/data/resize.h"
+#include "tests/golden.h"
+#include "tests/golden_formula.h"
+
+namespace {
+
+using namespace golden;
+
+TEST(GoldenResize, Pillow) {
+  const File file("resize");
+  const int cases = file.cases("", ".params");
+  EXPECT_GE(cases, 16);
+  for (int i = 0; i < cases; ++i) {
+    const std::string key = std::to_string(i) + ".";
+    const std::vector<int64_t> params = file.integers(key + "params");
+    const int64_t height = params[0], width = params[1], new_height = params[2], new_width = params[3];
+    SCOPED_TRACE(fmt::format("case {}: {}x{} -> {}x{}", i, height, width, new_height, new_width));
+    nn::Picture source{height, width, picture("resize." + std::to_string(i), height, width)};
+    if (params[4] != 0)  // grey: the first channel three times
+      for (size_t at = 0; at < source.pixels.size(); ++at) source.pixels[at] = source.pixels[at - at % 3];
+    const nn::Picture got = nn::resize(source, new_height, new_width);
+    ASSERT_EQ(got.height, new_height);
+    ASSERT_EQ(got.width, new_width);
+    const Tensor& expected = file[key + "pixels"];
+    ASSERT_EQ(static_cast<int64_t>(got.pixels.size()), expected.numel());
+    // Pillow's weights are whole numbers of 22 bits: a value within 1e-4 of a half may round the other way, by one level.
+    int64_t different = 0;
+    for (int64_t at = 0; at < expected.numel(); ++at) {
+      const int difference = std::abs(got.pixels[static_cast<size_t>(at)] - expected.data<uint8_t>()[at]);
+      ASSERT_LE(difference, 1) << "byte " << at;
+      different += difference;
+    }
+    EXPECT_LE(different, expected.numel() / 1000) << "bytes that differ by one";
+  }
+}
+
+}  // namespace
