@@ -38,21 +38,20 @@ inline tensor::Tensor parameter(const std::string& name, const tensor::Shape& sh
   const auto ends_with = [&](const std::string& end) {
     return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
   };
-  double factor = 0.5, offset = -0.25;  // BatchNorm's bias and running_mean: (2u - 1) / 4
-  if (shape.rank() == 4) {
-    factor = 2 * std::sqrt(6.0 / static_cast<double>(shape[1] * shape[2] * shape[3]));
-    offset = -factor / 2;
-  } else if (shape.rank() == 2) {
-    factor = 2 / std::sqrt(static_cast<double>(shape[1]));
-    offset = -factor / 2;
-  } else if (name == "fc.bias") {
-    factor = 0.2, offset = -0.1;
-  } else if (ends_with("weight") || ends_with("running_var")) {
-    factor = 1, offset = 0.5;
-  }
+  const double fan_in = shape.rank() == 4   ? static_cast<double>(shape[1] * shape[2] * shape[3])
+                        : shape.rank() == 2 ? static_cast<double>(shape[1])
+                                            : 1;
+  const bool positive = shape.rank() == 1 && name != "fc.bias" && (ends_with("weight") || ends_with("running_var"));
+  const double bound = shape.rank() == 4   ? std::sqrt(6 / fan_in)
+                       : shape.rank() == 2 ? 1 / std::sqrt(fan_in)
+                       : name == "fc.bias" ? 0.1
+                                           : 0.25;
   tensor::Tensor result(shape);
   const std::vector<uint32_t> hash = words(name, shape.numel());
-  for (size_t i = 0; i < hash.size(); ++i) result.data<float>()[i] = static_cast<float>(offset + factor * uniform(hash[i]));
+  for (size_t i = 0; i < hash.size(); ++i) {
+    const double u = uniform(hash[i]);
+    result.data<float>()[i] = static_cast<float>(positive ? 0.5 + u : (2 * u - 1) * bound);
+  }
   return result;
 }
 
