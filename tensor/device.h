@@ -21,8 +21,8 @@ struct Device {
 }  // namespace tensor
 
 /// DISPATCH_DEVICE(x, relu, x, y): calls `cpu::relu(x, y)` or `cuda::relu(x, y)`, by where `x` lives.
-#define DISPATCH_DEVICE(tensor_, op_, ...)                                                                   \
-  do {                                                                                                       \
-    CHECK((tensor_).device().is_cpu(), #op_ ": this build has no CUDA kernels; use a tensor on the cpu");    \
-    return cpu::op_(__VA_ARGS__);                                                                            \
+#define DISPATCH_DEVICE(tensor_, op_, ...)                                                                \
+  do {                                                                                                    \
+    CHECK((tensor_).device().is_cpu(), #op_ ": this build has no CUDA kernels; use a tensor on the cpu"); \
+    return cpu::op_(__VA_ARGS__);                                                                         \
   } while (false)

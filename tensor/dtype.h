@@ -19,8 +19,7 @@ struct bfloat16 {
     uint32_t word;
     std::memcpy(&word, &value, 4);
     const bool is_nan = (word & 0x7fffffffu) > 0x7f800000u;
-    bits = is_nan ? static_cast<uint16_t>((word >> 16) | 0x40u)
-                  : static_cast<uint16_t>((word + 0x7fffu + ((word >> 16) & 1u)) >> 16);
+    bits = is_nan ? static_cast<uint16_t>((word >> 16) | 0x40u) : static_cast<uint16_t>((word + 0x7fffu + ((word >> 16) & 1u)) >> 16);
   }
   explicit operator float() const {
     const uint32_t word = static_cast<uint32_t>(bits) << 16;
@@ -35,34 +34,63 @@ enum class Dtype : uint8_t { f32, f64, bf16, i32, i64, u8 };
 constexpr int64_t size_of(Dtype dtype) {
   switch (dtype) {
     case Dtype::f64:
-    case Dtype::i64: return 8;
+    case Dtype::i64:
+      return 8;
     case Dtype::f32:
-    case Dtype::i32: return 4;
-    case Dtype::bf16: return 2;
-    case Dtype::u8: return 1;
+    case Dtype::i32:
+      return 4;
+    case Dtype::bf16:
+      return 2;
+    case Dtype::u8:
+      return 1;
   }
   return 0;
 }
 
 constexpr std::string_view name(Dtype dtype) {
   switch (dtype) {
-    case Dtype::f32: return "f32";
-    case Dtype::f64: return "f64";
-    case Dtype::bf16: return "bf16";
-    case Dtype::i32: return "i32";
-    case Dtype::i64: return "i64";
-    case Dtype::u8: return "u8";
+    case Dtype::f32:
+      return "f32";
+    case Dtype::f64:
+      return "f64";
+    case Dtype::bf16:
+      return "bf16";
+    case Dtype::i32:
+      return "i32";
+    case Dtype::i64:
+      return "i64";
+    case Dtype::u8:
+      return "u8";
   }
   return "?";
 }
 
-template <class T> constexpr Dtype dtype_of();
-template <> constexpr Dtype dtype_of<float>() { return Dtype::f32; }
-template <> constexpr Dtype dtype_of<double>() { return Dtype::f64; }
-template <> constexpr Dtype dtype_of<bfloat16>() { return Dtype::bf16; }
-template <> constexpr Dtype dtype_of<int32_t>() { return Dtype::i32; }
-template <> constexpr Dtype dtype_of<int64_t>() { return Dtype::i64; }
-template <> constexpr Dtype dtype_of<uint8_t>() { return Dtype::u8; }
+template <class T>
+constexpr Dtype dtype_of();
+template <>
+constexpr Dtype dtype_of<float>() {
+  return Dtype::f32;
+}
+template <>
+constexpr Dtype dtype_of<double>() {
+  return Dtype::f64;
+}
+template <>
+constexpr Dtype dtype_of<bfloat16>() {
+  return Dtype::bf16;
+}
+template <>
+constexpr Dtype dtype_of<int32_t>() {
+  return Dtype::i32;
+}
+template <>
+constexpr Dtype dtype_of<int64_t>() {
+  return Dtype::i64;
+}
+template <>
+constexpr Dtype dtype_of<uint8_t>() {
+  return Dtype::u8;
+}
 
 /// Calls `f.template operator()<T>()`-style: `dispatch_floating(x.dtype(), [&](auto zero) { using T = decltype(zero); ... })`.
 /// f32 and f64 only; anything else is an error that names the dtype.

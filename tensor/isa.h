@@ -21,9 +21,9 @@ void set_isa(Isa isa);
 
 /// SELECT_ISA(function): the function of that name from the namespace of the chosen instruction set.
 #if defined(__x86_64__)
-#define SELECT_ISA(...)                                                        \
-  (::tensor::isa() == ::tensor::Isa::avx512 ? &avx512::__VA_ARGS__             \
-   : ::tensor::isa() == ::tensor::Isa::avx2 ? &avx2::__VA_ARGS__               \
+#define SELECT_ISA(...)                                            \
+  (::tensor::isa() == ::tensor::Isa::avx512 ? &avx512::__VA_ARGS__ \
+   : ::tensor::isa() == ::tensor::Isa::avx2 ? &avx2::__VA_ARGS__   \
                                             : &portable::__VA_ARGS__)
 #else
 #define SELECT_ISA(...) (&portable::__VA_ARGS__)

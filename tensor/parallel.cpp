@@ -24,4 +24,6 @@ void this_thread_runs_alone() { runs_alone = true; }
 
 bool may_open_team() { return !runs_alone && !omp_in_parallel(); }
 
+int thread_index() { return omp_get_thread_num(); }
+
 }  // namespace tensor

@@ -12,8 +12,11 @@ void set_num_threads(int threads);
 /// Called by a prefetch thread once: a kernel that it then calls runs on that thread alone and opens no team.
 void this_thread_runs_alone();
 bool may_open_team();
+/// Which of the num_threads() runs this: an index into per-thread scratch that was allocated before the parallel loop.
+int thread_index();
 
-/// Calls body(begin, end) for [0, grain), [grain, 2 grain), ... [.., n). The body must not throw, and two calls must not write the same place.
+/// Calls body(begin, end) for [0, grain), [grain, 2 grain), ... [.., n). The body must not throw, and two calls must not write the same
+/// place.
 template <class Body>
 void parallel_for(int64_t n, int64_t grain, const Body& body) {
   if (n <= 0) return;

@@ -8,16 +8,25 @@ namespace {
 template <class Function>
 void dispatch_any(Dtype dtype, Function&& function) {
   switch (dtype) {
-    case Dtype::f32: return function(float{});
-    case Dtype::f64: return function(double{});
-    case Dtype::bf16: return function(bfloat16{});
-    case Dtype::i32: return function(int32_t{});
-    case Dtype::i64: return function(int64_t{});
-    case Dtype::u8: return function(uint8_t{});
+    case Dtype::f32:
+      return function(float{});
+    case Dtype::f64:
+      return function(double{});
+    case Dtype::bf16:
+      return function(bfloat16{});
+    case Dtype::i32:
+      return function(int32_t{});
+    case Dtype::i64:
+      return function(int64_t{});
+    case Dtype::u8:
+      return function(uint8_t{});
   }
 }
 
-template <class T> double to_double(T value) { return static_cast<double>(value); }
+template <class T>
+double to_double(T value) {
+  return static_cast<double>(value);
+}
 double to_double(bfloat16 value) { return static_cast<float>(value); }
 
 }  // namespace
@@ -40,8 +49,10 @@ Tensor Tensor::full(Shape shape, double value, Dtype dtype, Device device) {
   dispatch_any(dtype, [&](auto zero) {
     using T = decltype(zero);
     T typed;
-    if constexpr (std::is_same_v<T, bfloat16>) typed = bfloat16(static_cast<float>(value));
-    else typed = static_cast<T>(value);
+    if constexpr (std::is_same_v<T, bfloat16>)
+      typed = bfloat16(static_cast<float>(value));
+    else
+      typed = static_cast<T>(value);
     T* out = result.data<T>();
     for (int64_t i = 0, n = result.numel(); i < n; ++i) out[i] = typed;
   });

@@ -35,11 +35,13 @@ class Tensor {
   Device device() const { return device_; }
 
   /// First element, typed; throws when T is not the dtype.
-  template <class T> T* data() {
+  template <class T>
+  T* data() {
     check_access(dtype_of<T>());
     return reinterpret_cast<T*>(raw());
   }
-  template <class T> const T* data() const {
+  template <class T>
+  const T* data() const {
     check_access(dtype_of<T>());
     return reinterpret_cast<const T*>(raw());
   }

@@ -1,4 +1,22 @@
+// maths    the three sums of conv2d.h, each as a sum over windows: the forward pass and dx correlate padded pictures with packed weights
+// (dx:
+//          dy with the kernel turned round; for stride s one such correlation per residue of (row, column) modulo s), dw multiplies dy^T
+//          with the window columns of x
+// cost     2*N*OH*OW*O*KH*KW*C flop each; scratch: packed weights (|w|, channels rounded up to a vector), per thread a padded copy of a
+// block of
+//          about 192 KB; dw: per thread 256 pixels of dy and of one column tile, and `slices` copies of dw, at most 4 MB
+// parallel a block of pixels (forward, dx) or a tile of columns of one slice of pixels (dw) is one thread's; blocks are cut by shape alone,
+// slices
+//          are added in index order: no race, the same bits for any number of threads
+// numerics sums run in the tensor's own dtype, in pieces of at most 256 products
 #include "tensor/ops/conv2d.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "tensor/isa.h"
+#include "tensor/ops/conv2d_blocks.h"
+#include "tensor/parallel.h"
 
 namespace tensor::ops {
 
@@ -14,12 +32,236 @@ Shape conv2d_output_shape(const Shape& x, const Shape& w, Conv2dParams params) {
   return {x[0], rows / params.stride + 1, columns / params.stride + 1, w[0]};
 }
 
-Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dParams params) { return naive::conv2d(x, w, params); }
+namespace cpu {
+#define KERNEL_FILE "tensor/ops/conv2d_kernel.inl"
+#include "tensor/for_each_isa.h"
+
+namespace {
+
+/// Lets fill(k, o, count, to) write the weights of row k and output channels o .. o + count of every panel (see Conv2dKernels).
+template <class T, class Fill>
+Tensor pack_panels(const Conv2dKernels<T>& kernels, int64_t channels, int64_t k_count, const Fill& fill) {
+  const int64_t rounded = (channels + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+  Tensor panels({std::max<int64_t>(1, rounded * k_count)}, dtype_of<T>());
+  T* data = panels.data<T>();
+  parallel_for(channels, kernels.panel_channels, [&](int64_t begin, int64_t end) {
+    const int64_t width = std::min(kernels.panel_channels, rounded - begin);
+    T* row = data + begin * k_count;
+    for (int64_t k = 0; k < k_count; ++k, row += width) {
+      fill(k, begin, end - begin, row);
+      std::fill(row + (end - begin), row + width, T{});
+    }
+  });
+  return panels;
+}
+
+/// A correlation of padded pictures: result[n, i, j, :] from the window that begins at padded row i * stride, column j * stride.
+template <class T>
+struct Correlation {
+  const T* source;
+  int64_t pictures, height, width, channels;  // of the source
+  int64_t top, left;                          // rows and columns of zeros in front; negative: so many are skipped
+  int64_t stride, kernel_h, kernel_w;
+  int64_t grid_h, grid_w;
+  T* result;
+  int64_t result_picture, result_row, result_pixel, result_channels;  // distances between results, and how many channels one has
+};
+
+/// Rows [first, first + rows) of the padded picture, `columns` wide.
+template <class T>
+void copy_padded(const Correlation<T>& c, const T* picture, int64_t first, int64_t rows, int64_t columns, T* to) {
+  const int64_t begin = std::clamp<int64_t>(c.left, 0, columns), end = std::clamp<int64_t>(c.left + c.width, begin, columns);
+  for (int64_t row = 0; row < rows; ++row, to += columns * c.channels) {
+    const int64_t from = first + row - c.top;
+    if (from < 0 || from >= c.height) {
+      std::fill_n(to, columns * c.channels, T{});
+      continue;
+    }
+    std::fill_n(to, begin * c.channels, T{});
+    std::copy_n(picture + (from * c.width + begin - c.left) * c.channels, (end - begin) * c.channels, to + begin * c.channels);
+    std::fill_n(to + end * c.channels, (columns - end) * c.channels, T{});
+  }
+}
+
+constexpr int64_t block_bytes = 192 * 1024;  // of padded source: it stays in the L2 cache while the panels pass by
+
+template <class T>
+void correlate_all(const Correlation<T>& c, const Conv2dKernels<T>& kernels, const T* panels) {
+  const int64_t padded_w = (c.grid_w - 1) * c.stride + c.kernel_w;
+  const int64_t row_bytes = padded_w * c.channels * static_cast<int64_t>(sizeof(T));
+  const int64_t picture_rows = (c.grid_h - 1) * c.stride + c.kernel_h;
+  // Without padding the source itself serves, and no copy is made.
+  const bool in_place = c.top == 0 && c.left == 0 && picture_rows <= c.height && padded_w <= c.width;
+
+  // A block is some rows of one picture, or several whole pictures.
+  int64_t rows = c.grid_h, pictures = 1;
+  if (picture_rows * row_bytes > block_bytes) {
+    rows = std::max<int64_t>(1, (block_bytes / row_bytes - c.kernel_h) / c.stride + 1);
+    const int64_t parts = (c.grid_h + rows - 1) / rows;
+    rows = (c.grid_h + parts - 1) / parts;
+  } else {
+    pictures = std::clamp<int64_t>(block_bytes / (picture_rows * row_bytes), 1, std::max<int64_t>(1, c.pictures / 16));
+  }
+  const int64_t row_blocks = (c.grid_h + rows - 1) / rows, picture_blocks = (c.pictures + pictures - 1) / pictures;
+  const int64_t padded_rows = (rows - 1) * c.stride + c.kernel_h, block_pixels = pictures * rows * c.grid_w;
+  const int64_t copy_size = in_place ? 0 : pictures * padded_rows * padded_w * c.channels;
+
+  Tensor copies({num_threads(), copy_size}, dtype_of<T>());
+  std::vector<const T*> inputs(static_cast<size_t>(num_threads() * block_pixels));
+  std::vector<T*> outputs(static_cast<size_t>(num_threads() * block_pixels));
+  T* copies_data = copies.data<T>();
+
+  parallel_for(picture_blocks * row_blocks, 1, [&](int64_t index, int64_t) {
+    const int64_t first_picture = index / row_blocks * pictures, first_row = index % row_blocks * rows;
+    const int64_t picture_count = std::min(pictures, c.pictures - first_picture), row_count = std::min(rows, c.grid_h - first_row);
+    T* copy = copies_data + thread_index() * copy_size;
+    const T** in = inputs.data() + thread_index() * block_pixels;
+    T** out = outputs.data() + thread_index() * block_pixels;
+    int64_t pixels = 0;
+    for (int64_t p = 0; p < picture_count; ++p) {
+      const T* picture = c.source + (first_picture + p) * c.height * c.width * c.channels;
+      const T* base = picture + first_row * c.stride * c.width * c.channels;
+      if (!in_place) {
+        base = copy + p * padded_rows * padded_w * c.channels;
+        copy_padded(c, picture, first_row * c.stride, (row_count - 1) * c.stride + c.kernel_h, padded_w,
+                    copy + p * padded_rows * padded_w * c.channels);
+      }
+      const int64_t pitch = (in_place ? c.width : padded_w) * c.channels;
+      for (int64_t i = 0; i < row_count; ++i)
+        for (int64_t j = 0; j < c.grid_w; ++j, ++pixels) {
+          in[pixels] = base + i * c.stride * pitch + j * c.stride * c.channels;
+          out[pixels] = c.result + (first_picture + p) * c.result_picture + (first_row + i) * c.result_row + j * c.result_pixel;
+        }
+    }
+    kernels.correlate(
+        {in, out, pixels, c.kernel_h, c.kernel_w * c.channels, (in_place ? c.width : padded_w) * c.channels, panels, c.result_channels});
+  });
+}
+
+template <class T>
+Tensor forward(const Tensor& x, const Tensor& w, Conv2dParams params) {
+  const Shape shape = conv2d_output_shape(x.shape(), w.shape(), params);
+  Tensor y(shape, x.dtype());
+  if (y.numel() == 0) return y;
+  if (x.dim(3) == 0) return Tensor::zeros(shape, x.dtype());
+  const Conv2dKernels<T> kernels = SELECT_ISA(conv2d_kernels<T>)();
+  const int64_t k_count = w.dim(1) * w.dim(2) * w.dim(3);
+  const T* w_data = w.data<T>();
+  const Tensor panels = pack_panels(kernels, w.dim(0), k_count, [&](int64_t k, int64_t first, int64_t count, T* to) {
+    for (int64_t o = 0; o < count; ++o) to[o] = w_data[(first + o) * k_count + k];
+  });
+  correlate_all<T>({x.data<T>(), x.dim(0), x.dim(1), x.dim(2), x.dim(3), params.padding, params.padding, params.stride, w.dim(1), w.dim(2),
+                    shape[1], shape[2], y.data<T>(), shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], shape[3]},
+                   kernels, panels.data<T>());
+  return y;
+}
+
+/// The kernel rows (or columns) that reach input rows first, first + s, first + 2 s, ...: kh = tap + s t, from output row i + shift - t.
+struct Residue {
+  int64_t first, tap, count, shift, grid;
+  Residue(int64_t first_, int64_t extent, int64_t kernel, Conv2dParams params) : first(first_) {
+    tap = (first + params.padding) % params.stride;
+    count = tap < kernel ? (kernel - tap + params.stride - 1) / params.stride : 0;
+    shift = (first + params.padding) / params.stride;
+    grid = first < extent ? (extent - first + params.stride - 1) / params.stride : 0;
+  }
+};
+
+template <class T>
+Tensor input_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2dParams params) {
+  Tensor dx = params.stride == 1 && dy.dim(3) > 0 ? Tensor(x_shape, dy.dtype()) : Tensor::zeros(x_shape, dy.dtype());
+  if (dx.numel() == 0 || dy.numel() == 0) return dx;
+  const Conv2dKernels<T> kernels = SELECT_ISA(conv2d_kernels<T>)();
+  const int64_t o_count = w.dim(0), kernel_w = w.dim(2), channels = w.dim(3), s = params.stride;
+  const T* w_data = w.data<T>();
+  for (int64_t row = 0; row < s; ++row)
+    for (int64_t column = 0; column < s; ++column) {
+      const Residue v(row, x_shape[1], w.dim(1), params), h(column, x_shape[2], kernel_w, params);
+      if (v.count == 0 || h.count == 0 || v.grid == 0 || h.grid == 0) continue;  // no tap reaches these inputs: zeros
+      const Tensor panels =
+          pack_panels(kernels, channels, v.count * h.count * o_count, [&](int64_t k, int64_t first, int64_t count, T* to) {
+            const int64_t o = k % o_count, tap = k / o_count;
+            const int64_t kh = v.tap + s * (v.count - 1 - tap / h.count), kw = h.tap + s * (h.count - 1 - tap % h.count);
+            std::copy_n(w_data + ((o * w.dim(1) + kh) * kernel_w + kw) * channels + first, count, to);
+          });
+      const int64_t row_size = x_shape[2] * channels;
+      correlate_all<T>(
+          {dy.data<T>(), dy.dim(0), dy.dim(1), dy.dim(2), o_count, v.count - 1 - v.shift, h.count - 1 - h.shift, 1, v.count, h.count,
+           v.grid, h.grid, dx.data<T>() + row * row_size + column * channels, x_shape[1] * row_size, s * row_size, s * channels, channels},
+          kernels, panels.data<T>());
+    }
+  return dx;
+}
+
+template <class T>
+Tensor weight_gradient_of(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params) {
+  const int64_t o_count = w_shape[0], columns = w_shape[1] * w_shape[2] * w_shape[3], pixels = dy.dim(0) * dy.dim(1) * dy.dim(2);
+  if (pixels == 0 || o_count * columns == 0) return Tensor::zeros(w_shape, x.dtype());
+  const Conv2dKernels<T> kernels = SELECT_ISA(conv2d_kernels<T>)();
+
+  // Small gradients are summed over slices of the pixels, large ones cut into ranges of columns: about 16 pieces of work either way.
+  const int64_t gradient_bytes = o_count * columns * static_cast<int64_t>(sizeof(T));
+  const int64_t slices = std::clamp<int64_t>((4 << 20) / gradient_bytes, 1, std::min<int64_t>(16, (pixels + 511) / 512));
+  const int64_t slice_pixels = (pixels + slices - 1) / slices;
+  const int64_t tiles = (columns + kernels.column_tile - 1) / kernels.column_tile;
+  const int64_t ranges = std::clamp<int64_t>(16 / slices, 1, tiles);
+  const int64_t range_columns = (tiles + ranges - 1) / ranges * kernels.column_tile;
+
+  Tensor partial({slices, o_count, columns}, x.dtype());
+  const int64_t scratch_size = kernels.gradient_scratch(o_count);
+  Tensor scratch({num_threads(), scratch_size}, x.dtype());
+  T *partial_data = partial.data<T>(), *scratch_data = scratch.data<T>();
+  const T *x_data = x.data<T>(), *dy_data = dy.data<T>();
+  parallel_for(slices * ranges, 1, [&](int64_t index, int64_t) {
+    const int64_t slice = index / ranges, first_column = index % ranges * range_columns;
+    const int64_t last_column = std::min(columns, first_column + range_columns);
+    if (first_column >= last_column) return;
+    kernels.weight_gradient({x_data, x.dim(1), x.dim(2), x.dim(3), dy_data, dy.dim(1), dy.dim(2), o_count, w_shape[1], w_shape[2],
+                             params.stride, params.padding, std::min(pixels, slice * slice_pixels),
+                             std::min(pixels, (slice + 1) * slice_pixels), first_column, last_column,
+                             partial_data + slice * o_count * columns, scratch_data + thread_index() * scratch_size});
+  });
+  if (slices == 1) return partial.reshape(w_shape);
+  Tensor dw(w_shape, x.dtype());
+  T* dw_data = dw.data<T>();
+  parallel_for(o_count * columns, elementwise_grain, [&](int64_t begin, int64_t end) {
+    std::copy(partial_data + begin, partial_data + end, dw_data + begin);
+    for (int64_t slice = 1; slice < slices; ++slice) {
+      const T* from = partial_data + slice * o_count * columns;
+      for (int64_t i = begin; i < end; ++i) dw_data[i] += from[i];
+    }
+  });
+  return dw;
+}
+
+Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dParams params) {
+  return dispatch_floating(x.dtype(), [&](auto zero) { return forward<decltype(zero)>(x, w, params); });
+}
 Tensor conv2d_dx(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2dParams params) {
-  return naive::conv2d_dx(dy, w, x_shape, params);
+  return dispatch_floating(dy.dtype(), [&](auto zero) { return input_gradient<decltype(zero)>(dy, w, x_shape, params); });
 }
 Tensor conv2d_dw(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params) {
-  return naive::conv2d_dw(x, dy, w_shape, params);
+  return dispatch_floating(x.dtype(), [&](auto zero) { return weight_gradient_of<decltype(zero)>(x, dy, w_shape, params); });
+}
+
+}  // namespace
+}  // namespace cpu
+
+Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dParams params) {
+  CHECK(x.dtype() == w.dtype(), "conv2d: x is {}, w is {}; cast one of them", name(x.dtype()), name(w.dtype()));
+  DISPATCH_DEVICE(x, conv2d, x, w, params);
+}
+
+Tensor conv2d_dx(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2dParams params) {
+  CHECK(dy.dtype() == w.dtype(), "conv2d_dx: dy is {}, w is {}; cast one of them", name(dy.dtype()), name(w.dtype()));
+  CHECK_SHAPE(dy, = conv2d_output_shape(x_shape, w.shape(), params));
+  DISPATCH_DEVICE(dy, conv2d_dx, dy, w, x_shape, params);
+}
+
+Tensor conv2d_dw(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params) {
+  CHECK(x.dtype() == dy.dtype(), "conv2d_dw: x is {}, dy is {}; cast one of them", name(x.dtype()), name(dy.dtype()));
+  CHECK_SHAPE(dy, = conv2d_output_shape(x.shape(), w_shape, params));
+  DISPATCH_DEVICE(x, conv2d_dw, x, dy, w_shape, params);
 }
 
 }  // namespace tensor::ops

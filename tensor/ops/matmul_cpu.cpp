@@ -1,4 +1,13 @@
+// maths    y = A B as one pass of a 1x1 convolution, whose three passes are the three products with at most one transposition:
+//            forward  y[m,n] = sum_k x[m,k] w[n,k]  = a b^T      dx  dx[m,n] = sum_k dy[m,k] w[k,n] = a b      dw  dw[m,n] = sum_k dy[k,m]
+//            x[k,n] = a^T b
+// shapes   a row is a picture of one pixel
+// cost     2 M N K flop; a^T b^T copies b once, transposed
+// parallel as conv2d's passes
+// numerics as conv2d's passes
 #include "tensor/ops/matmul.h"
+
+#include "tensor/ops/conv2d.h"
 
 namespace tensor::ops {
 namespace {
@@ -19,8 +28,41 @@ Extents extents_of(const Tensor& a, const Tensor& b, Transpose transpose_a, Tran
 
 }  // namespace
 
+namespace cpu {
+namespace {
+
+Tensor transposed(const Tensor& x) {
+  return dispatch_floating(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const int64_t rows = x.dim(0), columns = x.dim(1);
+    Tensor y({columns, rows}, x.dtype());
+    const T* from = x.data<T>();
+    T* to = y.data<T>();
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t column = 0; column < columns; ++column) to[column * rows + row] = from[row * columns + column];
+    return y;
+  });
+}
+
 Tensor matmul(const Tensor& a, const Tensor& b, Transpose transpose_a, Transpose transpose_b) {
-  return naive::matmul(a, b, transpose_a, transpose_b);
+  const auto [m, k, n] = extents_of(a, b, transpose_a, transpose_b);
+  if (m == 0 || n == 0 || k == 0) return Tensor::zeros({m, n}, a.dtype());
+  if (transpose_a == Transpose::no) {
+    const Tensor rows = a.reshape(Shape{m, 1, 1, k});
+    const Tensor y = transpose_b == Transpose::yes ? ops::conv2d(rows, b.reshape(Shape{n, 1, 1, k}), {})
+                                                   : ops::conv2d_dx(rows, b.reshape(Shape{k, 1, 1, n}), {m, 1, 1, n}, {});
+    return y.reshape(Shape{m, n});
+  }
+  const Tensor right = transpose_b == Transpose::yes ? transposed(b) : b;
+  return ops::conv2d_dw(right.reshape(Shape{k, 1, 1, n}), a.reshape(Shape{k, 1, 1, m}), {m, 1, 1, n}, {}).reshape(Shape{m, n});
+}
+
+}  // namespace
+}  // namespace cpu
+
+Tensor matmul(const Tensor& a, const Tensor& b, Transpose transpose_a, Transpose transpose_b) {
+  extents_of(a, b, transpose_a, transpose_b);
+  DISPATCH_DEVICE(a, matmul, a, b, transpose_a, transpose_b);
 }
 
 namespace naive {

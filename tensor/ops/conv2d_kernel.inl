@@ -1,0 +1,234 @@
+// The inner loops of conv2d, compiled once per instruction set (tensor/for_each_isa.h).
+//
+// Both multiply a tile of `tile_rows` x (Vectors * lanes) results that stays in registers: 6 x 2 vectors leave 4 of AVX2's 16 registers for
+// operands, 6 x 4 leave 8 of AVX-512's 32. Each step loads `Vectors` vectors, broadcasts `tile_rows` scalars and issues their products.
+
+constexpr int tile_rows = 6;
+constexpr int max_vectors = vector_registers >= 32 ? 4 : 2;
+// What one tile streams over and over has to stay in the L1 cache: a piece of a weight panel, or the gathered columns of x.
+constexpr int64_t resident_bytes = vector_registers >= 32 ? 32768 : 16384;
+
+template <class T>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(vector_bytes)));
+  typedef T unaligned __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
+};
+template <class T>
+constexpr int64_t lanes_of = vector_bytes / static_cast<int64_t>(sizeof(T));
+
+template <class T, int Vectors>
+using Tile = typename VectorOf<T>::type[tile_rows][Vectors];
+
+template <class T>
+__attribute__((always_inline)) inline typename VectorOf<T>::type load(const T* from) {
+  return *reinterpret_cast<const typename VectorOf<T>::unaligned*>(from);
+}
+template <class T>
+__attribute__((always_inline)) inline void store(T* to, typename VectorOf<T>::type value) {
+  *reinterpret_cast<typename VectorOf<T>::unaligned*>(to) = value;
+}
+
+/// Writes or adds the tile to rows of `columns` <= Vectors * lanes numbers.
+template <class T, int Vectors>
+__attribute__((always_inline)) inline void put_tile(const Tile<T, Vectors>& tile, T* const* rows, int64_t row_count, int64_t columns,
+                                                    bool add) {
+  constexpr int64_t lanes = lanes_of<T>;
+  if (columns == Vectors * lanes) {
+    for (int64_t r = 0; r < row_count; ++r)
+      for (int v = 0; v < Vectors; ++v) store(rows[r] + v * lanes, add ? load(rows[r] + v * lanes) + tile[r][v] : tile[r][v]);
+    return;
+  }
+  T line[Vectors * lanes];
+  for (int64_t r = 0; r < row_count; ++r) {
+    for (int v = 0; v < Vectors; ++v) store(line + v * lanes, tile[r][v]);
+    for (int64_t c = 0; c < columns; ++c) rows[r][c] = add ? rows[r][c] + line[c] : line[c];
+  }
+}
+
+/// Window rows [kh_begin, kh_end), numbers [k_begin, k_end) of each, of all pixels, against one panel.
+template <class T, int Vectors>
+void correlate_piece(const CorrelateBlock<T>& block, int64_t first_channel, int64_t kh_begin, int64_t kh_end, int64_t k_begin,
+                     int64_t k_end, bool add) {
+  constexpr int64_t width = Vectors * lanes_of<T>;
+  const int64_t columns = block.channels - first_channel < width ? block.channels - first_channel : width;
+  const T* panel = block.panels + first_channel * block.kernel_h * block.depth;
+  for (int64_t pixel = 0; pixel < block.pixels; pixel += tile_rows) {
+    const int64_t row_count = block.pixels - pixel < tile_rows ? block.pixels - pixel : tile_rows;
+    const T* in[tile_rows];
+    T* out[tile_rows];
+    for (int64_t r = 0; r < tile_rows; ++r) {  // a last tile that is not full computes its last pixel again and drops it
+      const int64_t at = pixel + (r < row_count ? r : row_count - 1);
+      in[r] = block.inputs[at];
+      out[r] = block.outputs[at] + first_channel;
+    }
+    Tile<T, Vectors> tile = {};
+    for (int64_t kh = kh_begin; kh < kh_end; ++kh) {
+      const T *a0 = in[0] + kh * block.row_pitch, *a1 = in[1] + kh * block.row_pitch, *a2 = in[2] + kh * block.row_pitch;
+      const T *a3 = in[3] + kh * block.row_pitch, *a4 = in[4] + kh * block.row_pitch, *a5 = in[5] + kh * block.row_pitch;
+      const T* b = panel + (kh * block.depth + k_begin) * width;
+      for (int64_t k = k_begin; k < k_end; ++k, b += width) {
+        typename VectorOf<T>::type weights[Vectors];
+        for (int v = 0; v < Vectors; ++v) weights[v] = load(b + v * lanes_of<T>);
+        for (int v = 0; v < Vectors; ++v) tile[0][v] += a0[k] * weights[v];
+        for (int v = 0; v < Vectors; ++v) tile[1][v] += a1[k] * weights[v];
+        for (int v = 0; v < Vectors; ++v) tile[2][v] += a2[k] * weights[v];
+        for (int v = 0; v < Vectors; ++v) tile[3][v] += a3[k] * weights[v];
+        for (int v = 0; v < Vectors; ++v) tile[4][v] += a4[k] * weights[v];
+        for (int v = 0; v < Vectors; ++v) tile[5][v] += a5[k] * weights[v];
+      }
+    }
+    put_tile<T, Vectors>(tile, out, row_count, columns, add);
+  }
+}
+
+template <class T, int Vectors>
+void correlate_panel(const CorrelateBlock<T>& block, int64_t first_channel) {
+  const int64_t piece = resident_bytes / (Vectors * vector_bytes);  // how many k of the panel stay resident
+  if (block.depth <= piece) {
+    const int64_t rows = piece / block.depth;
+    for (int64_t kh = 0; kh < block.kernel_h; kh += rows)
+      correlate_piece<T, Vectors>(block, first_channel, kh, kh + rows < block.kernel_h ? kh + rows : block.kernel_h, 0, block.depth,
+                                  kh > 0);
+    return;
+  }
+  for (int64_t kh = 0; kh < block.kernel_h; ++kh)
+    for (int64_t k = 0; k < block.depth; k += piece)
+      correlate_piece<T, Vectors>(block, first_channel, kh, kh + 1, k, k + piece < block.depth ? k + piece : block.depth, kh + k > 0);
+}
+
+template <class T>
+void correlate(const CorrelateBlock<T>& block) {
+  constexpr int64_t lanes = lanes_of<T>;
+  int64_t o = 0;
+  for (; o + (max_vectors - 1) * lanes < block.channels; o += max_vectors * lanes) correlate_panel<T, max_vectors>(block, o);
+  if constexpr (max_vectors == 4) {
+    if (o + 2 * lanes < block.channels) return correlate_panel<T, 3>(block, o);
+    if (o + lanes < block.channels) return correlate_panel<T, 2>(block, o);
+  }
+  if (o < block.channels) correlate_panel<T, 1>(block, o);
+}
+
+// The weight gradient: a tile owns 6 output channels x a few columns j and walks over the pixels of a block. Its operands are gathered
+// first, so that the walk reads memory in order: dy as groups of 6 channels, x as the window columns of the tile with zeros for the
+// padding.
+
+template <class T>
+constexpr int64_t gradient_pixels = resident_bytes / (max_vectors * vector_bytes);
+
+template <class T>
+int64_t gradient_scratch(int64_t out_channels) {
+  const int64_t groups = (out_channels + tile_rows - 1) / tile_rows;
+  return gradient_pixels<T> * (groups * tile_rows + max_vectors * lanes_of<T>);
+}
+
+struct WindowCorner {
+  int64_t picture;      // index of the picture's first number in x
+  int32_t row, column;  // where the window begins, before padding is clipped
+};
+
+/// columns[pixel][0 .. width) = the window numbers j .. j + width of each pixel.
+template <class T, int Vectors>
+void gather_columns(const WeightGradientBlock<T>& block, const WindowCorner* corners, int64_t pixels, int64_t first, int64_t last, T* to) {
+  constexpr int64_t width = Vectors * lanes_of<T>;
+  for (int64_t j = first; j < first + width;) {
+    if (j >= last) {
+      for (int64_t pixel = 0; pixel < pixels; ++pixel)
+        for (int64_t i = j - first; i < width; ++i) to[pixel * width + i] = 0;
+      return;
+    }
+    const int64_t tap = j / block.channels, c = j - tap * block.channels;
+    const int64_t kh = tap / block.kernel_w, kw = tap - kh * block.kernel_w;
+    const int64_t room = last - j < first + width - j ? last - j : first + width - j;
+    const int64_t run = block.channels - c < room ? block.channels - c : room;
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+      const int64_t row = corners[pixel].row + kh, column = corners[pixel].column + kw;
+      T* out = to + pixel * width + (j - first);
+      const bool inside = row >= 0 && row < block.height && column >= 0 && column < block.width;
+      const T* in = block.x + corners[pixel].picture + (row * block.width + column) * block.channels + c;
+      if (run == width) {
+        for (int v = 0; v < Vectors; ++v) store(out + v * lanes_of<T>, inside ? load(in + v * lanes_of<T>) : typename VectorOf<T>::type{});
+      } else {
+        for (int64_t i = 0; i < run; ++i) out[i] = inside ? in[i] : T{};
+      }
+    }
+    j += run;
+  }
+}
+
+template <class T, int Vectors>
+void gradient_tiles(const WeightGradientBlock<T>& block, const T* groups, const T* columns, int64_t pixels, int64_t j, bool add) {
+  constexpr int64_t width = Vectors * lanes_of<T>;
+  const int64_t row_length = block.kernel_h * block.kernel_w * block.channels;
+  const int64_t column_count = block.last_column - j < width ? block.last_column - j : width;
+  for (int64_t o = 0; o < block.out_channels; o += tile_rows) {
+    const T *a = groups + o * pixels, *b = columns;
+    Tile<T, Vectors> tile = {};
+    for (int64_t pixel = 0; pixel < pixels; ++pixel, a += tile_rows, b += width) {
+      typename VectorOf<T>::type x[Vectors];
+      for (int v = 0; v < Vectors; ++v) x[v] = load(b + v * lanes_of<T>);
+      for (int v = 0; v < Vectors; ++v) tile[0][v] += a[0] * x[v];
+      for (int v = 0; v < Vectors; ++v) tile[1][v] += a[1] * x[v];
+      for (int v = 0; v < Vectors; ++v) tile[2][v] += a[2] * x[v];
+      for (int v = 0; v < Vectors; ++v) tile[3][v] += a[3] * x[v];
+      for (int v = 0; v < Vectors; ++v) tile[4][v] += a[4] * x[v];
+      for (int v = 0; v < Vectors; ++v) tile[5][v] += a[5] * x[v];
+    }
+    T* rows[tile_rows];
+    const int64_t row_count = block.out_channels - o < tile_rows ? block.out_channels - o : tile_rows;
+    for (int64_t r = 0; r < row_count; ++r) rows[r] = block.dw + (o + r) * row_length + j;
+    put_tile<T, Vectors>(tile, rows, row_count, column_count, add);
+  }
+}
+
+template <class T, int Vectors>
+void gradient_columns(const WeightGradientBlock<T>& block, const WindowCorner* corners, const T* groups, T* columns, int64_t pixels,
+                      int64_t j, bool add) {
+  gather_columns<T, Vectors>(block, corners, pixels, j, block.last_column, columns);
+  gradient_tiles<T, Vectors>(block, groups, columns, pixels, j, add);
+}
+
+template <class T>
+void weight_gradient(const WeightGradientBlock<T>& block) {
+  constexpr int64_t lanes = lanes_of<T>, full = max_vectors * lanes;
+  const int64_t group_count = (block.out_channels + tile_rows - 1) / tile_rows;
+  T* groups = block.scratch;
+  T* columns = groups + gradient_pixels<T> * group_count * tile_rows;
+  WindowCorner corners[gradient_pixels<T>];
+  for (int64_t begin = block.first_pixel; begin < block.last_pixel; begin += gradient_pixels<T>) {
+    const int64_t pixels = block.last_pixel - begin < gradient_pixels<T> ? block.last_pixel - begin : gradient_pixels<T>;
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+      const int64_t at = begin + pixel, row = at / block.out_width, n = row / block.out_height;
+      corners[pixel].picture = n * block.height * block.width * block.channels;
+      corners[pixel].row = static_cast<int32_t>((row - n * block.out_height) * block.stride - block.padding);
+      corners[pixel].column = static_cast<int32_t>((at - row * block.out_width) * block.stride - block.padding);
+      const T* dy = block.dy + at * block.out_channels;
+      for (int64_t group = 0; group < group_count; ++group)
+        for (int64_t r = 0; r < tile_rows; ++r) {
+          const int64_t o = group * tile_rows + r;
+          groups[(group * pixels + pixel) * tile_rows + r] = o < block.out_channels ? dy[o] : T{};
+        }
+    }
+    const bool add = begin > block.first_pixel;
+    int64_t j = block.first_column;
+    for (; j + (max_vectors - 1) * lanes < block.last_column; j += full)
+      gradient_columns<T, max_vectors>(block, corners, groups, columns, pixels, j, add);
+    if (j >= block.last_column) continue;
+    if constexpr (max_vectors == 4) {
+      if (j + 2 * lanes < block.last_column) {
+        gradient_columns<T, 3>(block, corners, groups, columns, pixels, j, add);
+        continue;
+      }
+      if (j + lanes < block.last_column) {
+        gradient_columns<T, 2>(block, corners, groups, columns, pixels, j, add);
+        continue;
+      }
+    }
+    gradient_columns<T, 1>(block, corners, groups, columns, pixels, j, add);
+  }
+}
+
+template <class T>
+Conv2dKernels<T> conv2d_kernels() {
+  constexpr int64_t lanes = lanes_of<T>;
+  return {lanes, max_vectors * lanes, max_vectors * lanes, correlate<T>, weight_gradient<T>, gradient_scratch<T>};
+}
