@@ -1,0 +1,70 @@
+# Make names the jobs; CMake and Ninja do them. `make help` lists the targets. Each target installs what it lacks first (tools/setup.sh).
+.DEFAULT_GOAL := build
+.NOTPARALLEL:
+.PHONY: build demo test test-all sanitize lint format bench peers install help
+
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+# A terminal sees ninja's progress line; a log sees warnings and errors alone.
+quiet := $(shell test -t 2 || echo --quiet)
+
+# $(call configure,FOLDER,OPTIONS): a folder configured before keeps the options that are not named.
+configure = @cmake -S . -B $(1) -G Ninja $(2) >/dev/null
+# $(call ninja,FOLDER,TARGETS)
+ninja = @echo "building $(2)"; ninja $(quiet) -j$(JOBS) -C $(1) $(2)
+# $(call ctest,FOLDER,OPTIONS,ENVIRONMENT): then the names of what was skipped, and why
+ctest = @$(3) ctest --test-dir $(1) -j$(JOBS) --output-on-failure --no-tests=error $(2); status=$$?; tools/skipped.sh $(1); exit $$status
+only_the_binary = $(if $(wildcard build/CMakeCache.txt),,-DMODE_TESTS=OFF -DMODE_BENCH=OFF)
+
+build: ## build/mode
+	@tools/setup.sh build
+	$(call configure,build,$(only_the_binary))
+	$(call ninja,build,mode_binary)
+
+demo: build ## train a small ResNet on synthetic pictures, then compare the detectors on its OOD sets
+	@build/mode demo
+
+test: ## the quick tests, at most 100 s on 2 cores
+	@tools/setup.sh test
+	$(call configure,build,-DMODE_TESTS=ON $(if $(wildcard build/CMakeCache.txt),,-DMODE_BENCH=OFF))
+	$(call ninja,build,mode_tests)
+	$(call ctest,build,-LE slow)
+
+test-all: ## the quick tests and the slow ones
+	@tools/setup.sh test
+	$(call configure,build,-DMODE_TESTS=ON $(if $(wildcard build/CMakeCache.txt),,-DMODE_BENCH=OFF))
+	$(call ninja,build,mode_tests)
+	$(call ctest,build,,MODE_TEST_ALL=1)
+
+sanitize: ## the quick tests under AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan
+	@tools/setup.sh test
+	$(call configure,build-asan,-DMODE_SANITIZE=ON -DMODE_TESTS=ON -DMODE_BENCH=OFF)
+	$(call ninja,build-asan,mode_tests)
+	$(call ctest,build-asan,-LE slow)
+
+lint: ## the rules of the house (tools/lint.py) and clang-tidy
+	@tools/setup.sh lint
+	$(call configure,build,-DMODE_TESTS=ON -DMODE_BENCH=ON)
+	@ninja $(quiet) -C build mode_commit
+	@python3 tools/lint.py --self-test
+	@python3 tools/lint.py --tidy build
+
+format: ## clang-format over every C++ file
+	@tools/setup.sh format
+	@git ls-files -co --exclude-standard '*.h' '*.cpp' '*.inl' '*.cu' | xargs clang-format -i
+
+bench: ## build/mode-bench: time, GFLOP/s and % of the measured peak
+	@tools/setup.sh bench
+	$(call configure,build,-DMODE_BENCH=ON $(if $(wildcard build/CMakeCache.txt),,-DMODE_TESTS=OFF))
+	$(call ninja,build,mode-bench)
+	@build/mode-bench
+
+peers: build ## the scripts that time or check PyTorch and others beside mode
+	@tools/peers/run.sh
+
+install: build ## the binary, libraries, headers and find_package(mode) into PREFIX (/usr/local)
+	$(call ninja,build,mode_mode)
+	@cmake --install build --prefix $(PREFIX) >/dev/null && echo "installed into $(DESTDIR)$(PREFIX)"
+
+help:
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "%-16s %s\n", $$1, $$2 }'

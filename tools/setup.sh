@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that a job lacks; silent and quick when none is missing.
+# usage: setup.sh build|test|bench|lint|format...
+set -euo pipefail
+export LC_ALL=C
+
+# package, and the command or header that shows it is there (found by looking, so that self-built copies and other systems count)
+build="g++:g++ cmake:cmake ninja-build:ninja libfmt-dev:fmt/format.h libcli11-dev:CLI/CLI.hpp nlohmann-json3-dev:nlohmann/json.hpp
+       libstb-dev:stb/stb_image.h libxxhash-dev:xxhash.h"
+test="$build libgtest-dev:gtest/gtest.h binutils:objdump"
+bench="$build libbenchmark-dev:benchmark/benchmark.h"
+format="clang-format:clang-format git:git"
+lint="$test $bench $format clang-tidy:clang-tidy python3:python3 shellcheck:shellcheck"
+
+is_there() {
+  case $1 in
+    */*.h | *.h | *.hpp) for folder in /usr/include /usr/local/include ${CPATH//:/ }; do [ -e "$folder/$1" ] && return; done; return 1 ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+missing=
+for job in "$@"; do
+  case $job in build | test | bench | lint | format) ;; *) echo "setup: no job is called '$job'; use build, test, bench, lint or format" >&2; exit 2 ;; esac
+  for entry in ${!job}; do
+    package=${entry%%:*}
+    case " $missing " in *" $package "*) continue ;; esac
+    is_there "${entry#*:}" || missing="$missing $package"
+  done
+done
+missing=${missing# }
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+  echo "setup: missing: $missing (these are Debian's names; this system has no apt-get: install what it calls them, then run make again)" >&2
+  exit 2
+fi
+command="apt-get install -y --no-install-recommends $missing"
+if [ "$(id -u)" = 0 ]; then
+  as_root=
+elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+  as_root="sudo"
+else
+  echo "setup: packages are missing and cannot be installed from here; run as root: $command" >&2
+  exit 2
+fi
+
+echo "setup: installing $missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >>"$log" 2>&1 </dev/null; }
+# Package lists may be absent or old, so a failed first try is followed by an update.
+# shellcheck disable=SC2086
+if ! apt install -y --no-install-recommends $missing; then
+  if ! { apt update && apt install -y --no-install-recommends $missing; }; then
+    tail -n 15 "$log" >&2
+    echo "setup: failed: $command" >&2
+    exit 2
+  fi
+fi
