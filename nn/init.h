@@ -1,6 +1,6 @@
 #pragma once
-// Initial weights (He et al., 2015): convolutions normal with std sqrt(2 / (KH KW O)) (fan-out), Linear weight and bias U(+-1/sqrt(fan_in)),
-// BatchNorm 1 and 0, running statistics 0 and 1.
+// Initial weights (He et al., 2015): convolutions normal with std sqrt(2 / (KH KW O)) (fan-out), Linear weight and bias
+// U(+-1/sqrt(fan_in)), BatchNorm 1 and 0, running statistics 0 and 1.
 
 #include "nn/module.h"
 

@@ -1,6 +1,6 @@
 #pragma once
-// The layers of a ResNet. Weights are drawn by philox(seed, Stream::init, parameter's full name), so that a layer's start does not depend on
-// what stands before it: a layer is built uninitialised, and initialize() (nn/init.h) fills a whole tree.
+// The layers of a ResNet. Weights are drawn by philox(seed, Stream::init, parameter's full name), so that a layer's start does not depend
+// on what stands before it: a layer is built uninitialised, and initialize() (nn/init.h) fills a whole tree.
 
 #include "autograd/ops.h"
 #include "nn/module.h"
@@ -27,13 +27,14 @@ class Linear : public Module {
   Variable weight, bias;
 };
 
-/// Fused with ReLU and residual. Training mode normalises with the batch and moves the running statistics (momentum 0.1, unbiased variance).
+/// Fused with ReLU and residual. Training mode normalises with the batch and moves the running statistics (momentum 0.1, unbiased
+/// variance).
 class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(int64_t channels, double eps = 1e-5, double momentum = 0.1);
   Variable operator()(const Variable& x, bool relu = false, const Variable& residual = {});
-  Variable weight, bias;                                   ///< gamma, beta (C)
-  Tensor running_mean, running_var, num_batches_tracked;   ///< (C), (C), i64 ()
+  Variable weight, bias;                                  ///< gamma, beta (C)
+  Tensor running_mean, running_var, num_batches_tracked;  ///< (C), (C), i64 ()
 
  private:
   double eps_, momentum_;

@@ -15,6 +15,13 @@ using tensor::Dtype;
 using tensor::Shape;
 using tensor::Tensor;
 
+/// How a parameter starts; initialize() (nn/init.h) carries it out.
+struct Start {
+  enum class Kind { constant, normal, uniform };
+  Kind kind = Kind::constant;
+  double value = 0;  ///< the constant; the standard deviation; the bound b of U(-b, b)
+};
+
 /// Modules are neither copied nor moved: children register themselves by address.
 class Module {
  public:
@@ -26,10 +33,12 @@ class Module {
   struct NamedParameter {
     std::string name;  ///< "layer1.0.conv1.weight"
     Variable variable;
+    Start start = {};
   };
   struct NamedBuffer {
     std::string name;  ///< "bn1.running_mean"
     Tensor* tensor;    ///< the module's own; replaced or written in place by loaders and statistics
+    double start = 0;  ///< every element's
   };
   /// In the order of registration, depth first.
   std::vector<NamedParameter> named_parameters() const;
@@ -44,11 +53,16 @@ class Module {
   void zero_grad();
 
  protected:
-  Variable register_parameter(const std::string& name, Tensor value);
-  void register_buffer(const std::string& name, Tensor* tensor);
+  /// Each name stands once among a module's parameters, buffers and children; a child's may have dots ("layer1.0").
+  Variable register_parameter(const std::string& name, Tensor value, Start start = {});
+  void register_buffer(const std::string& name, Tensor* tensor, double start = 0);
   void register_module(const std::string& name, Module* module);
 
  private:
+  template <class Visit>
+  void visit(const std::string& prefix, const Visit& visitor) const;
+  void check_new_name(const std::string& name) const;
+
   std::vector<NamedParameter> parameters_;
   std::vector<NamedBuffer> buffers_;
   std::vector<std::pair<std::string, Module*>> children_;

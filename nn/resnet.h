@@ -1,6 +1,6 @@
 #pragma once
-// Residual networks: He et al.'s CIFAR nets of 6n + 2 layers (16-32-64 channels; 8, 14, 20, 32, 44, 56) and ResNet-18 / 34 (64-128-256-512).
-// He, Zhang, Ren, Sun: "Deep residual learning for image recognition", CVPR 2016.
+// Residual networks: He et al.'s CIFAR nets of 6n + 2 layers (16-32-64 channels; 8, 14, 20, 32, 44, 56) and ResNet-18 / 34
+// (64-128-256-512). He, Zhang, Ren, Sun: "Deep residual learning for image recognition", CVPR 2016.
 
 #include <memory>
 #include <string>
@@ -10,13 +10,14 @@
 
 namespace nn {
 
-enum class Stem { cifar, imagenet };            ///< 3x3 stride 1 without pooling; 7x7 stride 2 and 3x3 maximum
-enum class Shortcut { projection, option_a };   ///< 1x1 convolution + BatchNorm; subsampling and zero channels
+enum class Stem { cifar, imagenet };  ///< 3x3 stride 1 without pooling; 7x7 stride 2 and 3x3 maximum
+/// Where a block changes the map's size: what the papers use for the arch; 1x1 convolution + BatchNorm; subsampling and zero channels.
+enum class Shortcut { standard, projection, option_a };
 
 struct ResNetConfig {
   int64_t classes = 10;
   Stem stem = Stem::cifar;
-  Shortcut shortcut = Shortcut::projection;
+  Shortcut shortcut = Shortcut::standard;  ///< a network's own config() names one of the two others
   uint64_t seed = 1;
 };
 
@@ -26,19 +27,20 @@ struct ResNetOutput {
   Variable logits;    ///< (N, classes)
 };
 
-/// One line of the table that training prints at the start.
+/// One line of the table that training prints at the start. The BatchNorm behind a convolution is part of its line.
 struct LayerRow {
-  std::string name;
-  Shape output;           ///< for one picture: (1, H, W, C) or (1, C)
+  std::string name;  ///< "layer1.0.conv1 + bn1"
+  Shape output;      ///< for one picture: (1, H, W, C) or (1, C)
   int64_t parameters = 0;
-  double mflop = 0;       ///< multiply and add count as two; forward pass of one picture
+  double mflop = 0;  ///< of convolutions and Linear; multiply and add count as two; forward pass of one picture
 };
 
 class BasicBlock;
 
 class ResNet : public Module {
  public:
-  /// `blocks` per stage, e.g. {2, 2, 2, 2}; `widths` of the stages, e.g. {64, 128, 256, 512}.
+  /// `blocks` per stage, e.g. {2, 2, 2, 2}; `widths` of the stages, e.g. {64, 128, 256, 512}. Not initialised yet (nn/init.h);
+  /// Shortcut::standard is projection here.
   ResNet(std::string arch, std::vector<int64_t> blocks, std::vector<int64_t> widths, ResNetConfig config);
   ~ResNet() override;
 
@@ -60,8 +62,9 @@ class ResNet : public Module {
   Linear fc_;
 };
 
-/// "resnet8" .. "resnet56" (default shortcut option_a when `shortcut` is "" or "a"), "resnet18", "resnet34"; an unknown name is an error that lists them.
-std::unique_ptr<ResNet> make_resnet(const std::string& arch, ResNetConfig config);
+/// "resnet8" .. "resnet56", "resnet18", "resnet34"; an unknown name is an error that lists them. Initialised from config.seed, unless
+/// `initialized` is false (a loader fills it anyway).
+std::unique_ptr<ResNet> make_resnet(const std::string& arch, ResNetConfig config = {}, bool initialized = true);
 std::vector<std::string> known_archs();
 /// What the papers use for the arch: option_a for 6n + 2, projection for 18 and 34.
 Shortcut default_shortcut(const std::string& arch);

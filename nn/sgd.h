@@ -1,6 +1,6 @@
 #pragma once
-// Stochastic gradient descent with momentum and weight decay, as PyTorch's: g = dw + weight_decay * w;  v = momentum * v + g (v = g at first);
-// w -= lr * (nesterov ? g + momentum * v : v). A parameter without gradient is neither stepped nor decayed.
+// Stochastic gradient descent with momentum and weight decay, as PyTorch's: g = dw + weight_decay * w;  v = momentum * v + g (v = g at
+// first); w -= lr * (nesterov ? g + momentum * v : v). A parameter without gradient is neither stepped nor decayed.
 
 #include <map>
 #include <string>
@@ -25,6 +25,8 @@ class Sgd {
   const SgdOptions& options() const { return options_; }
   /// The velocities under "momentum.<parameter>", for an exact resume; absent ones have not been stepped yet.
   std::map<std::string, Tensor> state() const;
+  /// Other names than "momentum.*" are passed over; a velocity of no parameter or of another shape is an error, and nothing is taken over
+  /// then.
   void load_state(const std::map<std::string, Tensor>& state);
 
  private:

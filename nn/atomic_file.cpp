@@ -1,0 +1,88 @@
+#include "nn/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "nn/safetensors.h"
+#include "tensor/check.h"
+
+namespace nn {
+namespace {
+
+[[noreturn]] void fail(const std::string& path, int error) {
+  throw tensor::Error(fmt::format("cannot write {}: {}", path, std::strerror(error)));
+}
+
+std::string directory_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(path) {
+  if (path.empty()) throw tensor::Error("cannot write a file whose name is empty");
+  struct stat status;
+  if (::stat(path.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) throw tensor::Error(fmt::format("cannot write {}: it is a directory, expected the name of a file", path));
+    if (!S_ISREG(status.st_mode)) throw tensor::Error(fmt::format("cannot write {}: it is not a regular file", path));
+    if (::access(path.c_str(), W_OK) != 0) fail(path, errno);  // rename() alone would replace a read-only file
+    if (char* real = ::realpath(path.c_str(), nullptr)) {
+      target_ = real;
+      std::free(real);
+    }
+  }
+  // The process and a count make the name unique; O_EXCL makes sure of it. A short name, since the target's may be as long as names can be.
+  static std::atomic<int> count{0};
+  temporary_ = fmt::format("{}/.unfinished-{}-{}", directory_of(target_), ::getpid(), count++);
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail(path, errno);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(const void* data, int64_t bytes) {
+  const char* next = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t written = ::write(descriptor_, next, static_cast<size_t>(std::min<int64_t>(bytes, 1 << 30)));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) fail(path_, written < 0 ? errno : EIO);
+    next += written;
+    bytes -= written;
+  }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(descriptor_) != 0) fail(path_, errno);
+  const int descriptor = descriptor_;
+  descriptor_ = -1;
+  if (::close(descriptor) != 0) fail(path_, errno);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail(path_, errno);
+  temporary_.clear();
+  // The new name itself must survive a power cut; some file systems cannot sync a directory, and the file is whole without it.
+  const int directory = ::open(directory_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0) {
+    ::fsync(directory);
+    ::close(directory);
+  }
+}
+
+void write_file(const std::string& path, const std::string& bytes) {
+  AtomicFile file(path);
+  file.write(bytes.data(), static_cast<int64_t>(bytes.size()));
+  file.commit();
+}
+
+}  // namespace nn

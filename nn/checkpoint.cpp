@@ -1,0 +1,210 @@
+#include "nn/checkpoint.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "nn/checkpoint_names.h"
+#include "nn/text.h"
+#include "tensor/isa.h"
+#include "tensor/ops/elementwise.h"
+
+namespace nn {
+namespace {
+
+using nlohmann::json;
+
+[[noreturn]] void fail(const std::string& path, const std::string& fault) { throw tensor::Error(fmt::format("{}: {}", path, fault)); }
+
+/// The metadata of one file, taken apart with errors that name the file and the key.
+class Metadata {
+ public:
+  Metadata(const std::string& path, const std::map<std::string, std::string>& values) : path_(path), values_(values) {}
+
+  bool has(const std::string& key) const { return values_.count(key) != 0; }
+  std::string text(const std::string& key) const { return has(key) ? values_.at(key) : ""; }
+  template <class Integer>
+  Integer number(const std::string& key, Integer low, Integer high) const {
+    const std::string value = text(key);
+    Integer result{};
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
+    if (error != std::errc() || end != value.data() + value.size() || result < low || result > high)
+      bad(key, fmt::format("a whole number from {} to {}", low, high));
+    return result;
+  }
+  void three_numbers(const std::string& key, double* out) const {
+    const json value = parsed(key);
+    bool good = value.is_array() && value.size() == 3;
+    for (size_t i = 0; good && i < 3; ++i) {
+      good = value[i].is_number();
+      if (good) out[i] = value[i].get<double>();
+    }
+    if (!good) bad(key, "a list of three numbers");
+  }
+  std::vector<std::string> strings(const std::string& key) const {
+    const json value = parsed(key);
+    std::vector<std::string> result;
+    if (!value.is_array()) bad(key, "a list of names");
+    for (const json& item : value) {
+      if (!item.is_string()) bad(key, "a list of names");
+      result.push_back(item.get<std::string>());
+    }
+    return result;
+  }
+  /// The value of the choice whose name the key has.
+  template <class Choice>
+  Choice choice(const std::string& key, const std::vector<std::pair<std::string, Choice>>& choices) const {
+    for (const auto& [name, value] : choices)
+      if (text(key) == name) return value;
+    bad(key, fmt::format("{} or {}", choices[0].first, choices[1].first));
+  }
+
+ private:
+  json parsed(const std::string& key) const { return json::parse(text(key), nullptr, /*allow_exceptions=*/false); }
+  [[noreturn]] void bad(const std::string& key, const std::string& expected) const {
+    fail(path_, fmt::format("its metadata say {} = '{}', expected {}", key, printable(text(key)), expected));
+  }
+
+  const std::string& path_;
+  const std::map<std::string, std::string>& values_;
+};
+
+const std::vector<std::pair<std::string, Stem>> stems = {{"cifar", Stem::cifar}, {"imagenet", Stem::imagenet}};
+const std::vector<std::pair<std::string, Shortcut>> shortcuts = {{"projection", Shortcut::projection}, {"option_a", Shortcut::option_a}};
+
+template <class Choice>
+std::string name_of(Choice value, const std::vector<std::pair<std::string, Choice>>& choices) {
+  for (const auto& [name, choice] : choices)
+    if (choice == value) return name;
+  return "";
+}
+
+void check_statistics(const std::string& path, const Preprocessing& preprocessing) {
+  for (int c = 0; c < 3; ++c)
+    if (!std::isfinite(preprocessing.mean[c]) || !std::isfinite(preprocessing.std[c]) || !(preprocessing.std[c] > 0))
+      fail(path, fmt::format("mean ({}) and std ({}) must be finite, and std positive", joined(preprocessing.mean, ", "),
+                             joined(preprocessing.std, ", ")));
+}
+
+void take_override(const char* what, const std::vector<double>& from, double* into) {
+  if (from.empty()) return;
+  CHECK(from.size() == 3, "{} needs three numbers (red, green, blue), got {}", what, from.size());
+  std::copy(from.begin(), from.end(), into);
+}
+
+void read_preprocessing(const std::string& path, const Metadata& metadata, const ModelOverrides& overrides, Checkpoint& checkpoint) {
+  Preprocessing& preprocessing = checkpoint.preprocessing;
+  if (metadata.has("input_size")) preprocessing.size = metadata.number<int64_t>("input_size", 1, 16384);
+  if (metadata.has("mean")) metadata.three_numbers("mean", preprocessing.mean);
+  if (metadata.has("std")) metadata.three_numbers("std", preprocessing.std);
+  take_override("mean", overrides.mean, preprocessing.mean);
+  take_override("std", overrides.std, preprocessing.std);
+  const bool has_mean = metadata.has("mean") || !overrides.mean.empty(), has_std = metadata.has("std") || !overrides.std.empty();
+  if (has_mean != has_std)
+    fail(path, fmt::format("there is a {} but no {}; give both", has_mean ? "mean" : "std", has_mean ? "std" : "mean"));
+  checkpoint.has_preprocessing = has_mean;
+  check_statistics(path, preprocessing);
+}
+
+/// What the network must look like: from the metadata, else from the tensors.
+ResNetConfig read_config(const std::string& path, const Metadata& metadata, const std::map<std::string, Tensor>& tensors) {
+  std::map<std::string, Shape> shapes;
+  for (const auto& [name, tensor] : tensors) shapes[canonical_name(name)] = tensor.shape();
+  const auto shape = [&](const std::string& name, int rank) {
+    const auto found = shapes.find(name);
+    if (found == shapes.end()) fail(path, fmt::format("it has no tensor {}: it is not a ResNet's checkpoint", name));
+    if (found->second.rank() != rank)
+      fail(path, fmt::format("{} has shape {}, expected {} axes: it is not a ResNet's checkpoint", name, found->second.to_string(), rank));
+    return found->second;
+  };
+  ResNetConfig config;
+  config.classes = shape("fc.weight", 2)[0];
+  if (config.classes < 1) fail(path, "its fc.weight has no rows, so the network has no classes");
+  if (metadata.has("classes") && metadata.number<int64_t>("classes", 1, int64_t{1} << 40) != config.classes)
+    fail(path, fmt::format("its metadata say {} classes, its fc.weight has {} rows", metadata.text("classes"), config.classes));
+  const Shape conv1 = shape("conv1.weight", 4);
+  if (metadata.has("stem")) {
+    config.stem = metadata.choice("stem", stems);
+  } else if (conv1[2] == 3 || conv1[2] == 7) {
+    config.stem = conv1[2] == 7 ? Stem::imagenet : Stem::cifar;
+  } else {
+    fail(path, fmt::format("its conv1.weight has shape {}; kernels of 3 (CIFAR) and 7 (ImageNet) are known", conv1.to_string()));
+  }
+  if (metadata.has("shortcut")) {
+    config.shortcut = metadata.choice("shortcut", shortcuts);
+  } else {
+    const bool has_downsample =
+        std::any_of(shapes.begin(), shapes.end(), [](const auto& item) { return item.first.find(".downsample.") != std::string::npos; });
+    config.shortcut = has_downsample ? Shortcut::projection : Shortcut::option_a;
+  }
+  if (metadata.has("seed")) config.seed = metadata.number<uint64_t>("seed", 0, ~uint64_t{0});
+  return config;
+}
+
+}  // namespace
+
+LoadedModel load_model(const std::string& path, const ModelOverrides& overrides) {
+  TensorFile file = read_safetensors(path);
+  const Metadata metadata(path, file.metadata);
+  LoadedModel result;
+  Checkpoint& checkpoint = result.checkpoint;
+  checkpoint.arch = metadata.text("arch");
+  if (!overrides.arch.empty()) {
+    if (!checkpoint.arch.empty() && checkpoint.arch != overrides.arch)
+      fail(path, fmt::format("it says that its arch is {}, but {} was asked for", printable(checkpoint.arch), overrides.arch));
+    checkpoint.arch = overrides.arch;
+  }
+  if (checkpoint.arch.empty())
+    fail(path, fmt::format("it does not say which arch its weights are for; give one of {}", joined(known_archs(), ", ")));
+  const std::vector<std::string> archs = known_archs();
+  if (std::find(archs.begin(), archs.end(), checkpoint.arch) == archs.end())
+    fail(path, fmt::format("there is no arch '{}'; there are {}", printable(checkpoint.arch), joined(archs, ", ")));
+
+  checkpoint.config = read_config(path, metadata, file.tensors);
+  read_preprocessing(path, metadata, overrides, checkpoint);
+  if (metadata.has("class_names")) {
+    checkpoint.class_names = metadata.strings("class_names");
+    if (!checkpoint.class_names.empty() && static_cast<int64_t>(checkpoint.class_names.size()) != checkpoint.config.classes)
+      fail(path, fmt::format("it names {} classes, its fc.weight has {} rows", checkpoint.class_names.size(), checkpoint.config.classes));
+  }
+  // The number of classes comes from the file: before it decides how much is allocated, fc must have the arch's width.
+  result.net = make_resnet(checkpoint.arch, checkpoint.config, /*initialized=*/false);
+  try {
+    result.report = load_weights(*result.net, file.tensors);
+  } catch (const tensor::Error& error) {
+    fail(path, fmt::format("{} (arch {})", error.what(), checkpoint.arch));
+  }
+  result.net->eval();
+  checkpoint.metadata = std::move(file.metadata);
+  return result;
+}
+
+void save_model(const std::string& path, const ResNet& net, const Checkpoint& checkpoint) {
+  const ResNetConfig& config = net.config();
+  CHECK(checkpoint.class_names.empty() || static_cast<int64_t>(checkpoint.class_names.size()) == config.classes,
+        "cannot write {}: {} class names for {} classes", path, checkpoint.class_names.size(), config.classes);
+  check_statistics(path, checkpoint.preprocessing);
+  TensorFile file;
+  file.metadata = checkpoint.metadata;
+  file.metadata["arch"] = net.arch();
+  file.metadata["classes"] = std::to_string(config.classes);
+  file.metadata["class_names"] = json(checkpoint.class_names).dump(-1, ' ', false, json::error_handler_t::replace);
+  file.metadata["stem"] = name_of(config.stem, stems);
+  file.metadata["shortcut"] = name_of(config.shortcut, shortcuts);
+  file.metadata["input_size"] = std::to_string(checkpoint.preprocessing.size);
+  file.metadata["mean"] = json(checkpoint.preprocessing.mean).dump();
+  file.metadata["std"] = json(checkpoint.preprocessing.std).dump();
+  file.metadata["seed"] = std::to_string(config.seed);
+  file.metadata["isa"] = std::string(tensor::name(tensor::isa()));
+  file.metadata.emplace("crop_policy", "whole picture");
+  file.metadata.emplace("resize_filter", "antialiased bilinear");
+  file.tensors = export_weights(net);
+  for (const auto& [name, tensor] : file.tensors)
+    CHECK(tensor.dtype() == Dtype::i64 || tensor::ops::all_finite(tensor), "cannot write {}: {} has values that are not finite", path,
+          name);
+  seal(file);
+  write_safetensors(path, file);
+}
+
+}  // namespace nn
