@@ -1,0 +1,76 @@
+// maths    y[r,c] = x[r,c] + row[c] | x[r,c] * row[c] | x[r,c] + column[r] | x[r,c] * column[r]
+// shapes   x, y (.., C)  row (C)  column (..); f32 and f64
+// cost     reads x once, writes y once: memory-bound
+// parallel a block of rows is written by one thread
+// numerics one operation per element
+
+#include "tensor/ops/broadcast.h"
+
+#include "tensor/isa.h"
+#include "tensor/ops/elementwise_functors.h"
+#include "tensor/ops/matrix_view.h"
+
+namespace tensor::ops {
+namespace {
+
+#define KERNEL_FILE "tensor/ops/broadcast_kernel.inl"
+#include "tensor/for_each_isa.h"
+
+enum class Side { row, column };
+
+template <Side side, class Function>
+Tensor broadcast(const Tensor& x, const Tensor& vector, Function function) {
+  const auto [rows, columns] = as_matrix(x);
+  Tensor y(x.shape(), x.dtype(), x.device());
+  dispatch_floating(x.dtype(), [&, columns = columns, rows = rows](auto zero) {
+    using T = decltype(zero);
+    const T *in = x.data<T>(), *values = vector.data<T>();
+    T* out = y.data<T>();
+    const auto kernel = side == Side::row ? SELECT_ISA(with_row<T, Function>) : SELECT_ISA(with_column<T, Function>);
+    parallel_for(rows, rows_per_block(columns), [&](int64_t begin, int64_t end) {
+      kernel(in + begin * columns, side == Side::row ? values : values + begin, out + begin * columns, end - begin, columns, function);
+    });
+  });
+  return y;
+}
+
+void check(const Tensor& x, const Tensor& vector, const Shape& expected, const char* what) {
+  CHECK(vector.shape() == expected, "{} has shape {}; for x {} it must be {}", what, vector.shape().to_string(), x.shape().to_string(),
+        expected.to_string());
+  CHECK(vector.dtype() == x.dtype(), "x is {}, {} is {}; cast one of them", name(x.dtype()), what, name(vector.dtype()));
+  CHECK(vector.device() == x.device(), "x and {} are on different devices", what);
+}
+
+void check_row(const Tensor& x, const Tensor& row) { check(x, row, {as_matrix(x).columns}, "row"); }
+void check_column(const Tensor& x, const Tensor& column) {
+  as_matrix(x);
+  check(x, column, without_last_axis(x.shape()), "column");
+}
+
+}  // namespace
+
+namespace cpu {
+Tensor add_row(const Tensor& x, const Tensor& row) { return broadcast<Side::row>(x, row, Add{}); }
+Tensor multiply_row(const Tensor& x, const Tensor& row) { return broadcast<Side::row>(x, row, Multiply{}); }
+Tensor add_column(const Tensor& x, const Tensor& column) { return broadcast<Side::column>(x, column, Add{}); }
+Tensor multiply_column(const Tensor& x, const Tensor& column) { return broadcast<Side::column>(x, column, Multiply{}); }
+}  // namespace cpu
+
+Tensor add_row(const Tensor& x, const Tensor& row) {
+  check_row(x, row);
+  DISPATCH_DEVICE(x, add_row, x, row);
+}
+Tensor multiply_row(const Tensor& x, const Tensor& row) {
+  check_row(x, row);
+  DISPATCH_DEVICE(x, multiply_row, x, row);
+}
+Tensor add_column(const Tensor& x, const Tensor& column) {
+  check_column(x, column);
+  DISPATCH_DEVICE(x, add_column, x, column);
+}
+Tensor multiply_column(const Tensor& x, const Tensor& column) {
+  check_column(x, column);
+  DISPATCH_DEVICE(x, multiply_column, x, column);
+}
+
+}  // namespace tensor::ops

@@ -1,0 +1,241 @@
+// maths    y[n,oh,ow,c] = max | mean over kh, kw of x[n, oh*s+kh-p, ow*s+kw-p, c];  dx: the same windows, read backwards
+// shapes   x, dx (N,H,W,C)  y, dy, argmax (N,OH,OW,C); f32 and f64
+// cost     K * K operations per element of y, memory-bound
+// parallel forward and mean's gradient: a row of pixels is written by one thread; maximum's gradient scatters, a picture per thread
+// numerics maximum: the first of equals, NaN wins; mean: sum in T, the divisor is K * K also at the border
+
+#include "tensor/ops/pool2d.h"
+
+#include <algorithm>
+
+#include "tensor/parallel.h"
+
+namespace tensor::ops {
+namespace {
+
+Shape output_shape(const Shape& x, Pool2dParams params) {
+  const auto [kernel, stride, padding] = params;
+  CHECK(x.rank() == 4, "pool2d: expected x (N,H,W,C), got {}", x.to_string());
+  CHECK(kernel >= 1 && stride >= 1 && padding >= 0 && 2 * padding <= kernel,
+        "pool2d: kernel {}, stride {}, padding {}; kernel and stride are at least 1, padding 0 to half the kernel", kernel, stride,
+        padding);
+  CHECK(x[1] >= 1 && x[2] >= 1 && x[1] + 2 * padding >= kernel && x[2] + 2 * padding >= kernel,
+        "pool2d: the {} x {} window is larger than the picture {} padded by {}", kernel, kernel, x.to_string(), padding);
+  return {x[0], (x[1] + 2 * padding - kernel) / stride + 1, (x[2] + 2 * padding - kernel) / stride + 1, x[3]};
+}
+
+/// The part of window `o` that lies inside [0, extent).
+struct Window {
+  int64_t begin, end;
+};
+Window window(int64_t o, int64_t extent, Pool2dParams params) {
+  const int64_t first = o * params.stride - params.padding;
+  return {std::max<int64_t>(first, 0), std::min(first + params.kernel, extent)};
+}
+
+/// The windows o that cover position i: o * s - p <= i < o * s - p + K.
+Window windows_over(int64_t i, int64_t windows, Pool2dParams params) {
+  const int64_t last = (i + params.padding) / params.stride;
+  const int64_t before = i + params.padding - params.kernel;  // the last position of a window that ends short of i, if >= 0
+  return {before < 0 ? 0 : before / params.stride + 1, std::min(last + 1, windows)};
+}
+
+/// Rows of pixels in a block: about elementwise_grain elements.
+int64_t pixel_rows(int64_t width, int64_t channels) {
+  return std::max<int64_t>(1, elementwise_grain / std::max<int64_t>(1, width * channels));
+}
+
+template <class T>
+void max_row(const T* __restrict x, int32_t at, T* __restrict y, int32_t* __restrict argmax, int64_t channels) {
+  for (int64_t c = 0; c < channels; ++c) {
+    const bool better = x[c] > y[c] || (x[c] != x[c] && y[c] == y[c]);
+    y[c] = better ? x[c] : y[c];
+    argmax[c] = better ? at : argmax[c];
+  }
+}
+
+template <class T>
+void add_row(const T* __restrict x, T* __restrict y, int64_t channels) {
+  for (int64_t c = 0; c < channels; ++c) y[c] += x[c];
+}
+
+template <class T>
+void scale_row(T factor, T* y, int64_t channels) {
+  for (int64_t c = 0; c < channels; ++c) y[c] *= factor;
+}
+
+}  // namespace
+
+namespace cpu {
+
+MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) {
+  const Shape shape = output_shape(x.shape(), params);
+  const int64_t height = x.dim(1), width = x.dim(2), channels = x.dim(3), out_height = shape[1], out_width = shape[2];
+  MaxPoolResult result = {Tensor(shape, x.dtype(), x.device()), Tensor(shape, Dtype::i32, x.device())};
+  dispatch_floating(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = x.data<T>();
+    T* y = result.y.data<T>();
+    int32_t* argmax = result.argmax.data<int32_t>();
+    parallel_for(shape[0] * out_height, pixel_rows(out_width, channels), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const T* picture = in + row / out_height * height * width * channels;
+        const Window rows = window(row % out_height, height, params);
+        for (int64_t ow = 0; ow < out_width; ++ow) {
+          const Window columns = window(ow, width, params);
+          const int64_t at = (row * out_width + ow) * channels, first = rows.begin * width + columns.begin;
+          std::copy_n(picture + first * channels, channels, y + at);
+          std::fill_n(argmax + at, channels, static_cast<int32_t>(first));
+          for (int64_t ih = rows.begin; ih < rows.end; ++ih)
+            for (int64_t iw = columns.begin; iw < columns.end; ++iw) {
+              const int64_t pixel = ih * width + iw;
+              if (pixel != first) max_row(picture + pixel * channels, static_cast<int32_t>(pixel), y + at, argmax + at, channels);
+            }
+        }
+      }
+    });
+  });
+  return result;
+}
+
+Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_shape, Pool2dParams) {
+  Tensor dx = Tensor::zeros(x_shape, dy.dtype(), dy.device());
+  const int64_t channels = x_shape[3], picture_size = x_shape[1] * x_shape[2] * channels;
+  const int64_t pixels = dy.dim(1) * dy.dim(2);
+  dispatch_floating(dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = dy.data<T>();
+    const int32_t* from = argmax.data<int32_t>();
+    T* out = dx.data<T>();
+    parallel_for(x_shape[0], 1, [&](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n)
+        for (int64_t pixel = n * pixels; pixel < (n + 1) * pixels; ++pixel)
+          for (int64_t c = 0; c < channels; ++c)
+            out[n * picture_size + from[pixel * channels + c] * channels + c] += in[pixel * channels + c];
+    });
+  });
+  return dx;
+}
+
+Tensor avg_pool2d(const Tensor& x, Pool2dParams params) {
+  const Shape shape = output_shape(x.shape(), params);
+  const int64_t height = x.dim(1), width = x.dim(2), channels = x.dim(3), out_height = shape[1], out_width = shape[2];
+  Tensor y = Tensor::zeros(shape, x.dtype(), x.device());
+  dispatch_floating(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = x.data<T>();
+    T* out = y.data<T>();
+    const T factor = T(1) / static_cast<T>(params.kernel * params.kernel);
+    parallel_for(shape[0] * out_height, pixel_rows(out_width, channels), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const T* picture = in + row / out_height * height * width * channels;
+        const Window rows = window(row % out_height, height, params);
+        for (int64_t ow = 0; ow < out_width; ++ow) {
+          const Window columns = window(ow, width, params);
+          T* sums = out + (row * out_width + ow) * channels;
+          for (int64_t ih = rows.begin; ih < rows.end; ++ih)
+            for (int64_t iw = columns.begin; iw < columns.end; ++iw) add_row(picture + (ih * width + iw) * channels, sums, channels);
+          scale_row(factor, sums, channels);
+        }
+      }
+    });
+  });
+  return y;
+}
+
+Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams params) {
+  Tensor dx = Tensor::zeros(x_shape, dy.dtype(), dy.device());
+  const int64_t height = x_shape[1], width = x_shape[2], channels = x_shape[3], out_height = dy.dim(1), out_width = dy.dim(2);
+  dispatch_floating(dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = dy.data<T>();
+    T* out = dx.data<T>();
+    const T factor = T(1) / static_cast<T>(params.kernel * params.kernel);
+    parallel_for(x_shape[0] * height, pixel_rows(width, channels), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const T* picture = in + row / height * out_height * out_width * channels;
+        const Window rows = windows_over(row % height, out_height, params);
+        for (int64_t iw = 0; iw < width; ++iw) {
+          const Window columns = windows_over(iw, out_width, params);
+          T* sums = out + (row * width + iw) * channels;
+          for (int64_t oh = rows.begin; oh < rows.end; ++oh)
+            for (int64_t ow = columns.begin; ow < columns.end; ++ow) add_row(picture + (oh * out_width + ow) * channels, sums, channels);
+          scale_row(factor, sums, channels);
+        }
+      }
+    });
+  });
+  return dx;
+}
+
+}  // namespace cpu
+
+MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) { DISPATCH_DEVICE(x, max_pool2d, x, params); }
+
+Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_shape, Pool2dParams params) {
+  CHECK_SHAPE(dy, (output_shape(x_shape, params)));
+  CHECK_SHAPE(argmax, (dy.shape()));
+  DISPATCH_DEVICE(dy, max_pool2d_grad, dy, argmax, x_shape, params);
+}
+
+Tensor avg_pool2d(const Tensor& x, Pool2dParams params) { DISPATCH_DEVICE(x, avg_pool2d, x, params); }
+
+Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams params) {
+  CHECK_SHAPE(dy, (output_shape(x_shape, params)));
+  DISPATCH_DEVICE(dy, avg_pool2d_grad, dy, x_shape, params);
+}
+
+namespace naive {
+namespace {
+
+/// visit(y_at, x_at, pixel) for every element of every window, in order.
+template <class Visit>
+void for_each_in_window(const Shape& x, const Shape& y, Pool2dParams params, const Visit& visit) {
+  int64_t y_at = 0;
+  for (int64_t n = 0; n < y[0]; ++n)
+    for (int64_t oh = 0; oh < y[1]; ++oh)
+      for (int64_t ow = 0; ow < y[2]; ++ow)
+        for (int64_t c = 0; c < y[3]; ++c, ++y_at)
+          for (int64_t kh = 0; kh < params.kernel; ++kh)
+            for (int64_t kw = 0; kw < params.kernel; ++kw) {
+              const int64_t ih = oh * params.stride + kh - params.padding, iw = ow * params.stride + kw - params.padding;
+              if (ih < 0 || ih >= x[1] || iw < 0 || iw >= x[2]) continue;
+              visit(y_at, ((n * x[1] + ih) * x[2] + iw) * x[3] + c, ih * x[2] + iw);
+            }
+}
+
+}  // namespace
+
+MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) {
+  const Shape shape = output_shape(x.shape(), params);
+  MaxPoolResult result = {Tensor(shape, x.dtype()), Tensor::full(shape, -1, Dtype::i32)};
+  dispatch_floating(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = x.data<T>();
+    T* y = result.y.data<T>();
+    int32_t* argmax = result.argmax.data<int32_t>();
+    for_each_in_window(x.shape(), shape, params, [&](int64_t y_at, int64_t x_at, int64_t pixel) {
+      const bool is_first = argmax[y_at] < 0;
+      if (!is_first && (y[y_at] != y[y_at] || in[x_at] <= y[y_at])) return;
+      y[y_at] = in[x_at];
+      argmax[y_at] = static_cast<int32_t>(pixel);
+    });
+  });
+  return result;
+}
+
+Tensor avg_pool2d(const Tensor& x, Pool2dParams params) {
+  const Shape shape = output_shape(x.shape(), params);
+  return dispatch_floating(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* in = x.data<T>();
+    std::vector<double> sums(static_cast<size_t>(shape.numel()));
+    for_each_in_window(x.shape(), shape, params, [&](int64_t y_at, int64_t x_at, int64_t) {
+      sums[static_cast<size_t>(y_at)] += static_cast<double>(in[x_at]) / static_cast<double>(params.kernel * params.kernel);
+    });
+    return Tensor::from(std::vector<T>(sums.begin(), sums.end()), shape);
+  });
+}
+
+}  // namespace naive
+}  // namespace tensor::ops
