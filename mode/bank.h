@@ -18,6 +18,9 @@ struct Bank {
   std::vector<std::string> picture_names;  ///< by id
 };
 
+/// The pictures' vectors x / (|x| + 1e-10), (N * M, E), picture by picture, scales in order. `scale_limit` as below.
+Tensor normalised_rows(const Features& features, int64_t scale_limit = 0);
+
 /// Rows picture by picture, scales in order; `scale_limit` = 1 keeps the global vector alone, 0 all.
 Bank make_bank(const Features& features, int64_t scale_limit = 0);
 

@@ -10,15 +10,15 @@
 namespace mode {
 
 struct DetectorOptions {
-  int64_t csd_k = 10;   ///< METHOD, section 4
-  int64_t knn_k = 50;   ///< Sun et al., ICML 2022
+  int64_t csd_k = 10;  ///< METHOD, section 4
+  int64_t knn_k = 50;  ///< Sun et al., ICML 2022
 };
 
 class Detector {
  public:
   virtual ~Detector() = default;
-  virtual std::string name() const = 0;          ///< "csd"
-  virtual std::string settings() const = 0;      ///< "K = 10, 6 scales, bank of 300000 rows"; empty when there are none
+  virtual std::string name() const = 0;      ///< "csd"
+  virtual std::string settings() const = 0;  ///< "K = 10, 6 scales, bank of 300000 rows"; empty when there are none
   /// Sees the training pictures once, before any score.
   virtual void fit(const Features& train) = 0;
   /// (N) f64, one score per picture.

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "mode/regions.h"
-#include "nn/data/dataset.h"
 #include "nn/checkpoint.h"
+#include "nn/data/dataset.h"
 
 namespace mode {
 
@@ -23,11 +23,15 @@ struct Features {
   int64_t size() const { return labels.dim(0); }
 };
 
+/// Shapes and dtypes that belong together, at least one picture; `what` names the set in the message.
+void check_features(const Features& features, const std::string& what);
+
 /// `progress(done, total)` after each batch. The network is put into inference mode. Order: the set's own.
+/// A feature or logit that is not finite is an error that names the picture.
 Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn::Preprocessing& preprocessing, int64_t batch,
                           const std::function<void(int64_t, int64_t)>& progress = {});
 
-/// Share of pictures whose largest logit is at the label; pictures without label are an error.
+/// Share of pictures whose largest logit is at the label; pictures without label are an error, and so are labels without logit.
 double accuracy(const Features& features);
 
 }  // namespace mode

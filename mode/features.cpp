@@ -1,0 +1,113 @@
+#include "mode/features.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "nn/data/loader.h"
+#include "tensor/check.h"
+#include "tensor/ops/reduce.h"
+
+namespace mode {
+namespace {
+
+using tensor::Dtype;
+
+// The first row of x (rows, ...) that holds a number which is not finite, or -1.
+int64_t first_bad_row(const Tensor& x) {
+  const int64_t rows = x.dim(0), width = rows > 0 ? x.numel() / rows : 0;
+  const float* data = x.data<float>();
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t at = 0; at < width; ++at)
+      if (!std::isfinite(data[row * width + at])) return row;
+  return -1;
+}
+
+// rows first .. of `whole` become those of `part`.
+void copy_rows(const Tensor& part, int64_t first, Tensor& whole) {
+  Tensor place = whole.rows(first, first + part.dim(0));
+  CHECK(place.bytes() == part.bytes() && place.dtype() == part.dtype(), "a batch gives {}, the first gave {}", part.shape().to_string(),
+        place.shape().to_string());
+  std::copy_n(part.raw(), part.bytes(), place.raw());
+}
+
+}  // namespace
+
+void check_features(const Features& features, const std::string& what) {
+  CHECK(features.labels.defined() && features.regions.defined() && features.logits.defined() && features.ids.defined(),
+        "{}: features without regions, logits, labels or ids", what);
+  const int64_t n = features.size();
+  CHECK(n >= 1, "{}: no pictures", what);
+  CHECK(features.regions.rank() == 3 && features.regions.dtype() == Dtype::f32 && features.regions.dim(0) == n &&
+            features.regions.dim(1) == static_cast<int64_t>(features.scales.size()) && features.regions.dim(1) >= 1,
+        "{}: expected regions ({}, {} scales, E) in f32, got {} in {}", what, n, features.scales.size(),
+        features.regions.shape().to_string(), tensor::name(features.regions.dtype()));
+  CHECK(features.logits.rank() == 2 && features.logits.dtype() == Dtype::f32 && features.logits.dim(0) == n && features.logits.dim(1) >= 1,
+        "{}: expected logits ({}, classes) in f32, got {} in {}", what, n, features.logits.shape().to_string(),
+        tensor::name(features.logits.dtype()));
+  CHECK(features.labels.dtype() == Dtype::i64 && features.ids.dtype() == Dtype::i64 && features.ids.numel() == n,
+        "{}: expected {} labels and as many ids in i64", what, n);
+  CHECK(static_cast<int64_t>(features.picture_names.size()) == n, "{}: {} pictures, but {} picture names", what, n,
+        features.picture_names.size());
+}
+
+Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn::Preprocessing& preprocessing, int64_t batch,
+                          const std::function<void(int64_t, int64_t)>& progress) {
+  const int64_t total = dataset.size();
+  CHECK(total >= 1, "{}: the set is empty; there is nothing to extract", dataset.spec());
+  CHECK(batch >= 1, "a batch of {} pictures; expected at least 1", batch);
+  const autograd::NoGrad no_grad;
+  net.eval();
+
+  Features features;
+  features.labels = Tensor({total}, Dtype::i64);
+  features.ids = Tensor({total}, Dtype::i64);
+  features.picture_names.reserve(static_cast<size_t>(total));
+  std::vector<tensor::ops::Region> regions;
+  nn::LoaderOptions options;
+  options.batch = batch;
+  options.shuffle = false;
+  options.preprocessing = preprocessing;
+  nn::Loader loader(dataset, options);
+  int64_t done = 0;
+  for (const nn::Batch& pictures : loader) {
+    const nn::ResNetOutput output = net(pictures.pictures);
+    const Tensor &map = output.map.value(), &logits = output.logits.value();
+    if (done == 0) {
+      features.scales = csd_scales(map.dim(1), map.dim(2));
+      regions = regions_of(features.scales);
+      features.regions = Tensor({total, static_cast<int64_t>(regions.size()), map.dim(3)});
+      features.logits = Tensor({total, logits.dim(1)});
+    }
+    const Tensor pooled = tensor::ops::region_pool(map, regions);
+    for (int64_t at = 0; at < pictures.size(); ++at) features.picture_names.push_back(dataset.picture_name(done + at));
+    for (const auto& [values, what] : {std::pair(&pooled, "feature"), std::pair(&logits, "logit")}) {
+      const int64_t bad = first_bad_row(*values);
+      CHECK(bad < 0, "{}: picture {} gives a {} that is not finite; the network's weights are broken or do not fit its normalisation",
+            dataset.spec(), features.picture_names[static_cast<size_t>(done + bad)], what);
+    }
+    copy_rows(pooled, done, features.regions);
+    copy_rows(logits, done, features.logits);
+    copy_rows(pictures.labels, done, features.labels);
+    copy_rows(pictures.ids, done, features.ids);
+    done += pictures.size();
+    if (progress) progress(done, total);
+  }
+  CHECK(done == total, "{}: {} of {} pictures came", dataset.spec(), done, total);
+  return features;
+}
+
+double accuracy(const Features& features) {
+  check_features(features, "accuracy");
+  const Tensor best = tensor::ops::argmax_columns(features.logits);
+  int64_t right = 0;
+  for (int64_t at = 0; at < features.size(); ++at) {
+    const int64_t label = features.labels.data<int64_t>()[at];
+    CHECK(label >= 0, "picture {} has no label; accuracy needs one for every picture", features.picture_names[static_cast<size_t>(at)]);
+    CHECK(label < features.logits.dim(1), "picture {} has label {}, but the network has {} classes",
+          features.picture_names[static_cast<size_t>(at)], label, features.logits.dim(1));
+    right += best.data<int64_t>()[at] == label;
+  }
+  return static_cast<double>(right) / static_cast<double>(features.size());
+}
+
+}  // namespace mode

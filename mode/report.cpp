@@ -1,0 +1,177 @@
+// The written side of an evaluation: the table a person reads, results.json and scores/*.csv.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "mode/evaluation.h"
+#include "nn/safetensors.h"
+#include "tensor/check.h"
+
+namespace mode {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+// ---- the table
+
+std::string percent(double fraction) { return fmt::format("{:.2f}", 100 * fraction); }
+
+std::string why_not(const Metrics& metrics) { return fmt::format("n/a ({})", metrics.flag.substr(0, metrics.flag.find(' '))); }
+
+std::string main_cell(const Metrics& metrics) {
+  if (!metrics.valid) return why_not(metrics);
+  return percent(metrics.paper.fpr95) + " / " + percent(metrics.paper.auroc) + (metrics.flag.empty() ? "" : "*");
+}
+
+// Columns of rows[..][c], the first two or so to the left, the rest to the right, two blanks between.
+std::string align(const std::vector<std::vector<std::string>>& rows, size_t left_columns) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t c = 0; c < row.size(); ++c)
+      line +=
+          (c > 0 ? "  " : "") + (c < left_columns ? fmt::format("{:<{}}", row[c], widths[c]) : fmt::format("{:>{}}", row[c], widths[c]));
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string main_table(const Evaluation& evaluation) {
+  std::vector<std::vector<std::string>> rows = {{"method"}};
+  for (const std::string& set : evaluation.ood_sets) rows[0].push_back(set);
+  rows[0].push_back("mean");
+  bool partial = false;
+  for (const std::string& method : evaluation.methods) {
+    rows.push_back({method});
+    for (const std::string& set : evaluation.ood_sets) rows.back().push_back(main_cell(evaluation.results.at(method).at(set)));
+    const Metrics& mean = evaluation.mean.at(method);
+    rows.back().push_back(main_cell(mean));
+    partial = partial || (mean.valid && !mean.flag.empty());
+  }
+  return "FPR95 / AUROC in %, as the papers count them (FPR95: lower is better, AUROC: higher)\n\n" + align(rows, 1) +
+         (partial ? "\n* without the sets that have no number\n" : "");
+}
+
+std::string other_table(const Evaluation& evaluation) {
+  std::vector<std::vector<std::string>> rows = {{"method", "OOD set", "AUIN", "AUOUT", "DTERR", "| openood: FPR95", "AUPR_IN", "AUPR_OUT"}};
+  const auto add = [&](const std::string& method, const std::string& set, const Metrics& m) {
+    rows.push_back({method, set});
+    for (const double number : {m.paper.auin, m.paper.auout, m.paper.dterr, m.openood.fpr95, m.openood.aupr_in, m.openood.aupr_out})
+      rows.back().push_back(m.valid ? percent(number) : why_not(m));
+  };
+  for (const std::string& method : evaluation.methods) {
+    for (const std::string& set : evaluation.ood_sets) add(method, set, evaluation.results.at(method).at(set));
+    if (evaluation.ood_sets.size() > 1) add(method, "mean", evaluation.mean.at(method));
+  }
+  return "The other metrics in %. openood fixes the OOD recall at 95 % where the papers fix the ID recall: never compare the two "
+         "FPR95.\n\n" +
+         align(rows, 2);
+}
+
+// ---- files
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json to_json(const Metrics& metrics) {
+  const PaperMetrics& paper = metrics.paper;
+  const OpenoodMetrics& openood = metrics.openood;
+  Json json = {{"fpr95", number(paper.fpr95)},
+               {"auroc", number(paper.auroc)},
+               {"auin", number(paper.auin)},
+               {"auout", number(paper.auout)},
+               {"dterr", number(paper.dterr)}};
+  json["openood"] = {{"fpr95", number(openood.fpr95)}, {"aupr_in", number(openood.aupr_in)}, {"aupr_out", number(openood.aupr_out)}};
+  if (!metrics.flag.empty()) json["flag"] = metrics.flag;
+  return json;
+}
+
+std::string results_json(const Evaluation& evaluation, const std::map<std::string, std::string>& context) {
+  Json json;
+  json["results"] = Json::object();
+  json["mean"] = Json::object();
+  json["settings"] = Json::object();
+  for (const std::string& method : evaluation.methods) {
+    json["results"][method] = Json::object();
+    for (const std::string& set : evaluation.ood_sets) json["results"][method][set] = to_json(evaluation.results.at(method).at(set));
+    if (!evaluation.ood_sets.empty()) json["mean"][method] = to_json(evaluation.mean.at(method));
+    json["settings"][method] = evaluation.settings.at(method);
+  }
+  json["id_accuracy"] = number(evaluation.id_accuracy);
+  for (const auto& [key, value] : context) {
+    CHECK(!json.contains(key), "results.json: '{}' is a key of its own and cannot be context", key);
+    json[key] = value;
+  }
+  // Names of files may hold any bytes; what is not UTF-8 is replaced.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+std::string scores_csv(const Features& features, const std::vector<std::string>& methods,
+                       const std::map<std::string, std::vector<double>>& scores) {
+  std::string text = "picture,label";
+  for (const std::string& method : methods) text += "," + csv_cell(method);
+  text += "\n";
+  for (int64_t at = 0; at < features.size(); ++at) {
+    text += csv_cell(features.picture_names[static_cast<size_t>(at)]) + fmt::format(",{}", features.labels.data<int64_t>()[at]);
+    for (const std::string& method : methods) text += fmt::format(",{}", scores.at(method).at(static_cast<size_t>(at)));
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string format_table(const Evaluation& evaluation) {
+  const bool labelled = !std::isnan(evaluation.id_accuracy);
+  std::string text = labelled ? fmt::format("ID accuracy {} %\n", percent(evaluation.id_accuracy)) : "ID accuracy n/a (no labels)\n";
+  if (evaluation.methods.empty() || evaluation.ood_sets.empty()) return text;
+  text += "\n" + main_table(evaluation) + "\nsettings\n";
+  std::vector<std::vector<std::string>> rows;
+  for (const std::string& method : evaluation.methods) {
+    const std::string& settings = evaluation.settings.at(method);
+    rows.push_back({"  " + method, settings.empty() ? "none" : settings});
+  }
+  return text + align(rows, 2) + "\n" + other_table(evaluation);
+}
+
+void prepare_report(const std::string& directory) {
+  const fs::path scores = fs::path(directory) / "scores";
+  std::error_code error;
+  fs::create_directories(scores, error);
+  CHECK(!error && fs::is_directory(scores, error), "cannot make the directory {}: {}; choose another with --out", scores.string(),
+        error ? error.message() : std::string("it is not a directory"));
+  for (const fs::path& path : {fs::path(directory), scores})
+    CHECK(::access(path.c_str(), W_OK | X_OK) == 0, "cannot write into {}; choose another directory with --out", path.string());
+}
+
+void write_report(const std::string& directory, const Evaluation& evaluation, const Features& id_test, const std::vector<OodSet>& ood,
+                  const std::map<std::string, std::string>& context) {
+  prepare_report(directory);
+  const std::string json = results_json(evaluation, context);
+  const std::string scores = (fs::path(directory) / "scores").string() + "/";
+  if (!evaluation.methods.empty()) {
+    nn::write_file(scores + "id.csv", scores_csv(id_test, evaluation.methods, evaluation.scores.at("id")));
+    for (const OodSet& set : ood)
+      nn::write_file(scores + set.name + ".csv", scores_csv(set.features, evaluation.methods, evaluation.scores.at(set.name)));
+  }
+  nn::write_file((fs::path(directory) / "results.json").string(), json);  // last: where it stands, the rest does too
+}
+
+}  // namespace mode
