@@ -1,6 +1,6 @@
 #include "mode/version.h"
 
-#include "commit.h"
+#include "mode/commit.h"  // generated: tools/cmake/commit.cmake
 
 namespace mode {
 

@@ -3,8 +3,8 @@
 # usage: one_file.sh BINARY
 set -euo pipefail
 binary=${1:?usage: one_file.sh BINARY}
-needed=$(LC_ALL=C objdump -p "$binary" | awk '$1 == "NEEDED" { print $2 }')
-[ -n "$needed" ] || { echo "$binary: no dynamic section could be read"; exit 1; }
-foreign=$(grep -vE '^(libc|libm|libdl|libpthread|librt)\.so\.[0-9]+$|^ld-linux-[a-z0-9-]+\.so\.[0-9]+$' <<<"$needed" || true)
-[ -z "$foreign" ] || { echo "$binary: needs shared libraries other than the C library's:" $foreign; exit 1; }
-echo "$binary needs only:" $needed
+mapfile -t needed < <(LC_ALL=C objdump -p "$binary" | awk '$1 == "NEEDED" { print $2 }')
+[ ${#needed[@]} -gt 0 ] || { echo "$binary: no dynamic section could be read"; exit 1; }
+foreign=$(printf "%s\n" "${needed[@]}" | grep -vE '^(libc|libm|libdl|libpthread|librt)\.so\.[0-9]+$|^ld-linux-[a-z0-9-]+\.so\.[0-9]+$' || true)
+[ -z "$foreign" ] || { echo "$binary: needs shared libraries other than the C library's: $foreign"; exit 1; }
+echo "$binary needs only: ${needed[*]}"

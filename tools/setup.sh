@@ -4,25 +4,27 @@
 set -euo pipefail
 export LC_ALL=C
 
-# package, and the command or header that shows it is there (found by looking, so that self-built copies and other systems count)
-build="g++:g++ cmake:cmake ninja-build:ninja libfmt-dev:fmt/format.h libcli11-dev:CLI/CLI.hpp nlohmann-json3-dev:nlohmann/json.hpp
-       libstb-dev:stb/stb_image.h libxxhash-dev:xxhash.h"
-test="$build libgtest-dev:gtest/gtest.h binutils:objdump"
-bench="$build libbenchmark-dev:benchmark/benchmark.h"
-format="clang-format:clang-format git:git"
-lint="$test $bench $format clang-tidy:clang-tidy python3:python3 shellcheck:shellcheck"
+# The packages of each job: name, and the command or header that shows it is there (found by looking, so that self-built copies and other
+# systems count).
+declare -A packages
+packages[build]="g++:g++ cmake:cmake ninja-build:ninja libfmt-dev:fmt/format.h libcli11-dev:CLI/CLI.hpp
+                 nlohmann-json3-dev:nlohmann/json.hpp libstb-dev:stb/stb_image.h libxxhash-dev:xxhash.h"
+packages[test]="${packages[build]} libgtest-dev:gtest/gtest.h binutils:objdump"
+packages[bench]="${packages[build]} libbenchmark-dev:benchmark/benchmark.h"
+packages[format]="clang-format:clang-format git:git"
+packages[lint]="${packages[test]} ${packages[bench]} ${packages[format]} clang-tidy:clang-tidy python3:python3 shellcheck:shellcheck"
 
 is_there() {
   case $1 in
-    */*.h | *.h | *.hpp) for folder in /usr/include /usr/local/include ${CPATH//:/ }; do [ -e "$folder/$1" ] && return; done; return 1 ;;
+    */*.h | *.h | *.hpp) for folder in /usr/include /usr/local/include $(tr : " " <<<"${CPATH:-}"); do [ -e "$folder/$1" ] && return; done; return 1 ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
 
 missing=
 for job in "$@"; do
-  case $job in build | test | bench | lint | format) ;; *) echo "setup: no job is called '$job'; use build, test, bench, lint or format" >&2; exit 2 ;; esac
-  for entry in ${!job}; do
+  [ -n "${packages[$job]:-}" ] || { echo "setup: no job is called '$job'; use build, test, bench, lint or format" >&2; exit 2; }
+  for entry in ${packages[$job]}; do
     package=${entry%%:*}
     case " $missing " in *" $package "*) continue ;; esac
     is_there "${entry#*:}" || missing="$missing $package"

@@ -1,0 +1,376 @@
+#!/usr/bin/env python3
+"""The rules of the house, checked. Each rule is a function over the files and carries faults that it must catch.
+
+usage: lint.py [--tidy BUILD_DIR]     all rules over the files of the checkout; with --tidy also clang-tidy, by BUILD_DIR's compile commands
+       lint.py --self-test            plants every fault and fails if a rule misses one or objects to the sound text beside it
+"""
+import argparse
+import ast
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FLOORS = ["tensor", "autograd", "nn", "mode", "tools", "tests"]  # a file includes its own floor and those before it
+TOP_LEVEL = {"Makefile", "CMakeLists.txt", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", ".ci", *FLOORS}
+CPP = (".h", ".cpp", ".inl", ".cu")
+SCRIPTS = (".sh", ".py", ".cmake", ".in", ".txt", "Makefile", ".ci/run")
+MOST_LINES = 400
+GENERATED = {"mode/commit.h"}
+
+# Libraries: the first floor that may include them, and whether its headers may.
+LIBRARIES = {
+    "stb/": ("nn", False), "nlohmann/": ("nn", False), "xxhash.h": ("nn", False), "Eigen/": ("mode", False), "CLI/": ("tools", False),
+    "benchmark/": ("tools", True), "gtest/": ("tests", True), "gmock/": ("tests", True),
+}
+
+RULES = []
+
+
+def rule(*faults, sound=()):
+    """Registers a rule: `faults` and `sound` are (path, text) that it must report and must let pass."""
+    def register(function):
+        RULES.append((function, faults, sound))
+        return function
+    return register
+
+
+def blank(match):
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+def code(text, strings=True):
+    """C++ text with comments blanked (and the insides of strings, unless `strings`); the line numbers stay."""
+    pattern = r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\''
+    return re.sub(pattern, lambda m: m.group() if strings and m.group()[0] in "\"'" else blank(m), text, flags=re.S)
+
+
+def script(text):
+    return re.sub(r"(^|\s)#[^\n]*", blank, text)
+
+
+def find(pattern, text, message):
+    """(line, message) for each match; {0} in the message is the match."""
+    for match in re.finditer(pattern, text, flags=re.M):
+        yield text.count("\n", 0, match.start()) + 1, message.format(match.group().strip())
+
+
+def is_cpp(path):
+    return path.endswith(CPP)
+
+
+def is_script(path):
+    return path.endswith(SCRIPTS)
+
+
+def floor_of(path):
+    return path.split("/")[0] if path.split("/")[0] in FLOORS else None
+
+
+@rule(("tensor/a.cpp", '#include "autograd/variable.h"\n'), ("nn/a.cpp", '#define KERNEL_FILE "mode/knn_kernel.inl"\n'),
+      ("mode/a.cpp", '#include "tests/compare.h"\n'), ("nn/a.cpp", '#include "safetensors.h"\n'), ("tensor/a.cpp", "#include <nlohmann/json.hpp>\n"),
+      ("nn/a.h", "#include <xxhash.h>\n"), ("mode/a.cpp", "#include <gtest/gtest.h>\n"),
+      sound=[("nn/a.cpp", '#include "nn/b.h"\n#include "tensor/c.h"\n#include <stb/stb_image.h>\n// #include "mode/d.h"\n'),
+             ("tests/a.cpp", '#include "mode/d.h"\n#include <gtest/gtest.h>\n')])
+def includes_go_one_way(files):
+    for path, text in files.items():
+        floor = floor_of(path)
+        if not is_cpp(path) or floor is None or path.startswith("tests/consumer/"):
+            continue
+        for line, name in find(r'^\s*#\s*(?:include|define\s+KERNEL_FILE)\s*["<][^">]+[">]', code(text), "{0}"):
+            target = re.search(r'["<](.+)[">]', name).group(1)
+            if '"' in name:
+                other = floor_of(target)
+                if other is None:
+                    yield path, line, f'"{target}": include by the path from the top of the tree, "{floor}/..."'
+                elif FLOORS.index(other) > FLOORS.index(floor):
+                    yield path, line, f"{floor}/ includes {target}, a floor above it; the order is " + " <- ".join(FLOORS)
+                continue
+            for prefix, (first, in_headers) in LIBRARIES.items():
+                if target.startswith(prefix):
+                    if FLOORS.index(floor) < FLOORS.index(first):
+                        yield path, line, f"<{target}> may be used from {first}/ on, not in {floor}/"
+                    elif not in_headers and path.endswith(".h") and floor != "tests":
+                        yield path, line, f"<{target}> is private to .cpp files"
+
+
+@rule(("CMakeLists.txt", "add_compile_options(-ffast-math)\n"), ("tensor/a.cpp", '#pragma GCC optimize("Ofast")\n'),
+      ("tensor/a.cpp", '__attribute__((optimize("fast-math")))\n'), ("tools/cmake/a.cmake", "set(F -fassociative-math)\n"),
+      sound=[("CMakeLists.txt", "# Never -ffast-math\nadd_compile_options(-fno-trapping-math)\n")])
+def no_fast_math(files):
+    pattern = r"-f(fast-math|finite-math-only|associative-math|reciprocal-math|unsafe-math-optimizations|no-signed-zeros)|-?\bOfast\b|\bfast-math\b"
+    for path, text in files.items():
+        if (is_cpp(path) or is_script(path)) and path != "tools/lint.py":
+            for line, message in find(pattern, code(text) if is_cpp(path) else script(text), "{0}: a checker and a NaN guard must mean what they say"):
+                yield path, line, message
+
+
+FORBIDDEN_CODE = [
+    # pattern, where it does not hold, message
+    (r"#\s*pragma\s+omp\b.*\breduction\s*\(", None, "reduction(): the order of additions depends on the threads; add partial results in index order"),
+    (r"#\s*pragma\s+omp\s+atomic", None, "omp atomic: the order of additions depends on the threads; add partial results in index order"),
+    (r"\b__(AVX\w*|FMA|SSE\w*)__\b", r"^(?!.*\.inl$)", "{0} is not changed by a target pragma: in a kernel file ask vector_bytes"),
+    (r"\b(__shared__|__CUDA_ARCH__|__CUDACC__|asm|__asm__)\b", r"^tensor/cuda/", "{0} stands in tensor/cuda/ only"),
+    (r"\b(std::random_device|mt19937\w*|default_random_engine|minstd_rand0?|(uniform_(int|real)|normal|bernoulli)_distribution)\b|\bs?rand\s*\(", None,
+     "{0}: random numbers come from tensor/philox.h alone"),
+    (r"#\s*include\s*<(ranges|format|source_location)>|\bstd::(format|views::\w+|ranges::views)\b", None, "{0}: g++ 12 or clang-tidy 14 cannot read it"),
+]
+
+
+@rule(*[("tensor/ops/a_kernel.inl", text) for text in (
+          "#pragma omp parallel for reduction(+ : sum)\n", "#pragma omp atomic\n", "#ifdef __AVX512F__\n", "__shared__ float tile[64];\n",
+          'asm volatile("");\n', "#ifdef __CUDACC__\n", "std::random_device device;\n", "std::mt19937_64 engine;\n", "int i = rand();\n",
+          "#include <ranges>\n", "auto s = std::format(\"{}\", 1);\n")],
+      sound=[("tensor/cuda/primitives.h", "#ifdef __CUDA_ARCH__\nasm volatile(\"\");\n#endif\n"), ("tensor/isa.cpp", "#if defined(__AVX2__)\n"),
+             ("nn/a.cpp", "// rand() would be wrong\nint operand(int); int i = operand(1);\nfmt::format(\"asm\");\n")])
+def no_forbidden_code(files):
+    for path, text in files.items():
+        if is_cpp(path):
+            for pattern, elsewhere, message in FORBIDDEN_CODE:
+                if elsewhere is None or not re.search(elsewhere, path):
+                    for line, said in find(pattern, code(text, strings=False), message):
+                        yield path, line, said
+
+
+@rule(("nn/a.cpp", "// TO" "DO: later\n"), ("README.md", "FIX" "ME\n"), ("Makefile", "# X" "XX\n"), sound=[("nn/a.cpp", "// what is to do: nothing\n")])
+def nothing_left_to_do(files):
+    for path, text in files.items():
+        for line, message in find(r"\b(TO" r"DO|FIX" r"ME|X" r"XX)\b", text, "{0}: finish it, or file an issue"):
+            yield path, line, message
+
+
+@rule(("nn/a.cpp", 'open("/home/me/pictures");\n'), ("tests/a.py", 'x = "/tmp/out"\n'), ("tools/a.sh", "cp a /root/b\n"), ("README.md", "cd /work/mode\n"),
+      sound=[("nn/a.cpp", 'open("/dev/full"); // a/tmp/b\n'), ("README.md", "installs into /usr/local\n")])
+def no_absolute_paths(files):
+    for path, text in files.items():
+        if path.endswith((".safetensors", ".lint")) or path == "tools/lint.py":
+            continue
+        for line, message in find(r"(?<![\w.})$/*-])/(home|root|work|tmp|mnt|opt|Users|data)/\w", text, "{0}...: a path of one machine"):
+            yield path, line, message
+
+
+@rule(("nn/a.cpp", "\n" * 401), sound=[("nn/a.cpp", "// long because one table\n" + "\n" * 500), ("nn/b.cpp", "\n" * 400)])
+def files_are_short(files):
+    for path, text in files.items():
+        lines = text.count("\n")
+        if (is_cpp(path) or is_script(path)) and lines > MOST_LINES and "long because" not in "".join(text.splitlines(True)[:10]):
+            yield path, 1, f'{lines} lines; at most {MOST_LINES}, unless the first lines say "long because ..."'
+
+
+@rule(("tensor/ops/x.h", "#pragma once\n// maths y = x\n"), ("tensor/ops/x.h", "#pragma once\n// maths y = x\n", "tensor/ops/x_cpu.cpp", ""),
+      sound=[("tensor/ops/x.h", "#pragma once\n// maths y = x\n", "tensor/ops/x_cpu.cpp", "", "tests/test_y.cpp", '#include "tensor/ops/x.h"\n'),
+             ("tensor/ops/blocks.h", "#pragma once\n// Sizes of the kernel's blocks.\n")])
+def ops_have_stems(files):
+    """A header of tensor/ops that opens with its maths is an op."""
+    tests = "".join(text for path, text in files.items() if path.startswith("tests/") and path.endswith(".cpp"))
+    for path, text in files.items():
+        if re.match(r"tensor/ops/\w+\.h$", path) and re.search(r"^// maths\b", "\n".join(text.splitlines()[:4]), re.M):
+            if path[:-2] + "_cpu.cpp" not in files:
+                yield path, 1, f"an op without {path[:-2]}_cpu.cpp"
+            stem = path.split("/")[-1][:-2]
+            if f"tests/test_{stem}.cpp" not in files and f'"{path}"' not in tests:
+                yield path, 1, "an op that no test includes"
+
+
+@rule(("nn/a.h", "namespace nn {}\n"), sound=[("nn/a.h", "#pragma once\n"), ("tensor/a.h", "// No include guard: used once for each kernel.\n")])
+def headers_are_guarded(files):
+    for path, text in files.items():
+        if path.endswith(".h") and "#pragma once" not in text and "No include guard" not in text:
+            yield path, 1, "a header without #pragma once"
+
+
+@rule(("utils/a.cpp", ""), ("notes.md", ""), sound=[("tensor/a.cpp", ""), (".gitignore", "")])
+def top_level_is_known(files):
+    for top in sorted({path.split("/")[0] for path in files}):
+        if top not in TOP_LEVEL and not (top.startswith(".") and top in files):
+            yield top, 1, "does not belong at the top level; there are " + " ".join(sorted(TOP_LEVEL))
+
+
+@rule(("README.md", "see [this](nn/none.md)\n"), sound=[("README.md", "[a](nn/a.md#part), [b](https://example.org), [c](#part)\n", "nn/a.md", ""),
+                                                       ("nn/README.md", "[a](../nn/a.md), [floor](../nn)\n", "nn/a.md", "")])
+def links_lead_somewhere(files):
+    folders = {str(parent) for path in files for parent in Path(path).parents}
+    for path, text in files.items():
+        if path.endswith(".md"):
+            for line, link in find(r"\]\([^)\s#]+", text, "{0}"):
+                if "://" in link:
+                    continue
+                target = os.path.normpath(os.path.join(os.path.dirname(path), link[2:]))
+                if target not in files and target not in folders:
+                    yield path, line, f"link to {link[2:]}, which is not there"
+
+
+@rule(("tools/a.py", "def f(:\n"), sound=[("tools/a.py", "def f(): pass\n")])
+def python_parses(files):
+    for path, text in files.items():
+        if path.endswith(".py"):
+            try:
+                ast.parse(text)
+            except SyntaxError as error:
+                yield path, error.lineno or 1, f"Python: {error.msg}"
+
+
+def on_disk(files, work):
+    for path, text in files.items():
+        target = Path(work, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+
+
+def faults_of_tool(command, files, paths):
+    """Runs a command that prints FILE:LINE:... over copies of the files, a few files a call, one call a core."""
+    with tempfile.TemporaryDirectory() as work:
+        on_disk({path: files[path] for path in paths}, work)
+        if Path(".clang-format").exists():
+            Path(work, ".clang-format").write_text(Path(".clang-format").read_text())
+        chunks = [paths[i:i + 20] for i in range(0, len(paths), 20)]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            for done in pool.map(lambda chunk: subprocess.run([*command, *chunk], cwd=work, capture_output=True, text=True), chunks):
+                found = re.findall(r"^([^\s:]+):(?: line )?(\d+):\s*(?:\d+:\s*)?(.*)$", done.stdout + done.stderr, re.M)
+                for path, line, message in found:
+                    yield path, int(line), message
+                if done.returncode and not found:
+                    yield command[0], 1, (done.stdout + done.stderr).strip()
+
+
+@rule(("nn/a.cpp", "int  f( ) {return 1;}\n"), sound=[("nn/a.cpp", "int f() { return 1; }\n")])
+def formatted(files):
+    seen = set()
+    for path, line, message in faults_of_tool(["clang-format", "--dry-run", "-Werror"], files, [path for path in files if is_cpp(path)]):
+        if path not in seen:
+            seen.add(path)
+            yield path, line, "not formatted: make format"
+
+
+@rule(("tools/a.sh", "#!/bin/bash\nif true; then\n"), ("tools/a.sh", "#!/bin/bash\nrm -rf \"$1/\"*\ncd $(pwd)\nfor f in $(ls); do echo; done\n"),
+      sound=[("tools/a.sh", "#!/bin/bash\nset -e\necho \"$1\"\n")])
+def shell_is_sound(files):
+    paths = [path for path in files if path.endswith(".sh") or path == ".ci/run"]
+    for path in paths:
+        done = subprocess.run(["bash", "-n"], input=files[path], capture_output=True, text=True)
+        if done.returncode:
+            yield path, 1, "bash: " + done.stderr.strip()
+    yield from faults_of_tool(["shellcheck", "-f", "gcc", "-S", "warning"], files, paths)
+
+
+def tidy_key(path, files, flags):
+    """What clang-tidy's verdict on a file depends on: its text, the project's headers it reaches, the flags, the checks."""
+    reached, queue = {}, [path]
+    while queue:
+        name = queue.pop()
+        if name in reached or name not in files:
+            continue
+        reached[name] = files[name]
+        queue += re.findall(r'"([\w/]+\.(?:h|inl))"', files[name])
+    version = subprocess.run(["clang-tidy", "--version"], capture_output=True, text=True).stdout
+    return hashlib.sha256(repr((sorted(reached.items()), flags, version, Path(".clang-tidy").read_text())).encode()).hexdigest()
+
+
+def tidy(build, files):
+    """clang-tidy over the product's .cpp files; a file whose key was clean before is not read again. Tests are left to g++'s warnings and the
+    sanitizers: GoogleTest's headers would double the time."""
+    cache = Path(build, "lint")
+    cache.mkdir(parents=True, exist_ok=True)
+    root = str(Path.cwd())
+    # g++'s omp.h, and all vector types: clang does not follow GCC's target pragmas.
+    flags = ["-Wno-unknown-pragmas", "-Wno-unknown-warning-option", "-idirafter", subprocess.check_output(["g++", "-print-file-name=include"], text=True).strip()]
+    if os.uname().machine == "x86_64":
+        flags.append("-march=x86-64-v4")
+    jobs = []
+    for entry in json.loads(Path(build, "compile_commands.json").read_text()):
+        path = os.path.relpath(entry["file"], root)
+        if path in files and not path.startswith("tests/"):
+            key = cache / tidy_key(path, files, (flags, re.sub(r"\s-[oc]\s+\S+", "", entry["command"]).replace(root, "")))
+            if not key.exists():
+                jobs.append((path, key))
+    jobs = list(dict(jobs).items())
+
+    def run(job):
+        path, key = job
+        command = ["clang-tidy", "--quiet", "-p", build, *[f"--extra-arg={flag}" for flag in flags], path]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode == 0:
+            key.touch()
+        return done
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for number, ((path, _), done) in enumerate(zip(jobs, pool.map(run, jobs)), 1):
+            if sys.stderr.isatty():
+                print(f"\rclang-tidy {number}/{len(jobs)}", end="\n" if number == len(jobs) else "", file=sys.stderr)
+            if done.returncode:
+                found = re.findall(r"^(\S+?):(\d+):\d+: (?:warning|error): (.*)$", done.stdout, re.M)
+                yield from ((os.path.relpath(name, root), int(line), message) for name, line, message in found)
+                if not found:
+                    yield path, 1, "clang-tidy: " + (done.stdout + done.stderr).strip()
+
+
+def tidy_catches_a_fault():
+    """One planted use after move, and the same text without it."""
+    text = "struct S { S(S&&) noexcept; int i; };\nvoid take(S);\nnamespace std { template <class T> T&& move(T& t); }\nint f(S s) { %sreturn s.i; }\n"
+    verdicts = []
+    for planted in ("take(std::move(s)); ", ""):
+        with tempfile.NamedTemporaryFile("w", suffix=".cpp", dir=".") as file:
+            file.write(text % planted)
+            file.flush()
+            verdicts.append(subprocess.run(["clang-tidy", "--quiet", file.name, "--"], capture_output=True).returncode != 0)
+    return verdicts == [True, False]
+
+
+def checkout():
+    """Path -> text of the files that git tracks or would track."""
+    names = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", "-z"], text=True).split("\0")
+    files = {}
+    for name in names:
+        if name and os.path.isfile(name):
+            data = Path(name).read_bytes()
+            files[name] = "" if b"\0" in data else data.decode("utf-8", "replace")
+    return files
+
+
+def pairs(flat):
+    return dict(zip(flat[::2], flat[1::2]))
+
+
+def self_test():
+    wrong = 0
+    count = 0
+    for function, faults, sound in RULES:
+        for flat, expected in [*((fault, True) for fault in faults), *((text, False) for text in sound)]:
+            count += 1
+            found = list(function(pairs(flat)))
+            if bool(found) != expected:
+                wrong += 1
+                print(f"self-test: {function.__name__} {'misses' if expected else 'objects to'} {flat}: {found}", file=sys.stderr)
+    count += 1
+    if not tidy_catches_a_fault():
+        wrong += 1
+        print("self-test: clang-tidy misses a use after move, or objects to sound text", file=sys.stderr)
+    print(f"lint self-test: {len(RULES)} rules and clang-tidy, {count} planted texts, {wrong} judged wrongly")
+    return 1 if wrong else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--self-test", action="store_true")
+    parser.add_argument("--tidy", metavar="BUILD_DIR")
+    arguments = parser.parse_args()
+    os.chdir(Path(__file__).resolve().parent.parent)
+    if arguments.self_test:
+        return self_test()
+    files = checkout()
+    found = {fault for function, _, _ in RULES for fault in function(files)}
+    if arguments.tidy:
+        found |= set(tidy(arguments.tidy, files))
+    for path, line, message in sorted(found):
+        print(f"{path}:{line}: {message}")
+    print(f"lint: {len(files)} files, {len(found)} faults")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
