@@ -133,7 +133,7 @@ std::unique_ptr<Detector> make_detector(const std::string& name, const DetectorO
   std::string known;
   for (const Method& method : methods()) {
     if (name == method.name) return method.make(options);
-    known += std::string(known.empty() ? "" : ", ") + method.name;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", method.name);
   }
   throw tensor::Error(fmt::format("method '{}' is unknown; known are {}", name, known));
 }

@@ -38,9 +38,10 @@ std::string align(const std::vector<std::vector<std::string>>& rows, size_t left
   std::string text;
   for (const auto& row : rows) {
     std::string line;
-    for (size_t c = 0; c < row.size(); ++c)
-      line +=
-          (c > 0 ? "  " : "") + (c < left_columns ? fmt::format("{:<{}}", row[c], widths[c]) : fmt::format("{:>{}}", row[c], widths[c]));
+    for (size_t c = 0; c < row.size(); ++c) {
+      if (c > 0) line += "  ";
+      line += c < left_columns ? fmt::format("{:<{}}", row[c], widths[c]) : fmt::format("{:>{}}", row[c], widths[c]);
+    }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
   }
@@ -126,7 +127,7 @@ std::string csv_cell(const std::string& text) {
 std::string scores_csv(const Features& features, const std::vector<std::string>& methods,
                        const std::map<std::string, std::vector<double>>& scores) {
   std::string text = "picture,label";
-  for (const std::string& method : methods) text += "," + csv_cell(method);
+  for (const std::string& method : methods) text += fmt::format(",{}", csv_cell(method));
   text += "\n";
   for (int64_t at = 0; at < features.size(); ++at) {
     text += csv_cell(features.picture_names[static_cast<size_t>(at)]) + fmt::format(",{}", features.labels.data<int64_t>()[at]);
