@@ -1,0 +1,62 @@
+#pragma once
+// Cases of batch normalisation, training and inference, with and without residual and ReLU.
+
+#include <cmath>
+
+#include "autograd/gradcheck.h"
+#include "autograd/ops.h"
+
+namespace autograd::cases {
+
+struct BatchNormCase {
+  Shape x;
+  bool residual, relu;
+};
+inline const BatchNormCase batch_norm_cases[] = {
+    {{2, 1}, false, false},       // the smallest with a variance
+    {{7, 5}, false, false},       // a matrix
+    {{7, 5}, false, true},        //
+    {{2, 3, 3, 5}, true, false},  // channels last
+    {{2, 3, 3, 5}, true, true},   // a ResNet block's end
+    {{1, 5, 7, 3}, false, true},  // one picture
+    {{3, 17}, true, true},        // one channel more than two vectors of 8
+    {{67, 2}, false, true},       // more rows than a block
+    {{1, 2, 2, 33}, true, true},  // many channels, few rows
+};
+
+/// Inputs x, gamma, beta and, if asked for, the residual. With ReLU, the first seed at which no element before it lies near its kink.
+inline std::vector<Tensor> batch_norm_inputs(const BatchNormCase& c, bool training) {
+  const NoGrad no_grad;
+  const Shape channels{c.x[-1]};
+  for (uint64_t seed = 81;; seed += 10) {
+    std::vector<Tensor> in = {random_input(c.x, seed, -2, 2), random_input(channels, seed + 1, 0.5, 1.5), random_input(channels, seed + 2)};
+    if (c.residual) in.push_back(random_input(c.x, seed + 3));
+    const Variable x(in[0]), gamma(in[1]), beta(in[2]), residual = c.residual ? Variable(in[3]) : Variable();
+    const Variable z = training ? batch_norm(x, gamma, beta, residual, {.relu = false})
+                                : batch_norm_inference(x, gamma, beta, random_input(channels, 1), random_input(channels, 2, 0.5, 2),
+                                                       residual, {.relu = false});
+    double smallest = 1;
+    for (const double value : z.value().to_vector()) smallest = std::min(smallest, std::abs(value));
+    if (!c.relu || smallest > 1e-3) return in;
+  }
+}
+
+inline std::vector<GradcheckCase> batch_norm_gradchecks() {
+  std::vector<GradcheckCase> checks;
+  for (const BatchNormCase& c : batch_norm_cases) {
+    const std::string name = c.x.to_string() + (c.residual ? " residual" : "") + (c.relu ? " relu" : "");
+    const tensor::ops::BatchNormParams params{.relu = c.relu};
+    const auto residual_of = [](const std::vector<Variable>& in) { return in.size() > 3 ? in[3] : Variable(); };
+    checks.push_back({"batch_norm", name,
+                      [=](const std::vector<Variable>& in) { return batch_norm(in[0], in[1], in[2], residual_of(in), params); },
+                      batch_norm_inputs(c, true)});
+    checks.push_back({"batch_norm_inference", name,
+                      [=, mean = random_input({c.x[-1]}, 1), var = random_input({c.x[-1]}, 2, 0.5, 2)](const std::vector<Variable>& in) {
+                        return batch_norm_inference(in[0], in[1], in[2], mean, var, residual_of(in), params);
+                      },
+                      batch_norm_inputs(c, false)});
+  }
+  return checks;
+}
+
+}  // namespace autograd::cases

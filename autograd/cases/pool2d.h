@@ -1,0 +1,52 @@
+#pragma once
+// Cases of maximum and average pooling.
+
+#include <numeric>
+
+#include "autograd/gradcheck.h"
+#include "autograd/ops.h"
+#include "tensor/philox.h"
+
+namespace autograd::cases {
+
+struct Pool2dCase {
+  int64_t n, h, w, c, kernel, stride, padding;
+};
+inline const Pool2dCase pool2d_cases[] = {
+    {.n = 1, .h = 1, .w = 1, .c = 1, .kernel = 1, .stride = 1, .padding = 0},   // the smallest
+    {.n = 2, .h = 4, .w = 6, .c = 3, .kernel = 2, .stride = 2, .padding = 0},   // the usual one
+    {.n = 1, .h = 7, .w = 5, .c = 5, .kernel = 2, .stride = 2, .padding = 0},   // the last row and column are never read
+    {.n = 1, .h = 7, .w = 8, .c = 3, .kernel = 3, .stride = 2, .padding = 1},   // after ImageNet's stem
+    {.n = 1, .h = 5, .w = 5, .c = 9, .kernel = 3, .stride = 1, .padding = 1},   // windows that overlap much
+    {.n = 1, .h = 3, .w = 3, .c = 17, .kernel = 3, .stride = 3, .padding = 0},  // one window, one channel more than two vectors of 8
+    {.n = 1, .h = 6, .w = 7, .c = 2, .kernel = 2, .stride = 3, .padding = 1},   // stride wider than the window: gaps
+};
+
+/// The numbers (i + 1/2) / n, i < n, shifted to (-1/2, 1/2) and shuffled: no two are nearer than 1 / n, so that a step of h changes no
+/// maximum.
+inline Tensor distinct_input(Shape shape, uint64_t seed) {
+  const int64_t n = shape.numel();
+  std::vector<double> values(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) {
+    const uint32_t other =
+        tensor::uniform_below(tensor::philox(seed, tensor::Stream::test, static_cast<uint64_t>(i))[0], static_cast<uint32_t>(i + 1));
+    values[i] = values[other];
+    values[other] = (static_cast<double>(i) + 0.5) / static_cast<double>(n) - 0.5;
+  }
+  return Tensor::from(values, shape);
+}
+
+inline std::vector<GradcheckCase> pool2d_gradchecks() {
+  std::vector<GradcheckCase> checks;
+  for (const Pool2dCase& c : pool2d_cases) {
+    const tensor::ops::Pool2dParams params{.kernel = c.kernel, .stride = c.stride, .padding = c.padding};
+    const std::string name =
+        fmt::format("{}x{}x{}x{}, {}x{} stride {} pad {}", c.n, c.h, c.w, c.c, c.kernel, c.kernel, c.stride, c.padding);
+    const Tensor x = distinct_input({c.n, c.h, c.w, c.c}, 91);
+    checks.push_back({"max_pool2d", name, [params](const std::vector<Variable>& in) { return max_pool2d(in[0], params); }, {x}});
+    checks.push_back({"avg_pool2d", name, [params](const std::vector<Variable>& in) { return avg_pool2d(in[0], params); }, {x}});
+  }
+  return checks;
+}
+
+}  // namespace autograd::cases

@@ -1,0 +1,36 @@
+#pragma once
+// Cases of region pooling and of the global average.
+
+#include "autograd/gradcheck.h"
+#include "autograd/ops.h"
+
+namespace autograd::cases {
+
+struct RegionPoolCase {
+  Shape x;
+  std::vector<tensor::ops::Region> regions;  // top, left, bottom, right
+};
+inline const RegionPoolCase region_pool_cases[] = {
+    {{1, 1, 1, 1}, {{0, 0, 1, 1}}},                                                                         // the smallest
+    {{1, 4, 4, 17}, {{0, 0, 4, 4}, {0, 0, 2, 2}, {0, 2, 2, 4}, {2, 0, 4, 2}, {2, 2, 4, 4}, {1, 1, 3, 3}}},  // global, quadrants, centre
+    {{2, 5, 7, 3}, {{0, 0, 5, 7}, {0, 0, 3, 4}, {0, 3, 3, 7}, {2, 0, 5, 4}, {2, 3, 5, 7}, {1, 1, 4, 6}}},   // odd extents: they overlap
+    {{3, 3, 2, 5}, {{2, 1, 3, 2}, {2, 1, 3, 2}}},                                                           // one position, twice
+};
+inline const Shape global_average_pool_cases[] = {{1, 1, 1, 1}, {2, 4, 4, 7}, {1, 7, 5, 8}, {3, 1, 3, 17}};
+
+inline std::vector<GradcheckCase> region_pool_gradchecks() {
+  std::vector<GradcheckCase> checks;
+  for (const RegionPoolCase& c : region_pool_cases)
+    checks.push_back({"region_pool",
+                      fmt::format("{}, {} regions", c.x.to_string(), c.regions.size()),
+                      [regions = c.regions](const std::vector<Variable>& in) { return region_pool(in[0], regions); },
+                      {random_input(c.x, 101)}});
+  for (const Shape& shape : global_average_pool_cases)
+    checks.push_back({"global_average_pool",
+                      shape.to_string(),
+                      [](const std::vector<Variable>& in) { return global_average_pool(in[0]); },
+                      {random_input(shape, 102)}});
+  return checks;
+}
+
+}  // namespace autograd::cases

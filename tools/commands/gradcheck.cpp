@@ -1,0 +1,62 @@
+#include "tools/commands/gradcheck.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <string>
+
+#include "autograd/gradcheck.h"
+#include "tensor/isa.h"
+
+namespace {
+
+struct Totals {
+  int64_t checks = 0, elements = 0, failed = 0;
+  double worst_error = 0;
+};
+
+void print_line(const autograd::GradcheckCase& c, const std::string& path, const autograd::GradcheckReport& report) {
+  fmt::print("{:<21} {:<44} {:<16} {:>8} {:>12.2e}  {}\n", c.op, c.name, path, report.elements, report.worst_error,
+             report.passed ? "ok" : "FAILED");
+  if (!report.passed) fmt::print("    tolerance {:.0e}; {}\n", c.tolerance, report.worst_where);
+}
+
+int usage_error(const std::string& message) {
+  fmt::print(stderr, "mode gradcheck: {}\n", message);
+  return 2;
+}
+
+}  // namespace
+
+int run_gradcheck(const GradcheckOptions& options) {
+  if (options.device != "cpu") return usage_error(fmt::format("unknown device '{}'; known: cpu", options.device));
+  const std::vector<autograd::GradcheckCase> cases = autograd::gradcheck_cases();
+  std::set<std::string> known;
+  for (const auto& c : cases) known.insert(c.op);
+  if (!options.op.empty() && known.count(options.op) == 0)
+    return usage_error(fmt::format("unknown op '{}'; known: {}", options.op, fmt::join(known, " ")));
+
+  const tensor::Isa isa_before = tensor::isa();
+  const auto start = std::chrono::steady_clock::now();
+  Totals totals;
+  std::set<std::string> ops;
+  fmt::print("{:<21} {:<44} {:<16} {:>8} {:>12}  {}\n", "op", "case", "path", "elements", "worst error", "verdict");
+  for (const auto& c : cases) {
+    if (!options.op.empty() && c.op != options.op) continue;
+    ops.insert(c.op);
+    for (const tensor::Isa isa : tensor::available_isas()) {
+      tensor::set_isa(isa);
+      const autograd::GradcheckReport report = autograd::gradcheck(c.function, c.inputs, c.tolerance);
+      print_line(c, fmt::format("cpu/{}/f64", tensor::name(isa)), report);
+      ++totals.checks;
+      totals.elements += report.elements;
+      totals.failed += report.passed ? 0 : 1;
+      totals.worst_error = std::max(totals.worst_error, report.worst_error);
+    }
+  }
+  tensor::set_isa(isa_before);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  fmt::print("{} ops, {} checks, {} partial derivatives in {:.1f} s: worst error {:.2e}, {} failed\n", ops.size(), totals.checks,
+             totals.elements, seconds, totals.worst_error, totals.failed);
+  return totals.failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,12 @@
+#pragma once
+// `mode gradcheck`: compares every op's gradients with central differences, on every path of this machine.
+
+#include <string>
+
+struct GradcheckOptions {
+  std::string op;  ///< only this op; empty: all
+  std::string device = "cpu";
+};
+
+/// Prints the table. Returns the exit status: 0 all passed, 1 one failed, 2 an op or a device that does not exist (named on stderr).
+int run_gradcheck(const GradcheckOptions& options);
