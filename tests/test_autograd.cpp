@@ -106,7 +106,7 @@ TEST(Autograd, AccumulatesInPlaceWhereNoOneElseLooks) {
   EXPECT_EQ(acc.raw(), before);
   EXPECT_EQ(acc.to_vector(), (std::vector<double>{3, 3, 3}));
 
-  const Tensor witness = acc.reshape({3, 1});
+  const Tensor witness = acc.reshape(Shape{3, 1});
   autograd::accumulate(acc, Tensor::full({3}, 2, Dtype::f64), "test");
   EXPECT_NE(acc.raw(), before);
   EXPECT_EQ(acc.to_vector(), (std::vector<double>{5, 5, 5}));
@@ -211,7 +211,7 @@ TEST(Autograd, ErrorsOfBackward) {
   expect_error([&] { Variable().value(); }, "undefined variable");
   expect_error([&] { (x * x).mutable_value(); }, "only leaves are written in place");
   expect_error([&] { (x * x).grad(); }, "only leaves keep their gradient");
-  expect_error([&] { Variable(Tensor()); }, "needs a tensor");
+  expect_error([&] { Variable{Tensor()}; }, "needs a tensor");
   expect_error([&] { Variable(Tensor::zeros({1}, Dtype::i64), true); }, "only floating types have gradients, the tensor is i64");
 }
 

@@ -13,7 +13,8 @@ using autograd::GradcheckCase;
 
 class OpGradients : public testing::TestWithParam<tensor::Isa> {
  protected:
-  void TearDown() override { tensor::set_isa(tensor::available_isas().back()); }
+  void TearDown() override { tensor::set_isa(before_); }
+  const tensor::Isa before_ = tensor::isa();
 };
 
 TEST_P(OpGradients, AgreeWithCentralDifferences) {
