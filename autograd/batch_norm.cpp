@@ -15,8 +15,8 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   ops::BatchNormResult forward = ops::batch_norm(x.value(), gamma.value(), beta.value(), value_or_none(residual), params);
   if (statistics != nullptr) *statistics = forward;
   return record("batch_norm", forward.y, {x, gamma, beta, residual},
-                [x = x.value(), y = forward.y, gamma = gamma.value(), mean = forward.mean, rstd = forward.rstd, params](
-                    const Tensor& dy, const Needs& needs) -> Gradients {
+                [x = x.value(), y = params.relu ? forward.y : Tensor(), gamma = gamma.value(), mean = forward.mean, rstd = forward.rstd,
+                 params](const Tensor& dy, const Needs& needs) -> Gradients {
                   // y = gamma xhat + beta + residual,  xhat = (x - mean(x)) rstd(x),  g = dy [y > 0] with ReLU, else dy
                   //   =>   dbeta = sum g,   dgamma = sum g xhat,   dresidual = g,
                   //        dx = gamma rstd (g - dbeta / R - xhat dgamma / R): the mean and the variance move with x
@@ -28,13 +28,13 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
 Variable batch_norm_inference(const Variable& x, const Variable& gamma, const Variable& beta, const Tensor& running_mean,
                               const Tensor& running_var, const Variable& residual, ops::BatchNormParams params) {
   Tensor y = ops::batch_norm_inference(x.value(), gamma.value(), beta.value(), running_mean, running_var, value_or_none(residual), params);
-  return record(
-      "batch_norm_inference", y, {x, gamma, beta, residual},
-      [x = x.value(), y, gamma = gamma.value(), running_mean, running_var, params](const Tensor& dy, const Needs& needs) -> Gradients {
-        // the same with constant statistics     =>   dx = gamma rstd g
-        auto d = ops::batch_norm_inference_grad(x, y, dy, gamma, running_mean, running_var, params, needs[3]);
-        return {d.dx, d.dgamma, d.dbeta, d.dresidual};
-      });
+  return record("batch_norm_inference", y, {x, gamma, beta, residual},
+                [x = x.value(), y = params.relu ? y : Tensor(), gamma = gamma.value(), running_mean, running_var, params](
+                    const Tensor& dy, const Needs& needs) -> Gradients {
+                  // the same with constant statistics     =>   dx = gamma rstd g
+                  auto d = ops::batch_norm_inference_grad(x, y, dy, gamma, running_mean, running_var, params, needs[3]);
+                  return {d.dx, d.dgamma, d.dbeta, d.dresidual};
+                });
 }
 
 }  // namespace autograd
