@@ -21,7 +21,7 @@ inline const BatchNormCase batch_norm_cases[] = {
     {{1, 5, 7, 3}, false, true},  // one picture
     {{3, 17}, true, true},        // one channel more than two vectors of 8
     {{67, 2}, false, true},       // more rows than a block
-    {{1, 2, 2, 33}, true, true},  // many channels, few rows
+    {{1, 1, 3, 33}, true, true},  // many channels, few rows (two rows that are nearly equal have a tiny variance: h would be too long)
 };
 
 /// Inputs x, gamma, beta and, if asked for, the residual. With ReLU, the first seed at which no element before it lies near its kink.

@@ -7,6 +7,7 @@
 
 #include "autograd/gradcheck.h"
 #include "tensor/isa.h"
+#include "tensor/parallel.h"
 
 namespace {
 
@@ -37,6 +38,8 @@ int run_gradcheck(const GradcheckOptions& options) {
     return usage_error(fmt::format("unknown op '{}'; known: {}", options.op, fmt::join(known, " ")));
 
   const tensor::Isa isa_before = tensor::isa();
+  const int threads_before = tensor::num_threads();
+  tensor::set_num_threads(1);  // the same bits as any other number, and a team costs more than a case's 300 elements
   const auto start = std::chrono::steady_clock::now();
   Totals totals;
   std::set<std::string> ops;
@@ -55,6 +58,7 @@ int run_gradcheck(const GradcheckOptions& options) {
     }
   }
   tensor::set_isa(isa_before);
+  tensor::set_num_threads(threads_before);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   fmt::print("{} ops, {} checks, {} partial derivatives in {:.1f} s: worst error {:.2e}, {} failed\n", ops.size(), totals.checks,
              totals.elements, seconds, totals.worst_error, totals.failed);
