@@ -8,6 +8,9 @@ namespace ops = tensor::ops;
 
 namespace {
 Tensor value_or_none(const Variable& x) { return x.defined() ? x.value() : Tensor(); }
+
+/// Without ReLU the gradient does not look at y: x, which is kept anyway, stands in for it, so that y need not stay in memory.
+Tensor only_for_relu(const Tensor& y, const Variable& x, ops::BatchNormParams params) { return params.relu ? y : x.value(); }
 }  // namespace
 
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, const Variable& residual, ops::BatchNormParams params,
@@ -15,7 +18,7 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   ops::BatchNormResult forward = ops::batch_norm(x.value(), gamma.value(), beta.value(), value_or_none(residual), params);
   if (statistics != nullptr) *statistics = forward;
   return record("batch_norm", forward.y, {x, gamma, beta, residual},
-                [x = x.value(), y = params.relu ? forward.y : Tensor(), gamma = gamma.value(), mean = forward.mean, rstd = forward.rstd,
+                [x = x.value(), y = only_for_relu(forward.y, x, params), gamma = gamma.value(), mean = forward.mean, rstd = forward.rstd,
                  params](const Tensor& dy, const Needs& needs) -> Gradients {
                   // y = gamma xhat + beta + residual,  xhat = (x - mean(x)) rstd(x),  g = dy [y > 0] with ReLU, else dy
                   //   =>   dbeta = sum g,   dgamma = sum g xhat,   dresidual = g,
@@ -29,7 +32,7 @@ Variable batch_norm_inference(const Variable& x, const Variable& gamma, const Va
                               const Tensor& running_var, const Variable& residual, ops::BatchNormParams params) {
   Tensor y = ops::batch_norm_inference(x.value(), gamma.value(), beta.value(), running_mean, running_var, value_or_none(residual), params);
   return record("batch_norm_inference", y, {x, gamma, beta, residual},
-                [x = x.value(), y = params.relu ? y : Tensor(), gamma = gamma.value(), running_mean, running_var, params](
+                [x = x.value(), y = only_for_relu(y, x, params), gamma = gamma.value(), running_mean, running_var, params](
                     const Tensor& dy, const Needs& needs) -> Gradients {
                   // the same with constant statistics     =>   dx = gamma rstd g
                   auto d = ops::batch_norm_inference_grad(x, y, dy, gamma, running_mean, running_var, params, needs[3]);

@@ -34,8 +34,11 @@ int run_gradcheck(const GradcheckOptions& options) {
   const std::vector<autograd::GradcheckCase> cases = autograd::gradcheck_cases();
   std::set<std::string> known;
   for (const auto& c : cases) known.insert(c.op);
-  if (!options.op.empty() && known.count(options.op) == 0)
-    return usage_error(fmt::format("unknown op '{}'; known: {}", options.op, fmt::join(known, " ")));
+  if (!options.op.empty() && known.count(options.op) == 0) {
+    std::string names;
+    for (const std::string& op : known) names += " " + op;
+    return usage_error(fmt::format("unknown op '{}'; known:{}", options.op, names));
+  }
 
   const tensor::Isa isa_before = tensor::isa();
   const int threads_before = tensor::num_threads();
