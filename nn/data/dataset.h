@@ -1,16 +1,18 @@
 #pragma once
 // Pictures with labels, named by one word: KIND:LOCATION?key=value&key=value
 //
-//   cifar10:DIR?split=train|test      cifar100:DIR?split=test|train      official binary records
+//   cifar10:DIR?split=train|test      cifar100:DIR?split=test|train      official binary records (DIR or its parent)
 //   folder:DIR                        a class per sub-folder (sorted by name), or flat (label -1); PNG and JPEG of any size
 //   synthetic:NAME?seed=1             procedural; NAME = shapes (ID; split=train|test), or the OOD sets (nn/data/synthetic.h)
 //
-// Common keys: limit=N (the first N after the seeded shuffle of the set, class by class in turn as far as they go).
+// Where a key is absent, the first choice is meant. limit=N is known to all: the first N of sets whose order is already mixed; of a folder,
+// N chosen by seed=S, the classes in turn as far as they go. An unknown kind or key is an error that lists the known ones.
 // Every fault is an Error of one line naming the file and what to do.
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nn {
@@ -23,7 +25,8 @@ class Dataset {
   virtual int64_t label(int64_t index) const = 0;
   /// A name that a person can find the picture by: "test_batch.bin#17", "banded/banded_0002.jpg".
   virtual std::string picture_name(int64_t index) const = 0;
-  /// Writes size x size x 3 bytes, rows top down, red green blue. Thread-safe. Pictures of other sizes are resized (antialiased bilinear).
+  /// Writes size x size x 3 bytes, rows top down, red green blue. Thread-safe. Pictures of other sizes are resized,
+  /// antialiased bilinear, squashed to the square where they are not one.
   virtual void read(int64_t index, uint8_t* pixels) const = 0;
 
   /// Names of the classes; empty where the set has none.
@@ -32,10 +35,13 @@ class Dataset {
   /// Edge of the square pictures that read() delivers.
   int64_t picture_size() const { return picture_size_; }
   const std::string& spec() const { return spec_; }
+  /// Files of a folder that are no pictures (hidden ones not counted).
+  int64_t ignored_files() const { return ignored_files_; }
 
  protected:
   std::vector<std::string> class_names_;
   int64_t picture_size_ = 32;
+  int64_t ignored_files_ = 0;
   std::string spec_;
 };
 

@@ -10,9 +10,9 @@
 namespace nn {
 
 struct Batch {
-  Tensor pictures;   ///< (N, S, S, 3) f32, (pixel / 255 - mean) / std
-  Tensor labels;     ///< i64 (N)
-  Tensor ids;        ///< i64 (N): index in the data set
+  Tensor pictures;  ///< (N, S, S, 3) f32, (pixel / 255 - mean) / std
+  Tensor labels;    ///< i64 (N)
+  Tensor ids;       ///< i64 (N): index in the data set
   int64_t size() const { return labels.dim(0); }
 };
 
@@ -33,7 +33,7 @@ struct LoaderOptions {
   bool drop_last = false;  ///< drop a last batch that is not full
   Augment augment;         ///< none when empty
   Preprocessing preprocessing;
-  int64_t first_batch = 0; ///< skip that many batches (resume)
+  int64_t first_batch = 0;  ///< skip that many batches (resume)
 };
 
 /// One pass over the set: `for (const Batch& batch : Loader(data, options))`. An Error in the prefetch thread is thrown by the loop.

@@ -1,0 +1,140 @@
+#include "nn/data/dataset.h"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+
+#include "nn/data/readers.h"
+#include "nn/data/synthetic.h"
+#include "nn/text.h"
+#include "tensor/check.h"
+#include "tensor/philox.h"
+
+namespace nn {
+namespace {
+
+struct Kind {
+  const char* name;
+  std::unique_ptr<Dataset> (*open)(const DataSpec& spec, int64_t picture_size);
+};
+constexpr Kind kinds[] = {{"cifar10", open_cifar10}, {"cifar100", open_cifar100}, {"folder", open_folder}, {"synthetic", open_synthetic}};
+
+std::string known_kinds() {
+  std::string text;
+  for (const Kind& kind : kinds) text += (text.empty() ? "" : ", ") + std::string(kind.name);
+  return text;
+}
+
+std::string name_of(const DataSpec& spec) { return printable(spec.kind + ":" + spec.location); }
+
+class Subset : public Dataset {
+ public:
+  Subset(std::shared_ptr<const Dataset> dataset, std::vector<int64_t> indices)
+      : dataset_(std::move(dataset)), indices_(std::move(indices)) {
+    class_names_ = dataset_->class_names();
+    picture_size_ = dataset_->picture_size();
+    spec_ = dataset_->spec();
+    ignored_files_ = dataset_->ignored_files();
+    for (const int64_t index : indices_)
+      CHECK(index >= 0 && index < dataset_->size(), "picture {} of a subset, but {} has {} pictures", index, spec_, dataset_->size());
+  }
+  int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
+  int64_t label(int64_t index) const override { return dataset_->label(inner(index)); }
+  std::string picture_name(int64_t index) const override { return dataset_->picture_name(inner(index)); }
+  void read(int64_t index, uint8_t* pixels) const override { dataset_->read(inner(index), pixels); }
+
+ private:
+  int64_t inner(int64_t index) const {
+    CHECK(index >= 0 && index < size(), "picture {} of a subset of {}", index, size());
+    return indices_[static_cast<size_t>(index)];
+  }
+  std::shared_ptr<const Dataset> dataset_;
+  std::vector<int64_t> indices_;
+};
+
+}  // namespace
+
+DataSpec parse_data_spec(const std::string& text) {
+  DataSpec spec;
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos || colon == 0)
+    throw tensor::Error(fmt::format("'{}' is not the name of a data set: expected KIND:LOCATION, as in cifar10:DIR?split=test; kinds: {}",
+                                    printable(text), known_kinds()));
+  spec.kind = text.substr(0, colon);
+  const size_t question = text.rfind('?');
+  const bool has_options = question != std::string::npos && question > colon;
+  spec.location = text.substr(colon + 1, has_options ? question - colon - 1 : std::string::npos);
+  for (size_t at = has_options ? question + 1 : text.size(); at < text.size();) {
+    const size_t end = std::min(text.find('&', at), text.size());
+    const std::string option = text.substr(at, end - at);
+    const size_t equals = option.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == option.size())
+      throw tensor::Error(fmt::format("data set {}: '{}' is not an option, expected key=value", name_of(spec), printable(option)));
+    spec.options.emplace_back(option.substr(0, equals), option.substr(equals + 1));
+    at = end + 1;
+  }
+  return spec;
+}
+
+std::unique_ptr<Dataset> open_dataset(const std::string& text, int64_t picture_size) {
+  CHECK(picture_size >= 1 && picture_size <= 4096, "pictures of {0} x {0} pixels; the edge must be 1 to 4096", picture_size);
+  const DataSpec spec = parse_data_spec(text);
+  for (const Kind& kind : kinds)
+    if (spec.kind == kind.name) return kind.open(spec, picture_size);
+  throw tensor::Error(fmt::format("data set {}: unknown kind '{}'; known: {}", name_of(spec), printable(spec.kind), known_kinds()));
+}
+
+std::unique_ptr<Dataset> subset(std::shared_ptr<const Dataset> dataset, std::vector<int64_t> indices) {
+  CHECK(dataset != nullptr, "a subset of no data set");
+  return std::make_unique<Subset>(std::move(dataset), std::move(indices));
+}
+
+Options::Options(const DataSpec& spec, std::vector<std::string> known) : spec_(spec) {
+  for (auto option = spec_.options.begin(); option != spec_.options.end(); ++option) {
+    if (std::find(known.begin(), known.end(), option->first) == known.end())
+      throw tensor::Error(
+          fmt::format("data set {}: unknown option '{}'; known: {}", name_of(spec_), printable(option->first), joined(known)));
+    if (std::any_of(spec_.options.begin(), option, [&](const auto& earlier) { return earlier.first == option->first; }))
+      throw tensor::Error(fmt::format("data set {}: option '{}' is given twice", name_of(spec_), option->first));
+  }
+}
+
+const std::string* Options::find(const std::string& key) const {
+  for (const auto& [name, value] : spec_.options)
+    if (name == key) return &value;
+  return nullptr;
+}
+
+int64_t Options::number(const std::string& key, int64_t fallback, int64_t least, int64_t most) const {
+  const std::string* text = find(key);
+  if (text == nullptr) return fallback;
+  int64_t value = 0;
+  const char* end = text->data() + text->size();
+  const auto [stop, fault] = std::from_chars(text->data(), end, value);
+  if (fault != std::errc() || stop != end || value < least || value > most)
+    throw tensor::Error(
+        fmt::format("data set {}: {}={}, expected a whole number from {} to {}", name_of(spec_), key, printable(*text), least, most));
+  return value;
+}
+
+std::string Options::choice(const std::string& key, const std::vector<std::string>& choices) const {
+  const std::string* text = find(key);
+  if (text == nullptr) return choices.front();
+  if (std::find(choices.begin(), choices.end(), *text) == choices.end())
+    throw tensor::Error(fmt::format("data set {}: {}={}, expected one of {}", name_of(spec_), key, printable(*text), joined(choices)));
+  return *text;
+}
+
+int64_t Options::limit(int64_t size) const { return std::min(size, number("limit", size, 1, int64_t{1} << 40)); }
+
+std::vector<int64_t> permutation(int64_t n, uint64_t seed, uint64_t counter) {
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  for (int64_t last = n - 1; last > 0; --last) {
+    const auto words = tensor::philox(seed, tensor::Stream::shuffle, counter, static_cast<uint32_t>(last));
+    std::swap(order[static_cast<size_t>(last)], order[tensor::uniform_below(words[0], static_cast<uint32_t>(last + 1))]);
+  }
+  return order;
+}
+
+}  // namespace nn

@@ -1,0 +1,160 @@
+#include "nn/data/decode.h"
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "nn/data/readers.h"
+#include "nn/text.h"
+#include "tensor/check.h"
+
+// What a file may make the decoder allocate at once: a picture of most_pixels with four 16-bit channels, and a little.
+static void* allocate_at_most(void* old, size_t bytes) { return bytes > (size_t{1} << 30) ? nullptr : std::realloc(old, bytes); }
+
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_PNG
+#define STBI_NO_STDIO
+#define STBI_NO_HDR
+#define STBI_NO_LINEAR
+#define STBI_MALLOC(bytes) allocate_at_most(nullptr, bytes)
+#define STBI_REALLOC(old, bytes) allocate_at_most(old, bytes)
+#define STBI_FREE(old) std::free(old)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#include <stb/stb_image.h>
+#pragma GCC diagnostic pop
+
+namespace nn {
+namespace {
+
+constexpr int64_t most_file_bytes = int64_t{1} << 29;
+constexpr uint8_t png_signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+
+// CRC-32 as PNG has it (ISO 3309), a byte at a time.
+uint32_t crc32(const uint8_t* bytes, size_t count) {
+  static const auto table = [] {
+    std::array<uint32_t, 256> entries;
+    for (uint32_t i = 0; i < 256; ++i) {
+      uint32_t value = i;
+      for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0xEDB88320u : 0);
+      entries[i] = value;
+    }
+    return entries;
+  }();
+  uint32_t crc = 0xFFFFFFFFu;
+  for (size_t i = 0; i < count; ++i) crc = table[(crc ^ bytes[i]) & 255] ^ (crc >> 8);
+  return ~crc;
+}
+
+uint32_t big_endian32(const uint8_t* bytes) {
+  return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | uint32_t{bytes[3]};
+}
+
+std::string cut_off(size_t bytes) { return fmt::format("it is cut off: it ends after {} bytes", bytes); }
+
+// The decoder below takes cut files without a word (grey where the data ended). So the file's own structure is walked first.
+// What follows the end mark is ignored, as everywhere.
+
+// Chunks of length (4 bytes), type (4), data, CRC-32 of type and data (4), up to IEND. Returns the fault, empty when there is none.
+std::string png_fault(const std::vector<uint8_t>& bytes) {
+  for (size_t at = sizeof(png_signature);;) {
+    if (bytes.size() - at < 12) return cut_off(bytes.size());
+    const uint8_t* chunk = bytes.data() + at;
+    const uint32_t length = big_endian32(chunk);
+    const std::string type(chunk + 4, chunk + 8);
+    if (length > 0x7fffffffu) return fmt::format("chunk '{}' at byte {} claims {} bytes", printable(type), at, length);
+    if (bytes.size() - at - 12 < length) return cut_off(bytes.size());
+    if (crc32(chunk + 4, size_t{length} + 4) != big_endian32(chunk + 8 + length))
+      return fmt::format("the check sum of chunk '{}' at byte {} does not fit", printable(type), at);
+    if (type == "IEND") return {};
+    at += size_t{length} + 12;
+  }
+}
+
+// Segments of marker (FF xx), length (2 bytes, itself included), data; after the header of a scan (FF DA) its coded data, in which FF is
+// followed by 00 or a restart marker; up to the end-of-image marker (FF D9).
+std::string jpeg_fault(const std::vector<uint8_t>& bytes) {
+  const size_t size = bytes.size();
+  bool scanned = false;
+  for (size_t at = 2;;) {
+    if (at >= size) return cut_off(size);
+    if (bytes[at] != 0xff) return fmt::format("no marker at byte {}", at);
+    while (at < size && bytes[at] == 0xff) ++at;
+    if (at >= size) return cut_off(size);
+    const uint8_t marker = bytes[at++];
+    if (marker == 0xd9) return scanned ? "" : "it ends before its first scan";
+    if (marker == 0x01 || (marker >= 0xd0 && marker <= 0xd7)) continue;  // markers without a length
+    if (marker == 0x00 || marker == 0xd8) return fmt::format("unexpected marker {:02x} at byte {}", marker, at - 1);
+    if (size - at < 2) return cut_off(size);
+    const size_t length = size_t{bytes[at]} << 8 | bytes[at + 1];
+    if (length < 2) return fmt::format("segment {:02x} at byte {} claims {} bytes", marker, at - 2, length);
+    if (size - at < length) return cut_off(size);
+    at += length;
+    if (marker != 0xda) continue;
+    scanned = true;
+    while (at + 1 < size && !(bytes[at] == 0xff && bytes[at + 1] != 0x00 && (bytes[at + 1] < 0xd0 || bytes[at + 1] > 0xd7))) ++at;
+    if (at + 1 >= size) return cut_off(size);
+  }
+}
+
+// value over white at this opacity, rounded.
+uint8_t over_white(int value, int opacity) { return static_cast<uint8_t>((value * opacity + 255 * (255 - opacity) + 127) / 255); }
+
+struct FreePixels {
+  void operator()(uint8_t* pixels) const { std::free(pixels); }
+};
+
+}  // namespace
+
+PictureFormat picture_format(const std::vector<uint8_t>& bytes) {
+  if (bytes.size() >= sizeof(png_signature) && std::memcmp(bytes.data(), png_signature, sizeof(png_signature)) == 0)
+    return PictureFormat::png;
+  if (bytes.size() >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff) return PictureFormat::jpeg;
+  return PictureFormat::none;
+}
+
+Picture decode_picture(const std::vector<uint8_t>& bytes, const std::string& name) {
+  const auto fail = [&](const std::string& fault) { throw tensor::Error(fmt::format("cannot decode {}: {}", printable(name), fault)); };
+  const PictureFormat format = picture_format(bytes);
+  if (bytes.empty()) fail("the file is empty");
+  if (format == PictureFormat::none) fail("it is neither PNG nor JPEG by its first bytes, or cut off within them");
+  if (static_cast<int64_t>(bytes.size()) > most_file_bytes) fail(fmt::format("it has more than {} bytes", most_file_bytes));
+  const bool is_png = format == PictureFormat::png;
+  const char* title = is_png ? "PNG" : "JPEG";
+
+  // Dimensions first: a claim that is too large is the fault to report, and nothing is allocated for it.
+  const int count = static_cast<int>(bytes.size());
+  int width = 0, height = 0, channels = 0;
+  const bool known = stbi_info_from_memory(bytes.data(), count, &width, &height, &channels) != 0;
+  const char* reason = known ? "" : stbi_failure_reason();
+  if (known && (width < 1 || height < 1)) fail(fmt::format("its header claims {} x {} pixels", width, height));
+  if (known && int64_t{width} * height > most_pixels)
+    fail(fmt::format("its header claims {} x {} pixels, more than the {} million that are read", width, height, most_pixels / 1'000'000));
+  const std::string fault = is_png ? png_fault(bytes) : jpeg_fault(bytes);
+  if (!fault.empty()) fail(fault);
+  if (!known) fail(fmt::format("not a {} that can be read ({})", title, reason));
+
+  const int wanted = is_png ? 4 : 3;
+  const std::unique_ptr<uint8_t, FreePixels> pixels(stbi_load_from_memory(bytes.data(), count, &width, &height, &channels, wanted));
+  if (pixels == nullptr) fail(fmt::format("not a {} that can be read ({})", title, stbi_failure_reason()));
+  Picture picture{height, width, std::vector<uint8_t>(static_cast<size_t>(int64_t{height} * width * 3))};
+  if (!is_png) {
+    std::memcpy(picture.pixels.data(), pixels.get(), picture.pixels.size());
+    return picture;
+  }
+  const uint8_t* from = pixels.get();
+  for (size_t at = 0; at < picture.pixels.size(); at += 3, from += 4)
+    for (size_t channel = 0; channel < 3; ++channel) picture.pixels[at + channel] = over_white(from[channel], from[3]);
+  return picture;
+}
+
+Picture decode_picture(const std::string& path) { return decode_picture(read_file(path, most_file_bytes), path); }
+
+}  // namespace nn

@@ -1,0 +1,107 @@
+#include "nn/data/resize.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tensor/check.h"
+
+// The weights must round alike on every machine: a fused multiply-add would move some of them by one.
+#pragma GCC optimize("fp-contract=off")
+
+namespace nn {
+namespace {
+
+// 8 bits of pixel, 2 of head room, the rest for the weight: sums stay below 2^31.
+constexpr int weight_bits = 32 - 8 - 2;
+
+/// What one output position is made of: weights[first .. first + count) of this axis' input positions start .. start + count.
+struct Span {
+  int64_t start, count, first;
+};
+struct Axis {
+  std::vector<Span> spans;
+  std::vector<int32_t> weights;
+};
+
+// Output i looks at the input around c = (i + 1/2) * in/out through a triangle of half width s = max(1, in/out):
+// w_j = max(0, 1 - |j + 1/2 - c| / s), normalised to sum 1, rounded to weight_bits.
+Axis make_axis(int64_t in, int64_t out) {
+  Axis axis;
+  const double scale = static_cast<double>(in) / static_cast<double>(out), half_width = std::max(1.0, scale);
+  const double inverse = 1.0 / half_width;
+  std::vector<double> triangle;
+  for (int64_t i = 0; i < out; ++i) {
+    const double centre = (static_cast<double>(i) + 0.5) * scale;
+    const int64_t begin = std::max<int64_t>(0, static_cast<int64_t>(centre - half_width + 0.5));
+    const int64_t end = std::min(in, static_cast<int64_t>(centre + half_width + 0.5));
+    triangle.clear();
+    double sum = 0;
+    for (int64_t j = begin; j < end; ++j) {
+      const double distance = std::fabs((static_cast<double>(j) - centre + 0.5) * inverse);
+      triangle.push_back(distance < 1 ? 1 - distance : 0);
+      sum += triangle.back();
+    }
+    axis.spans.push_back({begin, end - begin, static_cast<int64_t>(axis.weights.size())});
+    for (const double weight : triangle)
+      axis.weights.push_back(static_cast<int32_t>((sum != 0 ? weight / sum : weight) * (1 << weight_bits) + 0.5));
+  }
+  return axis;
+}
+
+uint8_t rounded(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> weight_bits, 0, 255)); }
+
+Picture resize_columns(const Picture& in, int64_t width) {
+  const Axis axis = make_axis(in.width, width);
+  Picture out{in.height, width, std::vector<uint8_t>(static_cast<size_t>(in.height * width * 3))};
+  uint8_t* to = out.pixels.data();
+  for (int64_t row = 0; row < in.height; ++row) {
+    const uint8_t* from_row = in.pixels.data() + row * in.width * 3;
+    for (const Span& span : axis.spans) {
+      const int32_t* weights = axis.weights.data() + span.first;
+      const uint8_t* from = from_row + span.start * 3;
+      int32_t red = 1 << (weight_bits - 1), green = red, blue = red;
+      for (int64_t j = 0; j < span.count; ++j, from += 3) {
+        red += weights[j] * from[0];
+        green += weights[j] * from[1];
+        blue += weights[j] * from[2];
+      }
+      *to++ = rounded(red);
+      *to++ = rounded(green);
+      *to++ = rounded(blue);
+    }
+  }
+  return out;
+}
+
+Picture resize_rows(const Picture& in, int64_t height) {
+  const Axis axis = make_axis(in.height, height);
+  const int64_t row_bytes = in.width * 3;
+  Picture out{height, in.width, std::vector<uint8_t>(static_cast<size_t>(height * row_bytes))};
+  std::vector<int32_t> sums(static_cast<size_t>(row_bytes));
+  for (int64_t row = 0; row < height; ++row) {
+    const Span& span = axis.spans[static_cast<size_t>(row)];
+    std::fill(sums.begin(), sums.end(), 1 << (weight_bits - 1));
+    for (int64_t j = 0; j < span.count; ++j) {
+      const int32_t weight = axis.weights[static_cast<size_t>(span.first + j)];
+      const uint8_t* from = in.pixels.data() + (span.start + j) * row_bytes;
+      for (int64_t at = 0; at < row_bytes; ++at) sums[static_cast<size_t>(at)] += weight * from[at];
+    }
+    uint8_t* to = out.pixels.data() + row * row_bytes;
+    for (int64_t at = 0; at < row_bytes; ++at) to[at] = rounded(sums[static_cast<size_t>(at)]);
+  }
+  return out;
+}
+
+}  // namespace
+
+Picture resize(const Picture& picture, int64_t height, int64_t width) {
+  CHECK(picture.height >= 1 && picture.width >= 1 && static_cast<int64_t>(picture.pixels.size()) == picture.height * picture.width * 3,
+        "a picture of {} x {} with {} bytes, expected height x width x 3, none of them 0", picture.height, picture.width,
+        picture.pixels.size());
+  CHECK(height >= 1 && width >= 1, "resize to {} x {}; both must be at least 1", height, width);
+  if (width == picture.width) return height == picture.height ? picture : resize_rows(picture, height);
+  const Picture narrow = resize_columns(picture, width);
+  return height == picture.height ? narrow : resize_rows(narrow, height);
+}
+
+}  // namespace nn
