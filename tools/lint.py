@@ -162,14 +162,19 @@ def files_are_short(files):
             yield path, 1, f'{lines} lines; at most {MOST_LINES}, unless the first lines say "long because ..."'
 
 
-@rule(("tensor/ops/x.h", "#pragma once\n// maths y = x\n"), ("tensor/ops/x.h", "#pragma once\n// maths y = x\n", "tensor/ops/x_cpu.cpp", ""),
-      sound=[("tensor/ops/x.h", "#pragma once\n// maths y = x\n", "tensor/ops/x_cpu.cpp", "", "tests/test_y.cpp", '#include "tensor/ops/x.h"\n'),
+OP = "#pragma once\n// maths y = x\nTensor x(const Tensor& a,\n         int b);\n"
+
+
+@rule(("tensor/ops/x.h", OP, "tests/test_x.cpp", ""), ("tensor/ops/x.h", OP, "tensor/ops/x_cpu.cpp", ""),
+      sound=[("tensor/ops/x.h", OP, "tensor/ops/x_cpu.cpp", "", "tests/test_y.cpp", '#include "tensor/ops/x.h"\n'),
+             ("tensor/ops/exp.h", "#pragma once\n// maths y = e^x\ninline float exp(float x) { return f(x); }\n"),
              ("tensor/ops/blocks.h", "#pragma once\n// Sizes of the kernel's blocks.\n")])
 def ops_have_stems(files):
-    """A header of tensor/ops that opens with its maths is an op."""
+    """A header of tensor/ops that opens with its maths and declares functions without defining them is an op."""
+    declares = re.compile(r"^(?!inline|using|struct|template)\w[\w:<>, ]*\([^{};]*\);", re.M)
     tests = "".join(text for path, text in files.items() if path.startswith("tests/") and path.endswith(".cpp"))
     for path, text in files.items():
-        if re.match(r"tensor/ops/\w+\.h$", path) and re.search(r"^// maths\b", "\n".join(text.splitlines()[:4]), re.M):
+        if re.match(r"tensor/ops/\w+\.h$", path) and re.search(r"^// maths\b", "\n".join(text.splitlines()[:4]), re.M) and declares.search(code(text)):
             if path[:-2] + "_cpu.cpp" not in files:
                 yield path, 1, f"an op without {path[:-2]}_cpu.cpp"
             stem = path.split("/")[-1][:-2]
