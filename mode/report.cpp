@@ -147,7 +147,7 @@ std::string format_table(const Evaluation& evaluation) {
   std::vector<std::vector<std::string>> rows;
   for (const std::string& method : evaluation.methods) {
     const std::string& settings = evaluation.settings.at(method);
-    rows.push_back({"  " + method, settings.empty() ? "none" : settings});
+    rows.push_back({fmt::format("  {}", method), settings.empty() ? "none" : settings});
   }
   return text + align(rows, 2) + "\n" + other_table(evaluation);
 }
