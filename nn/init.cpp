@@ -29,19 +29,25 @@ void draw(Tensor& tensor, const Start& start, uint64_t counter, uint64_t seed) {
 }  // namespace
 
 void initialize(Module& module, uint64_t seed) {
-  for (Module::NamedParameter& parameter : module.named_parameters()) {
-    Tensor& value = parameter.variable.mutable_value();
-    if (parameter.start.kind == Start::Kind::constant) {
-      value = Tensor::full(value.shape(), parameter.start.value, value.dtype(), value.device());
+  const std::vector<Start> starts = module.parameter_starts();
+  std::vector<Module::NamedParameter> parameters = module.named_parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    Tensor& value = parameters[i].variable.mutable_value();
+    if (starts[i].kind == Start::Kind::constant) {
+      value = Tensor::full(value.shape(), starts[i].value, value.dtype(), value.device());
       continue;
     }
-    CHECK(value.numel() < (int64_t{1} << 33), "parameter {} has {} elements, too many to draw by a counter of 32 bits", parameter.name,
+    CHECK(value.numel() < (int64_t{1} << 33), "parameter {} has {} elements, too many to draw by a counter of 32 bits", parameters[i].name,
           value.numel());
     tensor::dispatch_floating(value.dtype(),
-                              [&](auto zero) { draw<decltype(zero)>(value, parameter.start, tensor::counter_of(parameter.name), seed); });
+                              [&](auto zero) { draw<decltype(zero)>(value, starts[i], tensor::counter_of(parameters[i].name), seed); });
   }
-  for (const Module::NamedBuffer& buffer : module.named_buffers())
-    *buffer.tensor = Tensor::full(buffer.tensor->shape(), buffer.start, buffer.tensor->dtype(), buffer.tensor->device());
+  const std::vector<double> buffer_starts = module.buffer_starts();
+  const std::vector<Module::NamedBuffer> buffers = module.named_buffers();
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    Tensor& value = *buffers[i].tensor;
+    value = Tensor::full(value.shape(), buffer_starts[i], value.dtype(), value.device());
+  }
 }
 
 }  // namespace nn

@@ -11,7 +11,7 @@ void Module::visit(const std::string& prefix, const Visit& visitor) const {
 std::vector<Module::NamedParameter> Module::named_parameters() const {
   std::vector<NamedParameter> all;
   visit("", [&](const std::string& prefix, const Module& module) {
-    for (const NamedParameter& own : module.parameters_) all.push_back({prefix + own.name, own.variable, own.start});
+    for (const NamedParameter& own : module.parameters_) all.push_back({prefix + own.name, own.variable});
   });
   return all;
 }
@@ -19,7 +19,23 @@ std::vector<Module::NamedParameter> Module::named_parameters() const {
 std::vector<Module::NamedBuffer> Module::named_buffers() const {
   std::vector<NamedBuffer> all;
   visit("", [&](const std::string& prefix, const Module& module) {
-    for (const NamedBuffer& own : module.buffers_) all.push_back({prefix + own.name, own.tensor, own.start});
+    for (const NamedBuffer& own : module.buffers_) all.push_back({prefix + own.name, own.tensor});
+  });
+  return all;
+}
+
+std::vector<Start> Module::parameter_starts() const {
+  std::vector<Start> all;
+  visit("", [&](const std::string&, const Module& module) {
+    all.insert(all.end(), module.parameter_starts_.begin(), module.parameter_starts_.end());
+  });
+  return all;
+}
+
+std::vector<double> Module::buffer_starts() const {
+  std::vector<double> all;
+  visit("", [&](const std::string&, const Module& module) {
+    all.insert(all.end(), module.buffer_starts_.begin(), module.buffer_starts_.end());
   });
   return all;
 }
@@ -58,13 +74,15 @@ void Module::check_new_name(const std::string& name) const {
 Variable Module::register_parameter(const std::string& name, Tensor value, Start start) {
   check_new_name(name);
   Variable variable(std::move(value), true);
-  parameters_.push_back({name, variable, start});
+  parameters_.push_back({name, variable});
+  parameter_starts_.push_back(start);
   return variable;
 }
 
 void Module::register_buffer(const std::string& name, Tensor* tensor, double start) {
   check_new_name(name);
-  buffers_.push_back({name, tensor, start});
+  buffers_.push_back({name, tensor});
+  buffer_starts_.push_back(start);
 }
 
 void Module::register_module(const std::string& name, Module* module) {

@@ -33,18 +33,19 @@ class Module {
   struct NamedParameter {
     std::string name;  ///< "layer1.0.conv1.weight"
     Variable variable;
-    Start start = {};
   };
   struct NamedBuffer {
     std::string name;  ///< "bn1.running_mean"
     Tensor* tensor;    ///< the module's own; replaced or written in place by loaders and statistics
-    double start = 0;  ///< every element's
   };
   /// In the order of registration, depth first.
   std::vector<NamedParameter> named_parameters() const;
   std::vector<NamedBuffer> named_buffers() const;
   std::vector<Variable> parameters() const;
   int64_t parameter_count() const;
+  /// How each starts, in the order of named_parameters() and of named_buffers().
+  std::vector<Start> parameter_starts() const;
+  std::vector<double> buffer_starts() const;
 
   /// Training mode (BatchNorm uses and updates batch statistics) or inference mode, for the whole tree.
   void train(bool on = true);
@@ -65,6 +66,8 @@ class Module {
 
   std::vector<NamedParameter> parameters_;
   std::vector<NamedBuffer> buffers_;
+  std::vector<Start> parameter_starts_;
+  std::vector<double> buffer_starts_;
   std::vector<std::pair<std::string, Module*>> children_;
   bool training_ = true;
 };

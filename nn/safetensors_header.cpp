@@ -119,6 +119,8 @@ std::string quoted(const std::string& text, bool repair) {
 }  // namespace
 
 Header parse_header(const std::string& text) {
+  // nlohmann/json takes a zero byte for the end of the text and passes over what follows.
+  if (const size_t zero = text.find('\0'); zero != std::string::npos) fail("the header is not JSON from its byte {} on", zero + 1);
   HeaderEvents events;
   json::sax_parse(text, &events);
   return std::move(events.header);
