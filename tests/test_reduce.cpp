@@ -1,0 +1,97 @@
+#include "tensor/ops/reduce.h"
+
+#include "tests/kernel_testing.h"
+
+namespace tensor::ops {
+namespace {
+
+const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
+
+TEST(Reduce, AgreesWithPlainLoops) {
+  for_each_path([](Dtype dtype) {
+    const double tolerance = dtype == Dtype::f64 ? 1e-13 : 1e-6;
+    for (const Shape& shape : {Shape{1, 1}, Shape{1, 7}, Shape{7, 1}, Shape{5, 3}, Shape{2, 3, 31}, Shape{2, 2, 3, 33}, Shape{4099, 5},
+                               Shape{3, 4099}, Shape{1031, 129}, Shape{70001, 1}}) {
+      SCOPED_TRACE(shape.to_string());
+      const Tensor x = random_tensor(shape, dtype, 1);
+      const auto values = x.to_vector();
+      const size_t columns = static_cast<size_t>(shape[-1]), rows = values.size() / columns;
+      Shape rest;
+      for (int axis = 0; axis + 1 < shape.rank(); ++axis) rest.push_back(shape[axis]);
+      double total = 0;
+      std::vector<double> by_column(columns), by_row(rows), largest(rows, -2), where(rows);
+      for (size_t r = 0; r < rows; ++r)
+        for (size_t c = 0; c < columns; ++c) {
+          const double value = values[r * columns + c];
+          total += value;
+          by_column[c] += value;
+          by_row[r] += value;
+          if (value > largest[r]) {
+            largest[r] = value;
+            where[r] = static_cast<double>(c);
+          }
+        }
+      EXPECT_NEAR(sum(x).item(), total, tolerance * std::max(1.0, std::abs(total)));
+      EXPECT_NEAR(mean(x).item(), total / static_cast<double>(values.size()), tolerance);
+      expect_close(sum_rows(x), tensor_of(by_column, {shape[-1]}, dtype), tolerance);
+      expect_close(sum_columns(x), tensor_of(by_row, rest, dtype), tolerance);
+      expect_close(max_columns(x), tensor_of(largest, rest, dtype), 0);
+      EXPECT_EQ(argmax_columns(x).to_vector(), where);
+      EXPECT_EQ(argmax_columns(x).dtype(), Dtype::i64);
+    }
+  });
+}
+
+TEST(Reduce, AMillionSmallNumbersDoNotVanish) {
+  // A running f32 sum would stop at 2^24 ones.
+  for_each_path([](Dtype dtype) {
+    const int64_t n = (1 << 24) + 1000;
+    if (dtype == Dtype::f64) return;
+    const Tensor ones = Tensor::full({n}, 1, dtype);
+    EXPECT_EQ(sum(ones).item(), static_cast<double>(static_cast<float>(n)));
+    EXPECT_EQ(sum_columns(ones).item(), static_cast<double>(static_cast<float>(n)));
+    EXPECT_EQ(sum_rows(ones.reshape(Shape{n / 8, 8})).to_vector(), std::vector<double>(8, static_cast<double>(n / 8)));
+  });
+}
+
+TEST(Reduce, NanWinsTiesGoToTheFirst) {
+  for_each_path([](Dtype dtype) {
+    for (const int64_t columns : {1, 5, 16, 37})
+      for (int64_t at = 0; at < columns; ++at) {
+        std::vector<double> values(static_cast<size_t>(columns), 1);
+        EXPECT_EQ(argmax_columns(tensor_of(values, {columns}, dtype)).item(), 0);
+        values[static_cast<size_t>(at)] = nan;
+        values[0] = at == 0 ? nan : infinity;
+        const Tensor x = tensor_of(values, {columns}, dtype);
+        EXPECT_TRUE(std::isnan(max_columns(x).item()));
+        EXPECT_EQ(argmax_columns(x).item(), static_cast<double>(at));
+        EXPECT_TRUE(std::isnan(sum(x).item()));
+        EXPECT_TRUE(std::isnan(sum_rows(x).to_vector()[static_cast<size_t>(at)]));
+      }
+    EXPECT_EQ(max_columns(Tensor::full({2, 9}, -infinity, dtype)).to_vector(), (std::vector<double>{-infinity, -infinity}));
+    EXPECT_EQ(argmax_columns(Tensor::full({2, 9}, -infinity, dtype)).to_vector(), (std::vector<double>{0, 0}));
+  });
+}
+
+TEST(Reduce, Empty) {
+  EXPECT_EQ(sum(Tensor({0, 3})).item(), 0);
+  EXPECT_EQ(sum_rows(Tensor({0, 3})).to_vector(), (std::vector<double>{0, 0, 0}));
+  EXPECT_EQ(sum_rows(Tensor({0, 1})).to_vector(), (std::vector<double>{0}));
+  EXPECT_EQ(sum_columns(Tensor({2, 0})).to_vector(), (std::vector<double>{0, 0}));
+  EXPECT_EQ(sum_columns(Tensor({0, 2})).numel(), 0);
+  EXPECT_EQ(argmax_columns(Tensor({0, 2})).numel(), 0);
+  EXPECT_EQ(sum_columns(Tensor::full({3}, 2)).shape(), Shape{});
+  expect_error([] { mean(Tensor({0})); }, "mean of no elements");
+  expect_error([] { max_columns(Tensor({2, 0})); }, "no columns");
+  expect_error([] { sum_rows(Tensor::zeros({})); }, "scalar");
+}
+
+TEST(Reduce, SameBitsForAnyNumberOfThreads) {
+  for_each_path([](Dtype dtype) {
+    const Tensor x = random_tensor({20011, 13}, dtype, 3);
+    expect_same_bits_for_any_threads([&] { return std::vector<Tensor>{sum(x), sum_rows(x), sum_columns(x), max_columns(x)}; });
+  });
+}
+
+}  // namespace
+}  // namespace tensor::ops
