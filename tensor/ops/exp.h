@@ -3,7 +3,7 @@
 //
 // maths    exp(x) = 2^n exp(r),  n = round(x / ln 2),  r = x - n ln 2 in [-ln 2 / 2, ln 2 / 2];  exp(r) by a polynomial of degree 6
 // cost     about 20 flop, no table, no branch
-// numerics f32: at most 1.5 units in the last place on the whole range (tests/test_exp.cpp). Results that are denormal are kept, not
+// numerics f32: less than 1 unit in the last place on the whole range (tests/test_exp.cpp). Results that are denormal are kept, not
 //          flushed: within 1 unit of 2^-149. exp(-inf) = 0, exp(inf) = inf, above 88.7228394 inf, below -103.972084 zero; NaN stays NaN.
 //          f64: std::exp.
 

@@ -56,20 +56,30 @@ template <class T>
 T max_of(const T* x, int64_t n) {
   constexpr int count = vector_bytes / static_cast<int>(sizeof(T));
   typedef T Vector __attribute__((vector_size(vector_bytes)));
-  T best = x[0];
+  T best = x[0], strange = x[0] - x[0];
   int64_t i = 1;
   if (n >= count) {
-    Vector lanes;
+    Vector lanes, next, strange_lanes;
     std::memcpy(&lanes, x, sizeof(lanes));
+    // x - x is NaN where x is NaN or infinite, else 0; the sum of these says whether a closer look is due.
+    strange_lanes = lanes - lanes;
     for (i = count; i + count <= n; i += count) {
-      Vector next;
       std::memcpy(&next, x + i, sizeof(next));
-      // A NaN in `next` is taken; one in `lanes` stays, as nothing is greater.
-      lanes = (next > lanes) | (next != next) ? next : lanes;
+      strange_lanes += next - next;
+      lanes = next > lanes ? next : lanes;
     }
-    for (int lane = 0; lane < count; ++lane) best = lanes[lane] > best || lanes[lane] != lanes[lane] ? lanes[lane] : best;
+    for (int lane = 0; lane < count; ++lane) {
+      strange += strange_lanes[lane];
+      best = lanes[lane] > best ? lanes[lane] : best;
+    }
   }
-  for (; i < n; ++i) best = x[i] > best || x[i] != x[i] ? x[i] : best;
+  for (; i < n; ++i) {
+    strange += x[i] - x[i];
+    best = x[i] > best ? x[i] : best;
+  }
+  if (strange == 0) return best;
+  best = x[0];
+  for (i = 1; i < n; ++i) best = x[i] > best || x[i] != x[i] ? x[i] : best;
   return best;
 }
 

@@ -8,10 +8,14 @@
 
 #include <algorithm>
 
+#include "tensor/isa.h"
 #include "tensor/parallel.h"
 
 namespace tensor::ops {
 namespace {
+
+#define KERNEL_FILE "tensor/ops/pool2d_kernel.inl"
+#include "tensor/for_each_isa.h"
 
 Shape output_shape(const Shape& x, Pool2dParams params) {
   const auto [kernel, stride, padding] = params;
@@ -45,25 +49,6 @@ int64_t pixel_rows(int64_t width, int64_t channels) {
   return std::max<int64_t>(1, elementwise_grain / std::max<int64_t>(1, width * channels));
 }
 
-template <class T>
-void max_row(const T* __restrict x, int32_t at, T* __restrict y, int32_t* __restrict argmax, int64_t channels) {
-  for (int64_t c = 0; c < channels; ++c) {
-    const bool better = x[c] > y[c] || (x[c] != x[c] && y[c] == y[c]);
-    y[c] = better ? x[c] : y[c];
-    argmax[c] = better ? at : argmax[c];
-  }
-}
-
-template <class T>
-void add_row(const T* __restrict x, T* __restrict y, int64_t channels) {
-  for (int64_t c = 0; c < channels; ++c) y[c] += x[c];
-}
-
-template <class T>
-void scale_row(T factor, T* y, int64_t channels) {
-  for (int64_t c = 0; c < channels; ++c) y[c] *= factor;
-}
-
 }  // namespace
 
 namespace cpu {
@@ -77,6 +62,7 @@ MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) {
     const T* in = x.data<T>();
     T* y = result.y.data<T>();
     int32_t* argmax = result.argmax.data<int32_t>();
+    const auto take_larger = SELECT_ISA(max_row<T>);
     parallel_for(shape[0] * out_height, pixel_rows(out_width, channels), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         const T* picture = in + row / out_height * height * width * channels;
@@ -89,7 +75,7 @@ MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) {
           for (int64_t ih = rows.begin; ih < rows.end; ++ih)
             for (int64_t iw = columns.begin; iw < columns.end; ++iw) {
               const int64_t pixel = ih * width + iw;
-              if (pixel != first) max_row(picture + pixel * channels, static_cast<int32_t>(pixel), y + at, argmax + at, channels);
+              if (pixel != first) take_larger(picture + pixel * channels, static_cast<int32_t>(pixel), y + at, argmax + at, channels);
             }
         }
       }
@@ -126,6 +112,8 @@ Tensor avg_pool2d(const Tensor& x, Pool2dParams params) {
     const T* in = x.data<T>();
     T* out = y.data<T>();
     const T factor = T(1) / static_cast<T>(params.kernel * params.kernel);
+    const auto add = SELECT_ISA(add_row<T>);
+    const auto scale = SELECT_ISA(scale_row<T>);
     parallel_for(shape[0] * out_height, pixel_rows(out_width, channels), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         const T* picture = in + row / out_height * height * width * channels;
@@ -134,8 +122,8 @@ Tensor avg_pool2d(const Tensor& x, Pool2dParams params) {
           const Window columns = window(ow, width, params);
           T* sums = out + (row * out_width + ow) * channels;
           for (int64_t ih = rows.begin; ih < rows.end; ++ih)
-            for (int64_t iw = columns.begin; iw < columns.end; ++iw) add_row(picture + (ih * width + iw) * channels, sums, channels);
-          scale_row(factor, sums, channels);
+            for (int64_t iw = columns.begin; iw < columns.end; ++iw) add(picture + (ih * width + iw) * channels, sums, channels);
+          scale(factor, sums, channels);
         }
       }
     });
@@ -151,6 +139,8 @@ Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams para
     const T* in = dy.data<T>();
     T* out = dx.data<T>();
     const T factor = T(1) / static_cast<T>(params.kernel * params.kernel);
+    const auto add = SELECT_ISA(add_row<T>);
+    const auto scale = SELECT_ISA(scale_row<T>);
     parallel_for(x_shape[0] * height, pixel_rows(width, channels), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         const T* picture = in + row / height * out_height * out_width * channels;
@@ -159,8 +149,8 @@ Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams para
           const Window columns = windows_over(iw, out_width, params);
           T* sums = out + (row * width + iw) * channels;
           for (int64_t oh = rows.begin; oh < rows.end; ++oh)
-            for (int64_t ow = columns.begin; ow < columns.end; ++ow) add_row(picture + (oh * out_width + ow) * channels, sums, channels);
-          scale_row(factor, sums, channels);
+            for (int64_t ow = columns.begin; ow < columns.end; ++ow) add(picture + (oh * out_width + ow) * channels, sums, channels);
+          scale(factor, sums, channels);
         }
       }
     });

@@ -1,6 +1,6 @@
 #pragma once
-// Sums and maxima. f32 and f64; f32 sums run in several float lanes per block and add the blocks in double, in index order: the same bits
-// for any number of threads. cost: 1 flop per element, memory-bound.
+// Sums and maxima. f32 and f64; sums run in double (sum_rows: four rows in the dtype, the fours in double), in blocks that are added in
+// index order: the same bits for any number of threads. cost: 1 flop per element, memory-bound.
 
 #include "tensor/tensor.h"
 

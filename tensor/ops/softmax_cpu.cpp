@@ -34,19 +34,15 @@ void for_each_row(const Tensor& x, const Function& row_function) {
 namespace cpu {
 
 Tensor softmax(const Tensor& x) {
+  const auto [rows, columns] = as_matrix(x);
   Tensor y(x.shape(), x.dtype(), x.device());
-  dispatch_floating(x.dtype(), [&](auto zero) {
+  dispatch_floating(x.dtype(), [&, rows = rows, columns = columns](auto zero) {
     using T = decltype(zero);
     const T* in = x.data<T>();
     T* out = y.data<T>();
-    const auto maximum = SELECT_ISA(max_of<T>);
-    const auto exponentials = SELECT_ISA(exp_row<T>);
-    const auto scaled = SELECT_ISA(shift_and_scale<T>);
-    for_each_row(x, [&](int64_t r, int64_t columns) {
-      const T* row = in + r * columns;
-      T* result = out + r * columns;
-      const double sum = exponentials(row, maximum(row, columns), result, columns);
-      scaled(result, T(0), static_cast<T>(1 / sum), result, columns);
+    const auto kernel = SELECT_ISA(softmax_rows<T>);
+    parallel_for(rows, rows_per_block(columns), [&, columns = columns](int64_t begin, int64_t end) {
+      kernel(in + begin * columns, out + begin * columns, end - begin, columns);
     });
   });
   return y;
