@@ -25,7 +25,7 @@ std::string why_not(const Metrics& metrics) { return fmt::format("n/a ({})", met
 
 std::string main_cell(const Metrics& metrics) {
   if (!metrics.valid) return why_not(metrics);
-  return percent(metrics.paper.fpr95) + " / " + percent(metrics.paper.auroc) + (metrics.flag.empty() ? "" : "*");
+  return fmt::format("{} / {}{}", percent(metrics.paper.fpr95), percent(metrics.paper.auroc), metrics.flag.empty() ? "" : "*");
 }
 
 // Columns of rows[..][c], the first two or so to the left, the rest to the right, two blanks between.
@@ -60,8 +60,8 @@ std::string main_table(const Evaluation& evaluation) {
     rows.back().push_back(main_cell(mean));
     partial = partial || (mean.valid && !mean.flag.empty());
   }
-  return "FPR95 / AUROC in %, as the papers count them (FPR95: lower is better, AUROC: higher)\n\n" + align(rows, 1) +
-         (partial ? "\n* without the sets that have no number\n" : "");
+  return fmt::format("FPR95 / AUROC in %, as the papers count them (FPR95: lower is better, AUROC: higher)\n\n{}{}", align(rows, 1),
+                     partial ? "\n* without the sets that have no number\n" : "");
 }
 
 std::string other_table(const Evaluation& evaluation) {
@@ -75,9 +75,9 @@ std::string other_table(const Evaluation& evaluation) {
     for (const std::string& set : evaluation.ood_sets) add(method, set, evaluation.results.at(method).at(set));
     if (evaluation.ood_sets.size() > 1) add(method, "mean", evaluation.mean.at(method));
   }
-  return "The other metrics in %. openood fixes the OOD recall at 95 % where the papers fix the ID recall: never compare the two "
-         "FPR95.\n\n" +
-         align(rows, 2);
+  return fmt::format(
+      "The other metrics in %. openood fixes the OOD recall at 95 % where the papers fix the ID recall: never compare the two FPR95.\n\n{}",
+      align(rows, 2));
 }
 
 // ---- files
@@ -119,9 +119,9 @@ std::string results_json(const Evaluation& evaluation, const std::map<std::strin
 
 std::string csv_cell(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
+  std::string quoted;
+  for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
+  return fmt::format("\"{}\"", quoted);
 }
 
 std::string scores_csv(const Features& features, const std::vector<std::string>& methods,
@@ -141,15 +141,14 @@ std::string scores_csv(const Features& features, const std::vector<std::string>&
 
 std::string format_table(const Evaluation& evaluation) {
   const bool labelled = !std::isnan(evaluation.id_accuracy);
-  std::string text = labelled ? fmt::format("ID accuracy {} %\n", percent(evaluation.id_accuracy)) : "ID accuracy n/a (no labels)\n";
-  if (evaluation.methods.empty() || evaluation.ood_sets.empty()) return text;
-  text += "\n" + main_table(evaluation) + "\nsettings\n";
-  std::vector<std::vector<std::string>> rows;
+  const std::string first = labelled ? fmt::format("ID accuracy {} %\n", percent(evaluation.id_accuracy)) : "ID accuracy n/a (no labels)\n";
+  if (evaluation.methods.empty() || evaluation.ood_sets.empty()) return first;
+  std::vector<std::vector<std::string>> settings;
   for (const std::string& method : evaluation.methods) {
-    const std::string& settings = evaluation.settings.at(method);
-    rows.push_back({fmt::format("  {}", method), settings.empty() ? "none" : settings});
+    const std::string& of_method = evaluation.settings.at(method);
+    settings.push_back({fmt::format("  {}", method), of_method.empty() ? "none" : of_method});
   }
-  return text + align(rows, 2) + "\n" + other_table(evaluation);
+  return fmt::format("{}\n{}\nsettings\n{}\n{}", first, main_table(evaluation), align(settings, 2), other_table(evaluation));
 }
 
 void prepare_report(const std::string& directory) {
