@@ -1,0 +1,202 @@
+#include "tools/commands/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "tools/commands/common.h"
+#include "tools/commands/demo.h"
+#include "tools/commands/eval.h"
+#include "tools/commands/features.h"
+#include "tools/commands/gradcheck.h"
+#include "tools/commands/info.h"
+#include "tools/commands/train.h"
+
+namespace mode::tools {
+
+namespace {
+
+const char* const data_help =
+    "Pictures are named by one word:\n"
+    "  cifar10:DIR?split=train|test   cifar100:DIR?split=train|test   folder:DIR   synthetic:NAME?seed=1\n"
+    "and limit=N takes the first N of a seeded shuffle: 'cifar10:DIR?split=test&limit=2000' (quote the '&').";
+
+/// Lives until the command has run.
+struct Options {
+  TrainOptions train;
+  EvalOptions eval;
+  FeaturesOptions features;
+  InfoOptions info;
+  DemoOptions demo;
+  GradcheckOptions gradcheck;
+};
+
+void example(CLI::App* command, const std::string& line, bool with_data = true) {
+  command->footer("Example:\n  " + line + (with_data ? std::string("\n\n") + data_help : std::string()));
+}
+
+void add_threads(CLI::App* command, int& threads) {
+  command->add_option("--threads", threads, "threads to use; 0: all. Results do not depend on it")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
+void add_foreign(CLI::App* command, std::string& arch, std::vector<double>& mean, std::vector<double>& std) {
+  command->add_option("--arch", arch, "network, for weights that do not say it (resnet20, resnet18, ...)");
+  command->add_option("--mean", mean, "three numbers of the normalisation, pixels in 0 .. 1, for weights that do not say it")->expected(3);
+  command->add_option("--std", std, "likewise")->expected(3);
+}
+
+CLI::App* add_train(CLI::App& app, TrainOptions& o) {
+  CLI::App* command = app.add_subcommand("train", "train a ResNet to classify a labelled data set");
+  command->add_option("--data", o.data, "labelled training pictures");
+  command->add_option("--val", o.val, "pictures whose accuracy is printed after each epoch");
+  command->add_option("--arch", o.arch, "resnet8 .. resnet56 (16-32-64 channels), resnet18, resnet34")->capture_default_str();
+  command->add_option("--out", o.out, "directory of the run: model.safetensors, state.safetensors, log.csv")->required();
+  command->add_option("--epochs", o.epochs)->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--batch", o.batch, "pictures per step")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--lr", o.lr, "learning rate at the peak; falls to a thousandth of it along a cosine")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--weight-decay", o.weight_decay)->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--momentum", o.momentum)->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  command->add_flag("--nesterov", o.nesterov, "Nesterov's momentum");
+  command->add_option("--warmup-epochs", o.warmup_epochs, "epochs in which the learning rate rises to the peak")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--seed", o.seed, "of weights, order and augmentation; the same seed gives the same weights")->capture_default_str();
+  command->add_option("--shortcut", o.shortcut,
+                      "a (every second pixel, zero channels) or projection (1x1 convolution); default as in the paper");
+  command->add_option("--stem", o.stem, "cifar (3x3) or imagenet (7x7 stride 2, maximum)")->capture_default_str();
+  command->add_option("--size", o.size, "edge of the network's input")->check(CLI::Range(1, 4096))->capture_default_str();
+  command->add_flag("--no-augment{false}", o.augment, "train on the pictures as they are, without crop and flip");
+  command->add_option("--mean", o.mean, "three numbers, pixels in 0 .. 1; default: CIFAR's own, else measured")->expected(3);
+  command->add_option("--std", o.std, "likewise")->expected(3);
+  command->add_flag("--resume", o.resume, "go on with the run in --out; everything else is taken from it");
+  add_threads(command, o.threads);
+  example(command, "mode train --data cifar10:DIR --val 'cifar10:DIR?split=test' --arch resnet20 --epochs 30 --out runs/resnet20");
+  return command;
+}
+
+CLI::App* add_eval(CLI::App& app, EvalOptions& o) {
+  CLI::App* command = app.add_subcommand("eval", "accuracy, and how well detectors tell out-of-distribution pictures");
+  command->add_option("--model", o.model, "safetensors file of a network, ours or PyTorch's")->required();
+  command->add_option("--id", o.id, "in-distribution training pictures, which knn and csd compare with");
+  command->add_option("--id-test", o.id_test, "in-distribution test pictures; default: those of --id");
+  command->add_option("--ood", o.ood, "NAME=SPEC, any number of them; without any, ID accuracy alone is printed");
+  command->add_option("--methods", o.methods, fmt::format("all, or some of {}", join(known_methods(), ", ")))->delimiter(',');
+  command->add_option("--out", o.out, "directory for results.json and scores/SET.csv");
+  add_foreign(command, o.arch, o.mean, o.std);
+  command->add_option("--csd-k", o.csd_k, "neighbour whose distance csd takes")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--knn-k", o.knn_k, "neighbour whose distance knn takes")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--batch", o.batch, "pictures at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
+  add_threads(command, o.threads);
+  example(
+      command,
+      "mode eval --model runs/resnet20/model.safetensors --id cifar10:DIR --id-test 'cifar10:DIR?split=test' --ood textures=folder:DIR");
+  return command;
+}
+
+CLI::App* add_features(CLI::App& app, FeaturesOptions& o) {
+  CLI::App* command = app.add_subcommand("features", "region vectors, logits and labels of a data set, into a safetensors file");
+  command->add_option("--model", o.model, "safetensors file of a network, ours or PyTorch's")->required();
+  command->add_option("--data", o.data, "pictures")->required();
+  command->add_option("--out", o.out, "file to write: regions (N, M, E), logits (N, classes), labels (N), ids (N)")->required();
+  add_foreign(command, o.arch, o.mean, o.std);
+  command->add_option("--batch", o.batch, "pictures at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
+  add_threads(command, o.threads);
+  example(command, "mode features --model runs/resnet20/model.safetensors --data 'cifar10:DIR?split=test' --out features.safetensors");
+  return command;
+}
+
+CLI::App* add_info(CLI::App& app, InfoOptions& o) {
+  CLI::App* command = app.add_subcommand("info", "what a network, a file or a data set is; without options, what this program is");
+  command->add_option("--arch", o.arch, "layer table of a network; with --model: the network of weights that do not say it");
+  command->add_option("--model", o.model, "safetensors file: what it says, how it was read, its layers");
+  command->add_option("--data", o.data, "pictures: how many, which classes, the first names");
+  command->add_option("--size", o.size, "edge of the input, for --arch and --data")->check(CLI::Range(1, 4096))->capture_default_str();
+  command->add_option("--classes", o.classes, "for --arch")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--mean", o.mean, "three numbers, for weights that do not say it")->expected(3);
+  command->add_option("--std", o.std, "likewise")->expected(3);
+  example(command, "mode info --arch resnet18");
+  return command;
+}
+
+CLI::App* add_gradcheck(CLI::App& app, GradcheckOptions& o) {
+  CLI::App* command =
+      app.add_subcommand("gradcheck", "every differentiable op against central differences; the exit status is the verdict");
+  command->add_option("--op", o.op, "this op alone");
+  command->add_option("--device", o.device, "cpu")->capture_default_str();
+  example(command, "mode gradcheck --op conv2d", false);
+  return command;
+}
+
+CLI::App* add_demo(CLI::App& app, DemoOptions& o) {
+  CLI::App* command = app.add_subcommand("demo", "train, detect and print the table, on pictures that the program draws itself");
+  command->add_option("--epochs", o.epochs)->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--arch", o.arch)->capture_default_str();
+  command->add_option("--out", o.out, "directory of the results; an earlier demo there is replaced")->capture_default_str();
+  command->add_option("--seed", o.seed)->capture_default_str();
+  add_threads(command, o.threads);
+  example(command, "mode demo", false);
+  return command;
+}
+
+/// CLI11's own texts have more than one line now and then.
+std::string one_line(std::string text) {
+  for (char& c : text)
+    if (c == '\n') c = ' ';
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+std::function<int()> print(std::string text) {
+  return [text = std::move(text)] {
+    fmt::print("{}", text);
+    return 0;
+  };
+}
+
+}  // namespace
+
+std::function<int()> parse_arguments(int argc, char** argv) {
+  const auto options = std::make_shared<Options>();
+  CLI::App app("Trains residual networks and tells pictures they know from pictures they do not.", "mode");
+  bool version = false;
+  app.add_flag("--version", version, "commit, instruction set, CUDA");
+  CLI::App* train = add_train(app, options->train);
+  CLI::App* eval = add_eval(app, options->eval);
+  CLI::App* features = add_features(app, options->features);
+  CLI::App* info = add_info(app, options->info);
+  CLI::App* gradcheck = add_gradcheck(app, options->gradcheck);
+  CLI::App* demo = add_demo(app, options->demo);
+  app.require_subcommand(0, 1);
+  app.footer("mode COMMAND --help says more.\nExample:\n  mode demo");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const std::vector<CLI::App*> chosen = app.get_subcommands();
+    return print(chosen.empty() ? app.help() : chosen[0]->help("mode"));
+  } catch (const CLI::ParseError& error) {
+    const std::vector<CLI::App*> chosen = app.get_subcommands();
+    throw UsageError(fmt::format("{}; see mode {}--help", one_line(error.what()), chosen.empty() ? "" : chosen[0]->get_name() + " "));
+  }
+  if (version) return print(version_text() + "\n");
+
+  if (train->parsed()) {
+    for (const CLI::Option* option : train->get_options())
+      if (option->count() > 0 && !option->get_lnames().empty()) options->train.given.insert(option->get_lnames()[0]);
+    return [options] { return run_train(options->train); };
+  }
+  if (eval->parsed()) {
+    options->eval.command_line.assign(argv, argv + argc);
+    return [options] { return run_eval(options->eval); };
+  }
+  if (features->parsed()) return [options] { return run_features(options->features); };
+  if (info->parsed()) return [options] { return run_info(options->info); };
+  if (gradcheck->parsed()) return [options] { return run_gradcheck(options->gradcheck); };
+  if (demo->parsed()) return [options] { return run_demo(options->demo); };
+  throw UsageError("a command is needed: train, eval, features, info, gradcheck or demo; see mode --help");
+}
+
+}  // namespace mode::tools

@@ -1,0 +1,12 @@
+#pragma once
+// The command line. The only file that sees CLI11 is arguments.cpp: the header is slow to compile.
+
+#include <functional>
+
+namespace mode::tools {
+
+/// What the arguments ask for: a command with its options, or the text of --help or --version. The result is the exit status.
+/// Throws UsageError where they make no sense.
+std::function<int()> parse_arguments(int argc, char** argv);
+
+}  // namespace mode::tools

@@ -1,0 +1,165 @@
+#include "tools/commands/common.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "mode/version.h"
+#include "tensor/isa.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/parallel.h"
+#include "tools/commands/progress.h"
+
+namespace mode::tools {
+
+namespace {
+
+/// Opens a file of a name that nobody uses, and removes it.
+void ensure_writable_beside(const std::filesystem::path& directory, const std::string& what) {
+  const std::string probe = (directory / fmt::format(".writable-{}", ::getpid())).string();
+  const int file = ::open(probe.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  CHECK(file >= 0, "cannot write {}: {}; choose another place with --out", what, std::strerror(errno));
+  ::close(file);
+  ::unlink(probe.c_str());
+}
+
+}  // namespace
+
+void use_threads(int threads) {
+  if (threads > 0) tensor::set_num_threads(threads);
+}
+
+std::string machine_line() {
+  return fmt::format("{}, {} thread{}, commit {}", tensor::name(tensor::isa()), tensor::num_threads(),
+                     tensor::num_threads() == 1 ? "" : "s", mode::commit());
+}
+
+std::string with_commas(int64_t number) {
+  const std::string digits = std::to_string(number);
+  std::string text;
+  for (size_t at = 0; at < digits.size(); ++at) {
+    if (at > 0 && digits[at - 1] != '-' && (digits.size() - at) % 3 == 0) text += ',';
+    text += digits[at];
+  }
+  return text;
+}
+
+std::string join(const std::vector<std::string>& words, const std::string& between) {
+  std::string text;
+  for (const std::string& word : words) {
+    if (!text.empty()) text += between;
+    text += word;
+  }
+  return text;
+}
+
+std::string format_seconds(double seconds) {
+  if (!(seconds >= 0 && seconds < 1e9)) return "?";
+  const auto whole = static_cast<int64_t>(std::llround(seconds));
+  if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+std::string join_numbers(const std::vector<double>& numbers) {
+  std::string text;
+  for (const double number : numbers) text += fmt::format("{}{:.17g}", text.empty() ? "" : " ", number);
+  return text;
+}
+
+std::vector<double> split_numbers(const std::string& text) {
+  std::vector<double> numbers;
+  const char* at = text.c_str();
+  while (true) {
+    char* end = nullptr;
+    const double number = std::strtod(at, &end);
+    if (end == at) break;
+    numbers.push_back(number);
+    at = end;
+  }
+  while (*at == ' ') ++at;
+  CHECK(*at == 0, "'{}' are not numbers", text);
+  return numbers;
+}
+
+void ensure_writable_directory(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  CHECK(!error, "cannot make the directory {}: {}; choose another --out", directory, error.message());
+  CHECK(std::filesystem::is_directory(directory), "{} is not a directory; choose another --out", directory);
+  ensure_writable_beside(directory, "into the directory " + directory);
+}
+
+void ensure_writable_file(const std::string& path) {
+  const std::filesystem::path file(path);
+  CHECK(!std::filesystem::is_directory(file), "{} is a directory; --out names a file here", path);
+  const std::filesystem::path directory = file.has_parent_path() ? file.parent_path() : ".";
+  CHECK(std::filesystem::is_directory(directory), "the directory {} does not exist; make it first or choose another --out",
+        directory.string());
+  ensure_writable_beside(directory, path);
+}
+
+NamedSpec parse_named_spec(const std::string& text) {
+  const size_t equals = text.find('=');
+  const size_t colon = text.find(':');
+  if (equals == std::string::npos || equals == 0 || (colon != std::string::npos && colon < equals))
+    throw UsageError(fmt::format("--ood {}: expected NAME=SPEC, for example textures=folder:pictures/textures", text));
+  NamedSpec result{text.substr(0, equals), text.substr(equals + 1)};
+  // The name becomes a file's name in the report.
+  const bool clean =
+      result.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == std::string::npos;
+  if (!clean || result.name[0] == '.' || result.name == "id")
+    throw UsageError(fmt::format("--ood {}: the name '{}' must be letters, digits, '_', '-' or '.', not begin with '.', and not be 'id'",
+                                 text, result.name));
+  return result;
+}
+
+std::vector<std::string> parse_methods(const std::vector<std::string>& words) {
+  std::vector<std::string> methods;
+  const std::vector<std::string> known = known_methods();
+  for (const std::string& word : words) {
+    if (word == "all") return known;
+    if (std::find(known.begin(), known.end(), word) == known.end())
+      throw UsageError(fmt::format("--methods {}: unknown; known are all, {}", word, join(known, ", ")));
+    if (std::find(methods.begin(), methods.end(), word) == methods.end()) methods.push_back(word);
+  }
+  return methods.empty() ? known : methods;
+}
+
+int64_t count_right(const tensor::Tensor& logits, const tensor::Tensor& labels) {
+  const tensor::Tensor predicted = tensor::ops::argmax_columns(logits);
+  int64_t right = 0;
+  for (int64_t row = 0; row < labels.numel(); ++row) right += predicted.data<int64_t>()[row] == labels.data<int64_t>()[row];
+  return right;
+}
+
+Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t batch, const std::string& label) {
+  Progress progress(label, dataset.size(), "pictures");
+  Features features =
+      extract_features(*model.net, dataset, model.checkpoint.preprocessing, batch, [&](int64_t done, int64_t) { progress.update(done); });
+  progress.finish(fmt::format("{}: {} pictures in {}", label, with_commas(features.size()), format_seconds(progress.seconds())));
+  return features;
+}
+
+void print_load_report(const nn::LoadedModel& model) {
+  if (!model.report.renamed.empty() || !model.report.missing.empty()) fmt::print("{}\n", model.report.to_string());
+}
+
+void print_layer_table(const nn::ResNet& net, int64_t size) {
+  int64_t parameters = 0;
+  double mflop = 0;
+  fmt::print("{:<24} {:>18} {:>12} {:>10}\n", "layer", "output", "parameters", "MFLOP");
+  for (const nn::LayerRow& row : net.layer_table(size, size)) {
+    fmt::print("{:<24} {:>18} {:>12} {:>10.2f}\n", row.name, row.output.to_string(), with_commas(row.parameters), row.mflop);
+    parameters += row.parameters;
+    mflop += row.mflop;
+  }
+  fmt::print("{:<24} {:>18} {:>12} {:>10.2f}\n", net.arch(), "", with_commas(parameters), mflop);
+}
+
+}  // namespace mode::tools

@@ -1,0 +1,57 @@
+#pragma once
+// What the commands share: how they fail, print and check a place before they work for it.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mode/detectors.h"
+#include "mode/features.h"
+#include "nn/checkpoint.h"
+#include "nn/data/dataset.h"
+#include "tensor/check.h"
+
+namespace mode::tools {
+
+/// A command line that cannot be meant: one line on stderr, exit status 2 (every other failure: 1).
+class UsageError : public tensor::Error {
+ public:
+  explicit UsageError(const std::string& message) : tensor::Error(message) {}
+};
+
+/// 0 = all that the machine offers to this process.
+void use_threads(int threads);
+/// "avx512, 2 threads, commit 1234567": stands at the head of every long command's output.
+std::string machine_line();
+
+/// 12345 -> "12,345".
+std::string with_commas(int64_t number);
+/// "csd, knn".
+std::string join(const std::vector<std::string>& words, const std::string& between);
+/// "0:42", "12:05", "3:07:59"; "?" for what is not known.
+std::string format_seconds(double seconds);
+/// Values with 17 digits and a blank between them: the same doubles when read again.
+std::string join_numbers(const std::vector<double>& numbers);
+std::vector<double> split_numbers(const std::string& text);
+
+/// Errors of one line when a file cannot be written there, before any work is done. The first makes the directory.
+void ensure_writable_directory(const std::string& directory);
+void ensure_writable_file(const std::string& path);
+
+/// "name=SPEC" taken apart, as --ood takes it.
+struct NamedSpec {
+  std::string name, spec;
+};
+NamedSpec parse_named_spec(const std::string& text);
+/// "all" or names with commas or as several words -> names, each known.
+std::vector<std::string> parse_methods(const std::vector<std::string>& words);
+
+/// Pictures whose largest logit is at the label.
+int64_t count_right(const tensor::Tensor& logits, const tensor::Tensor& labels);
+/// A pass over the set with a progress line of the set's name.
+Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t batch, const std::string& label);
+/// What loading did that is worth a line: renamed and absent tensors. Prints nothing for a file that fits as it is.
+void print_load_report(const nn::LoadedModel& model);
+void print_layer_table(const nn::ResNet& net, int64_t size);
+
+}  // namespace mode::tools

@@ -1,0 +1,63 @@
+#include "tools/commands/demo.h"
+
+#include <filesystem>
+
+#include "nn/data/synthetic.h"
+#include "tools/commands/common.h"
+#include "tools/commands/eval.h"
+#include "tools/commands/progress.h"
+#include "tools/commands/train.h"
+
+namespace mode::tools {
+
+namespace {
+
+/// Removes an earlier demo's files, and only those: a directory of that name may hold other things.
+void clear(const std::string& out) {
+  for (const char* file : {"model.safetensors", "state.safetensors", "log.csv"}) std::filesystem::remove(std::filesystem::path(out) / file);
+}
+
+}  // namespace
+
+int run_demo(const DemoOptions& options) {
+  ensure_writable_directory(options.out);
+  clear(options.out);
+  const Progress clock("demo", 0, "");
+  const std::string train_set = fmt::format("synthetic:shapes?split=train&seed={}", options.seed);
+  const std::string test_set = fmt::format("synthetic:shapes?split=test&seed={}", options.seed);
+
+  fmt::print("1. A small network ({}) learns to tell drawn shapes apart: pictures of {}.\n\n", options.arch, train_set);
+  TrainOptions train;
+  train.data = train_set;
+  train.val = test_set;
+  train.arch = options.arch;
+  train.out = options.out;
+  train.epochs = options.epochs;
+  train.batch = 64;
+  train.seed = options.seed;
+  train.threads = options.threads;
+  const int status = run_train(train);
+  if (status != 0) return status;
+
+  fmt::print(
+      "\n2. Which of these pictures are none of the shapes it knows? Five methods score the test pictures of those shapes and five sets\n"
+      "   of other pictures. FPR95: share of the others taken for known when 95 % of the known ones are kept (less is better);\n"
+      "   AUROC: chance that a known picture scores above another one (50 % is guessing).\n\n");
+  EvalOptions eval;
+  eval.model = options.out + "/model.safetensors";
+  eval.id = train_set;
+  eval.id_test = test_set;
+  for (const std::string& name : nn::synthetic_ood_sets())
+    eval.ood.push_back(fmt::format("{}=synthetic:{}?seed={}", name, name, options.seed));
+  eval.out = options.out + "/report";
+  eval.threads = options.threads;
+  eval.command_line = {
+      "mode", "demo", "--arch", options.arch, "--epochs", std::to_string(options.epochs), "--seed", std::to_string(options.seed)};
+  run_eval(eval);
+
+  fmt::print("\nDone in {}. In {}: the network (model.safetensors), how it learned (log.csv), every score (report/).\n",
+             format_seconds(clock.seconds()), options.out);
+  return 0;
+}
+
+}  // namespace mode::tools

@@ -1,0 +1,18 @@
+#pragma once
+// mode demo: the whole story on pictures that the program draws itself: train, detect, print the table.
+
+#include <cstdint>
+#include <string>
+
+namespace mode::tools {
+
+struct DemoOptions {
+  std::string out = "runs/demo";  ///< begun afresh each time
+  std::string arch = "resnet8";
+  int64_t epochs = 8;
+  uint64_t seed = 1;
+  int threads = 0;
+};
+int run_demo(const DemoOptions& options);
+
+}  // namespace mode::tools

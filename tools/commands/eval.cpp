@@ -1,0 +1,99 @@
+#include "tools/commands/eval.h"
+
+#include <set>
+
+#include "mode/evaluation.h"
+#include "mode/version.h"
+#include "tensor/isa.h"
+#include "tools/commands/common.h"
+
+namespace mode::tools {
+
+namespace {
+
+void check_options(const EvalOptions& options, const std::vector<NamedSpec>& ood) {
+  if (options.id.empty() && options.id_test.empty())
+    throw UsageError("--id SPEC (training pictures) or --id-test SPEC is needed, for example --id-test 'cifar10:DIR?split=test'");
+  if (!ood.empty() && options.id.empty()) throw UsageError("--ood needs --id SPEC: the training pictures that the detectors compare with");
+  if (ood.empty() && !options.out.empty()) throw UsageError("--out writes the report on OOD sets; name at least one with --ood NAME=SPEC");
+  std::set<std::string> names;
+  for (const NamedSpec& set : ood)
+    if (!names.insert(set.name).second) throw UsageError(fmt::format("--ood {}=...: the name is taken; give each set its own", set.name));
+}
+
+/// Accuracy of `features` in one line, with the count behind it.
+void print_accuracy(const Features& features, const std::string& spec) {
+  for (int64_t row = 0; row < features.size(); ++row)
+    if (features.labels.data<int64_t>()[row] < 0) {
+      fmt::print("ID accuracy: n/a ({} has pictures without a label)\n", spec);
+      return;
+    }
+  const int64_t right = count_right(features.logits, features.labels);
+  fmt::print("ID accuracy: {:.2f} % ({} of {} right)\n", 100.0 * static_cast<double>(right) / static_cast<double>(features.size()),
+             with_commas(right), with_commas(features.size()));
+}
+
+std::unique_ptr<nn::Dataset> open_checked(const std::string& spec, const nn::LoadedModel& model, bool in_distribution) {
+  std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(spec, model.checkpoint.preprocessing.size);
+  CHECK(dataset->size() > 0, "{} has no pictures", spec);
+  const int64_t classes = model.net->config().classes;
+  CHECK(!in_distribution || dataset->classes() <= classes, "{} has {} classes, the network tells {} apart: not its in-distribution set",
+        spec, dataset->classes(), classes);
+  return dataset;
+}
+
+}  // namespace
+
+int run_eval(const EvalOptions& options) {
+  std::vector<NamedSpec> ood_specs;
+  for (const std::string& text : options.ood) ood_specs.push_back(parse_named_spec(text));
+  check_options(options, ood_specs);
+  const std::vector<std::string> methods = parse_methods(options.methods);
+  use_threads(options.threads);
+  if (!options.out.empty()) ensure_writable_directory(options.out);
+
+  nn::LoadedModel model = nn::load_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std});
+  print_load_report(model);
+  fmt::print("mode eval: {} from {}; {}\n", model.net->arch(), options.model, machine_line());
+
+  const std::string test_spec = options.id_test.empty() ? options.id : options.id_test;
+  const std::unique_ptr<nn::Dataset> test_set = open_checked(test_spec, model, true);
+  // Every set is opened before the first is read: a misspelt one must not cost an hour.
+  std::unique_ptr<nn::Dataset> train_set;
+  std::vector<std::unique_ptr<nn::Dataset>> ood_sets;
+  if (!ood_specs.empty()) train_set = open_checked(options.id, model, true);
+  for (const NamedSpec& set : ood_specs) ood_sets.push_back(open_checked(set.spec, model, false));
+
+  const Features id_test = features_of(model, *test_set, options.batch, options.id_test.empty() ? "ID" : "ID test");
+  print_accuracy(id_test, test_spec);
+  if (ood_specs.empty()) return 0;
+
+  if (options.id_test.empty())
+    fmt::print("note: without --id-test the detectors are judged on the pictures they were fitted on, each its own nearest neighbour\n");
+  const Features train = options.id_test.empty() ? id_test : features_of(model, *train_set, options.batch, "ID training");
+  std::vector<OodSet> ood;
+  for (size_t set = 0; set < ood_sets.size(); ++set)
+    ood.push_back({ood_specs[set].name, features_of(model, *ood_sets[set], options.batch, "OOD " + ood_specs[set].name)});
+  fmt::print("scoring with {} ...\n", join(methods, ", "));
+  std::fflush(stdout);
+  const Evaluation evaluation = evaluate(methods, {.csd_k = options.csd_k, .knn_k = options.knn_k}, train, id_test, ood);
+  fmt::print("\n{}", format_table(evaluation));
+  if (options.out.empty()) return 0;
+
+  const auto seed = model.checkpoint.metadata.find("seed");
+  std::map<std::string, std::string> context = {{"model", options.model},
+                                                {"weights", nn::content_hash(nn::export_weights(*model.net))},
+                                                {"arch", model.net->arch()},
+                                                {"id", options.id},
+                                                {"id_test", test_spec},
+                                                {"seed", seed == model.checkpoint.metadata.end() ? "unknown" : seed->second},
+                                                {"commit", std::string(mode::commit())},
+                                                {"isa", std::string(tensor::name(tensor::isa()))},
+                                                {"arguments", join(options.command_line, " ")}};
+  for (const NamedSpec& set : ood_specs) context["ood." + set.name] = set.spec;
+  write_report(options.out, evaluation, id_test, ood, context);
+  fmt::print("\nreport     {}/results.json and scores/\n", options.out);
+  return 0;
+}
+
+}  // namespace mode::tools

@@ -1,0 +1,26 @@
+#pragma once
+// mode eval: accuracy of a network on its own kind of pictures, and how well detectors tell others from them.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mode::tools {
+
+struct EvalOptions {
+  std::string model;
+  std::string id;                    ///< training pictures: the bank of knn and csd
+  std::string id_test;               ///< empty: `id` itself
+  std::vector<std::string> ood;      ///< "name=SPEC"
+  std::vector<std::string> methods;  ///< empty or "all": all
+  std::string out;                   ///< directory of the report; empty: none
+  std::string arch;                  ///< for weights that do not say it
+  std::vector<double> mean, std;     ///< likewise
+  int64_t csd_k = 10, knn_k = 50;
+  int64_t batch = 256;
+  int threads = 0;
+  std::vector<std::string> command_line;  ///< goes into the report
+};
+int run_eval(const EvalOptions& options);
+
+}  // namespace mode::tools

@@ -1,0 +1,88 @@
+#include "tools/commands/info.h"
+
+#include <algorithm>
+#include <map>
+
+#include "mode/detectors.h"
+#include "mode/version.h"
+#include "nn/data/synthetic.h"
+#include "tensor/isa.h"
+#include "tensor/parallel.h"
+#include "tools/commands/common.h"
+
+namespace mode::tools {
+
+namespace {
+
+void print_program() {
+  fmt::print("{}\n", version_text());
+  std::vector<std::string> isas;
+  for (const tensor::Isa isa : tensor::available_isas()) isas.emplace_back(tensor::name(isa));
+  fmt::print("runs here with {} (lower it by MODE_ISA); {} threads\n", join(isas, ", "), tensor::num_threads());
+  fmt::print("networks   {}\n", join(nn::known_archs(), " "));
+  fmt::print("methods    {}\n", join(known_methods(), " "));
+  fmt::print(
+      "data       cifar10:DIR?split=train|test   cifar100:DIR?split=train|test   folder:DIR   synthetic:NAME?seed=1   (any: &limit=N)\n");
+  fmt::print("synthetic  shapes; out of its distribution: {}\n", join(nn::synthetic_ood_sets(), " "));
+}
+
+void print_data(const std::string& spec, int64_t size) {
+  const std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(spec, size);
+  fmt::print("{}: {} pictures of {} x {}, {} classes\n", spec, with_commas(dataset->size()), dataset->picture_size(),
+             dataset->picture_size(), dataset->classes());
+  std::map<int64_t, int64_t> count;
+  for (int64_t index = 0; index < dataset->size(); ++index) ++count[dataset->label(index)];
+  constexpr size_t most_classes = 20;
+  size_t shown = 0;
+  for (const auto& [label, pictures] : count) {
+    if (shown++ == most_classes) {
+      fmt::print("  ... and {} more classes\n", count.size() - most_classes);
+      break;
+    }
+    const std::string name = label < 0                    ? "(no label)"
+                             : label < dataset->classes() ? dataset->class_names()[static_cast<size_t>(label)]
+                                                          : "?";
+    fmt::print("  {:>4}  {:<24} {:>9} pictures\n", label, name, with_commas(pictures));
+  }
+  for (int64_t index = 0; index < std::min<int64_t>(dataset->size(), 5); ++index)
+    fmt::print("  picture {}: {}, label {}\n", index, dataset->picture_name(index), dataset->label(index));
+}
+
+void print_model(const InfoOptions& options) {
+  const nn::LoadedModel model = nn::load_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std});
+  const nn::Preprocessing& input = model.checkpoint.preprocessing;
+  fmt::print("{}: {}, {} classes\n", options.model, model.net->arch(), model.net->config().classes);
+  fmt::print("weights    {}\n", nn::content_hash(nn::export_weights(*model.net)));
+  if (model.checkpoint.has_preprocessing)
+    fmt::print("input      {} x {}; mean {:.4f} {:.4f} {:.4f}, std {:.4f} {:.4f} {:.4f}\n", input.size, input.size, input.mean[0],
+               input.mean[1], input.mean[2], input.std[0], input.std[1], input.std[2]);
+  else
+    fmt::print("input      the file states no normalisation\n");
+  if (!model.checkpoint.class_names.empty()) fmt::print("classes    {}\n", join(model.checkpoint.class_names, ", "));
+  for (const auto& [key, value] : model.checkpoint.metadata) {
+    constexpr size_t most = 160;
+    fmt::print("  {:<20} {}\n", key, value.size() <= most ? value : value.substr(0, most) + " ...");
+  }
+  fmt::print("{}\n\n", model.report.to_string());
+  print_layer_table(*model.net, input.size);
+}
+
+}  // namespace
+
+std::string version_text() { return fmt::format("mode {}, commit {}, {}, CUDA: not built", mode::version(), mode::commit(), tensor::name(tensor::isa())); }
+
+int run_info(const InfoOptions& options) {
+  if (!options.model.empty()) {
+    print_model(options);
+  } else if (!options.arch.empty()) {
+    nn::ResNetConfig config;
+    config.classes = options.classes;
+    config.shortcut = nn::default_shortcut(options.arch);
+    print_layer_table(*nn::make_resnet(options.arch, config), options.size);
+  }
+  if (!options.data.empty()) print_data(options.data, options.size);
+  if (options.model.empty() && options.arch.empty() && options.data.empty()) print_program();
+  return 0;
+}
+
+}  // namespace mode::tools

@@ -1,0 +1,20 @@
+#pragma once
+// mode info: what a network, a file or a data set is; without arguments, what this program is.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mode::tools {
+
+struct InfoOptions {
+  std::string arch, model, data;
+  int64_t size = 32;     ///< edge of the input for --arch and --data
+  int64_t classes = 10;  ///< for --arch
+  std::vector<double> mean, std;
+};
+int run_info(const InfoOptions& options);
+/// What `mode --version` prints.
+std::string version_text();
+
+}  // namespace mode::tools

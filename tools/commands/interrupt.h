@@ -1,0 +1,15 @@
+#pragma once
+// Ctrl-C and SIGTERM during a training: noticed between two steps. A second one ends the process at once.
+
+namespace mode::tools {
+
+class InterruptGuard {
+ public:
+  InterruptGuard();   ///< takes over both signals
+  ~InterruptGuard();  ///< gives them back
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+  bool interrupted() const;
+};
+
+}  // namespace mode::tools

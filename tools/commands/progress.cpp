@@ -1,0 +1,79 @@
+#include "tools/commands/progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "tools/commands/common.h"
+
+namespace mode::tools {
+
+namespace {
+
+constexpr double terminal_interval = 0.1, plain_interval = 10;  // seconds between two lines
+
+int terminal_width() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 100;
+}
+
+}  // namespace
+
+Progress::Progress(std::string label, int64_t total, std::string unit, int64_t done)
+    : label_(std::move(label)),
+      unit_(std::move(unit)),
+      total_(total),
+      first_(done),
+      done_(done),
+      terminal_(::isatty(STDOUT_FILENO) == 1),
+      start_(Clock::now()),
+      last_(start_) {}
+
+Progress::~Progress() {
+  // An error is about to print its line: it must not stand behind half a bar.
+  if (drawn_) finish("");
+}
+
+double Progress::seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+double Progress::rate() const {
+  const double elapsed = seconds();
+  return elapsed > 0 ? static_cast<double>(done_ - first_) / elapsed : 0;
+}
+
+void Progress::update(int64_t done, const std::string& detail, double seconds_left) {
+  done_ = done;
+  const Clock::time_point now = Clock::now();
+  if (std::chrono::duration<double>(now - last_).count() < (terminal_ ? terminal_interval : plain_interval)) return;
+  last_ = now;
+  const double per_second = rate();
+  const double left = seconds_left >= 0 ? seconds_left : per_second > 0 ? static_cast<double>(total_ - done_) / per_second : -1;
+  const std::string tail =
+      fmt::format("{:.0f} {}/s{}{}, {} left", per_second, unit_, detail.empty() ? "" : ", ", detail, format_seconds(left));
+  if (!terminal_) {
+    fmt::print("{}: {} of {} {}, {}\n", label_, with_commas(done_), with_commas(total_), unit_, tail);
+    std::fflush(stdout);
+    return;
+  }
+  constexpr int bar_width = 24;
+  const double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1;
+  const int filled = std::clamp(static_cast<int>(share * bar_width), 0, bar_width);
+  std::string line = fmt::format("{} [{}{}] {:3.0f} %  {}", label_, std::string(static_cast<size_t>(filled), '#'),
+                                 std::string(static_cast<size_t>(bar_width - filled), '.'), 100 * share, tail);
+  line = line.substr(0, static_cast<size_t>(terminal_width() - 1));  // a wrapped line could not be redrawn
+  fmt::print("\r\033[K{}", line);
+  std::fflush(stdout);
+  drawn_ = true;
+}
+
+void Progress::finish(const std::string& summary) {
+  if (drawn_) fmt::print("\r\033[K");
+  if (!summary.empty()) fmt::print("{}\n", summary);
+  std::fflush(stdout);
+  drawn_ = false;
+}
+
+}  // namespace mode::tools
