@@ -110,7 +110,4 @@ inline std::string value_after(const std::string& text, const std::string& label
   return text.substr(begin, text.find('\n', begin) - begin);
 }
 
-/// True where slow tests are wanted: `make test-all` sets MODE_TEST_ALL.
-inline bool slow_tests() { return std::getenv("MODE_TEST_ALL") != nullptr; }
-
 }  // namespace command

@@ -54,7 +54,7 @@ std::string dedented(const std::string& text) {
 }
 
 TEST(Readme, ShowsThisExample) {
-  const std::string root = GOLDEN_DIR "/../..";
+  const std::string root = SOURCE_DIR;
   const std::string readme = read_file(root + "/README.md"), source = read_file(root + "/tests/test_readme_example.cpp");
   ASSERT_FALSE(readme.empty()) << "README.md is missing";
   const std::string begin_mark = "// example begins\n", end_mark = "  // example ends\n";
