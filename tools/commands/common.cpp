@@ -146,8 +146,12 @@ Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t
   return features;
 }
 
-void print_load_report(const nn::LoadedModel& model) {
+nn::LoadedModel load_usable_model(const std::string& path, const nn::ModelOverrides& overrides) {
+  nn::LoadedModel model = nn::load_model(path, overrides);
+  CHECK(model.checkpoint.has_preprocessing,
+        "{} does not say how its pictures were normalised; give --mean and --std, three numbers each, as its training had them", path);
   if (!model.report.renamed.empty() || !model.report.missing.empty()) fmt::print("{}\n", model.report.to_string());
+  return model;
 }
 
 void print_layer_table(const nn::ResNet& net, int64_t size) {

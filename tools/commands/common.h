@@ -48,10 +48,10 @@ std::vector<std::string> parse_methods(const std::vector<std::string>& words);
 
 /// Pictures whose largest logit is at the label.
 int64_t count_right(const tensor::Tensor& logits, const tensor::Tensor& labels);
+/// The file's network; refused where neither the file nor the arguments say how pictures are normalised.
+nn::LoadedModel load_usable_model(const std::string& path, const nn::ModelOverrides& overrides);
 /// A pass over the set with a progress line of the set's name.
 Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t batch, const std::string& label);
-/// What loading did that is worth a line: renamed and absent tensors. Prints nothing for a file that fits as it is.
-void print_load_report(const nn::LoadedModel& model);
 void print_layer_table(const nn::ResNet& net, int64_t size);
 
 }  // namespace mode::tools

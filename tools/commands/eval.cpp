@@ -1,5 +1,6 @@
 #include "tools/commands/eval.h"
 
+#include <algorithm>
 #include <set>
 
 #include "mode/evaluation.h"
@@ -36,9 +37,14 @@ void print_accuracy(const Features& features, const std::string& spec) {
 std::unique_ptr<nn::Dataset> open_checked(const std::string& spec, const nn::LoadedModel& model, bool in_distribution) {
   std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(spec, model.checkpoint.preprocessing.size);
   CHECK(dataset->size() > 0, "{} has no pictures", spec);
+  if (!in_distribution) return dataset;
+  // A label must mean what it meant in training.
+  const std::vector<std::string>& trained = model.checkpoint.class_names;
   const int64_t classes = model.net->config().classes;
-  CHECK(!in_distribution || dataset->classes() <= classes, "{} has {} classes, the network tells {} apart: not its in-distribution set",
-        spec, dataset->classes(), classes);
+  const bool same = trained.empty() || dataset->class_names().empty() ? dataset->classes() <= classes : dataset->class_names() == trained;
+  CHECK(same, "the classes of {} are not those the network was trained on ({} of them{}{}); choose its own --id and --id-test", spec,
+        classes, trained.empty() ? "" : ": ",
+        join({trained.begin(), trained.begin() + std::min<int64_t>(3, static_cast<int64_t>(trained.size()))}, ", "));
   return dataset;
 }
 
@@ -52,8 +58,7 @@ int run_eval(const EvalOptions& options) {
   use_threads(options.threads);
   if (!options.out.empty()) ensure_writable_directory(options.out);
 
-  nn::LoadedModel model = nn::load_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std});
-  print_load_report(model);
+  nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std});
   fmt::print("mode eval: {} from {}; {}\n", model.net->arch(), options.model, machine_line());
 
   const std::string test_spec = options.id_test.empty() ? options.id : options.id_test;

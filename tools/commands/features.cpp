@@ -9,8 +9,7 @@ namespace mode::tools {
 int run_features(const FeaturesOptions& options) {
   use_threads(options.threads);
   ensure_writable_file(options.out);
-  nn::LoadedModel model = nn::load_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std});
-  print_load_report(model);
+  nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std});
   const std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(options.data, model.checkpoint.preprocessing.size);
   fmt::print("mode features: {} from {}; {}\n", model.net->arch(), options.model, machine_line());
   const Features features = features_of(model, *dataset, options.batch, options.data);

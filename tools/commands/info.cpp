@@ -69,7 +69,9 @@ void print_model(const InfoOptions& options) {
 
 }  // namespace
 
-std::string version_text() { return fmt::format("mode {}, commit {}, {}, CUDA: not built", mode::version(), mode::commit(), tensor::name(tensor::isa())); }
+std::string version_text() {
+  return fmt::format("mode {}, commit {}, {}, CUDA: not built", mode::version(), mode::commit(), tensor::name(tensor::isa()));
+}
 
 int run_info(const InfoOptions& options) {
   if (!options.model.empty()) {
@@ -77,7 +79,6 @@ int run_info(const InfoOptions& options) {
   } else if (!options.arch.empty()) {
     nn::ResNetConfig config;
     config.classes = options.classes;
-    config.shortcut = nn::default_shortcut(options.arch);
     print_layer_table(*nn::make_resnet(options.arch, config), options.size);
   }
   if (!options.data.empty()) print_data(options.data, options.size);

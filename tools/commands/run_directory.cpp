@@ -121,6 +121,7 @@ void RunDirectory::save_state(const RunState& state, const nn::ResNet& net, cons
   file.metadata["seconds"] = fmt::format("{:.17g}", state.seconds);
   file.metadata["isa"] = tensor::name(tensor::isa());
   file.metadata["commit"] = mode::commit();
+  nn::seal(file);
   nn::write_safetensors(state_path(), file);
 }
 

@@ -46,7 +46,7 @@ class Training {
 };
 
 nn::Shortcut parse_shortcut(const TrainOptions& options) {
-  if (options.shortcut.empty()) return nn::default_shortcut(options.arch);
+  if (options.shortcut.empty()) return nn::Shortcut::standard;
   if (options.shortcut == "a") return nn::Shortcut::option_a;
   if (options.shortcut == "projection") return nn::Shortcut::projection;
   throw UsageError(fmt::format("--shortcut {}: expected a or projection", options.shortcut));
@@ -66,8 +66,7 @@ Training::Training(RunState state, RunDirectory directory) : state_(std::move(st
     CHECK(data_->label(index) >= 0, "{}: {} has no label; training needs one for every picture", options.data, data_->picture_name(index));
   if (!options.val.empty()) {
     val_ = nn::open_dataset(options.val, options.size);
-    CHECK(val_->classes() == data_->classes(), "--val {} has {} classes, --data {} has {}", options.val, val_->classes(), options.data,
-          data_->classes());
+    CHECK(val_->class_names() == data_->class_names(), "the classes of --val {} are not those of --data {}", options.val, options.data);
   }
   nn::ResNetConfig config;
   config.classes = data_->classes();
@@ -176,9 +175,10 @@ bool Training::run_epoch(const InterruptGuard& guard) {
 
 void Training::finish_epoch(double lr) {
   // A last step can leave weights that no loss has seen yet.
-  for (const auto& [name, variable] : net_->named_parameters())
-    CHECK(tensor::ops::all_finite(variable.value()), "{} is not finite after epoch {} (lr {:g}); try a smaller --lr, in another --out",
-          name, state_.epoch + 1, lr);
+  for (const auto& [name, tensor] : nn::export_weights(*net_))
+    CHECK(tensor.dtype() != tensor::Dtype::f32 || tensor::ops::all_finite(tensor),
+          "{} is not finite after epoch {} (lr {:g}); try a smaller --lr or more --warmup-epochs, in another --out", name, state_.epoch + 1,
+          lr);
   const double seen = static_cast<double>(state_.seen);
   const double loss = state_.loss_sum / seen, train_accuracy = static_cast<double>(state_.right) / seen;
   const double rate = state_.seconds > 0 ? seen / state_.seconds : 0;
