@@ -8,44 +8,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <algorithm>
 #include <string>
-#include <thread>
 #include <vector>
+
+#include "tests/temporary.h"
 
 extern char** environ;
 
 namespace command {
-
-inline std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-inline void write_file(const std::filesystem::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
-
-/// A directory that is removed with everything in it.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "mode-test-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 struct Result {
   int status = -1;  ///< exit status; 128 + signal when one ended it
@@ -70,7 +41,7 @@ class Process {
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) pid_ = -1;
   }
-  std::string out_so_far() const { return read_file(out_path()); }
+  std::string out_so_far() const { return read_bytes(out_path()); }
   void signal(int number) const {
     if (pid_ > 0) ::kill(pid_, number);
   }
@@ -80,8 +51,8 @@ class Process {
     int status = 0;
     ::waitpid(pid_, &status, 0);
     result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    result.out = read_file(out_path());
-    result.err = read_file(err_path());
+    result.out = read_bytes(out_path());
+    result.err = read_bytes(err_path());
     return result;
   }
 

@@ -1,12 +1,13 @@
 // The binary on real pictures, and the demo: minutes, not seconds.
 
+#include <cstdlib>
+
 #include "tests/command.h"
 
 namespace {
 
 using command::Result;
 using command::run;
-using command::TemporaryDirectory;
 
 TEST(CommandLine, RealPicturesThroughForeignWeights) {
   const char* root = std::getenv("MODE_DATA");

@@ -110,12 +110,6 @@ NamedSpec parse_named_spec(const std::string& text) {
   if (equals == std::string::npos || equals == 0 || (colon != std::string::npos && colon < equals))
     throw UsageError(fmt::format("--ood {}: expected NAME=SPEC, for example textures=folder:pictures/textures", text));
   NamedSpec result{text.substr(0, equals), text.substr(equals + 1)};
-  // The name becomes a file's name in the report.
-  const bool clean =
-      result.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == std::string::npos;
-  if (!clean || result.name[0] == '.' || result.name == "id")
-    throw UsageError(fmt::format("--ood {}: the name '{}' must be letters, digits, '_', '-' or '.', not begin with '.', and not be 'id'",
-                                 text, result.name));
   return result;
 }
 

@@ -1,7 +1,6 @@
 #include "tools/commands/eval.h"
 
 #include <algorithm>
-#include <set>
 
 #include "mode/evaluation.h"
 #include "mode/version.h"
@@ -17,9 +16,9 @@ void check_options(const EvalOptions& options, const std::vector<NamedSpec>& ood
     throw UsageError("--id SPEC (training pictures) or --id-test SPEC is needed, for example --id-test 'cifar10:DIR?split=test'");
   if (!ood.empty() && options.id.empty()) throw UsageError("--ood needs --id SPEC: the training pictures that the detectors compare with");
   if (ood.empty() && !options.out.empty()) throw UsageError("--out writes the report on OOD sets; name at least one with --ood NAME=SPEC");
-  std::set<std::string> names;
-  for (const NamedSpec& set : ood)
-    if (!names.insert(set.name).second) throw UsageError(fmt::format("--ood {}=...: the name is taken; give each set its own", set.name));
+  std::vector<std::string> names;
+  for (const NamedSpec& set : ood) names.push_back(set.name);
+  check_ood_names(names);
 }
 
 /// Accuracy of `features` in one line, with the count behind it.
@@ -56,7 +55,7 @@ int run_eval(const EvalOptions& options) {
   check_options(options, ood_specs);
   const std::vector<std::string> methods = parse_methods(options.methods);
   use_threads(options.threads);
-  if (!options.out.empty()) ensure_writable_directory(options.out);
+  if (!options.out.empty()) prepare_report(options.out);
 
   nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std});
   fmt::print("mode eval: {} from {}; {}\n", model.net->arch(), options.model, machine_line());
