@@ -108,7 +108,8 @@ void read_preprocessing(const std::string& path, const Metadata& metadata, const
 }
 
 /// What the network must look like: from the metadata, else from the tensors.
-ResNetConfig read_config(const std::string& path, const Metadata& metadata, const std::map<std::string, Tensor>& tensors) {
+ResNetConfig read_config(const std::string& path, const std::string& arch, const Metadata& metadata,
+                         const std::map<std::string, Tensor>& tensors) {
   std::map<std::string, Shape> shapes;
   for (const auto& [name, tensor] : tensors) shapes[canonical_name(name)] = tensor.shape();
   const auto shape = [&](const std::string& name, int rank) {
@@ -119,8 +120,11 @@ ResNetConfig read_config(const std::string& path, const Metadata& metadata, cons
     return found->second;
   };
   ResNetConfig config;
-  config.classes = shape("fc.weight", 2)[0];
-  if (config.classes < 1) fail(path, "its fc.weight has no rows, so the network has no classes");
+  // The file decides how large the classifier will be: so its width must be right, lest many rows of no width ask for terabytes.
+  const Shape fc = shape("fc.weight", 2);
+  if (fc[0] < 1 || fc[1] != embedding_of(arch))
+    fail(path, fmt::format("its fc.weight has shape {}, arch {} needs (classes, {})", fc.to_string(), arch, embedding_of(arch)));
+  config.classes = fc[0];
   if (metadata.has("classes") && metadata.number<int64_t>("classes", 1, int64_t{1} << 40) != config.classes)
     fail(path, fmt::format("its metadata say {} classes, its fc.weight has {} rows", metadata.text("classes"), config.classes));
   const Shape conv1 = shape("conv1.weight", 4);
@@ -161,14 +165,13 @@ LoadedModel load_model(const std::string& path, const ModelOverrides& overrides)
   if (std::find(archs.begin(), archs.end(), checkpoint.arch) == archs.end())
     fail(path, fmt::format("there is no arch '{}'; there are {}", printable(checkpoint.arch), joined(archs, ", ")));
 
-  checkpoint.config = read_config(path, metadata, file.tensors);
+  checkpoint.config = read_config(path, checkpoint.arch, metadata, file.tensors);
   read_preprocessing(path, metadata, overrides, checkpoint);
   if (metadata.has("class_names")) {
     checkpoint.class_names = metadata.strings("class_names");
     if (!checkpoint.class_names.empty() && static_cast<int64_t>(checkpoint.class_names.size()) != checkpoint.config.classes)
       fail(path, fmt::format("it names {} classes, its fc.weight has {} rows", checkpoint.class_names.size(), checkpoint.config.classes));
   }
-  // The number of classes comes from the file: before it decides how much is allocated, fc must have the arch's width.
   result.net = make_resnet(checkpoint.arch, checkpoint.config, /*initialized=*/false);
   try {
     result.report = load_weights(*result.net, file.tensors);

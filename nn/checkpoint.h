@@ -46,8 +46,8 @@ struct LoadedModel {
 };
 /// Overrides (empty = take the file's): needed for foreign files, which say neither arch nor normalisation.
 struct ModelOverrides {
-  std::string arch;
-  std::vector<double> mean, std;  ///< three numbers each, or empty
+  std::string arch = {};
+  std::vector<double> mean = {}, std = {};  ///< three numbers each, or empty
 };
 /// The network in inference mode. What a foreign file does not say is read off its tensors: classes from fc, the stem from conv1's kernel,
 /// the shortcut from whether downsample tensors are there; arch must come from the overrides.

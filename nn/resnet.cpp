@@ -184,4 +184,6 @@ std::vector<std::string> known_archs() {
 
 Shortcut default_shortcut(const std::string& arch) { return find_arch(arch).shortcut; }
 
+int64_t embedding_of(const std::string& arch) { return find_arch(arch).widths.back(); }
+
 }  // namespace nn

@@ -68,5 +68,7 @@ std::unique_ptr<ResNet> make_resnet(const std::string& arch, ResNetConfig config
 std::vector<std::string> known_archs();
 /// What the papers use for the arch: option_a for 6n + 2, projection for 18 and 34.
 Shortcut default_shortcut(const std::string& arch);
+/// E, the width of its last stage.
+int64_t embedding_of(const std::string& arch);
 
 }  // namespace nn
