@@ -83,7 +83,8 @@ void copy_padded(const Correlation<T>& c, const T* picture, int64_t first, int64
   }
 }
 
-constexpr int64_t block_bytes = 192 * 1024;  // of padded source: it stays in the L2 cache while the panels pass by
+constexpr int64_t block_bytes = 192 * 1024;     // of padded source: it stays in the L2 cache while the panels pass by
+constexpr int64_t block_pixels_at_least = 128;  // small maps: enough work for each panel that has to come from memory
 
 template <class T>
 void correlate_all(const Correlation<T>& c, const Conv2dKernels<T>& kernels, const T* panels) {
@@ -100,7 +101,8 @@ void correlate_all(const Correlation<T>& c, const Conv2dKernels<T>& kernels, con
     const int64_t parts = (c.grid_h + rows - 1) / rows;
     rows = (c.grid_h + parts - 1) / parts;
   } else {
-    pictures = std::clamp<int64_t>(block_bytes / (picture_rows * row_bytes), 1, std::max<int64_t>(1, c.pictures / 16));
+    const int64_t enough = (block_pixels_at_least + c.grid_h * c.grid_w - 1) / (c.grid_h * c.grid_w);
+    pictures = std::clamp<int64_t>(std::max(enough, block_bytes / (picture_rows * row_bytes)), 1, std::max<int64_t>(1, c.pictures / 8));
   }
   const int64_t row_blocks = (c.grid_h + rows - 1) / rows, picture_blocks = (c.pictures + pictures - 1) / pictures;
   const int64_t padded_rows = (rows - 1) * c.stride + c.kernel_h, block_pixels = pictures * rows * c.grid_w;

@@ -33,9 +33,18 @@ template <class T, int Vectors>
 __attribute__((always_inline)) inline void put_tile(const Tile<T, Vectors>& tile, T* const* rows, int64_t row_count, int64_t columns,
                                                     bool add) {
   constexpr int64_t lanes = lanes_of<T>;
-  if (columns == Vectors * lanes) {
-    for (int64_t r = 0; r < row_count; ++r)
-      for (int v = 0; v < Vectors; ++v) store(rows[r] + v * lanes, add ? load(rows[r] + v * lanes) + tile[r][v] : tile[r][v]);
+  if (columns == Vectors * lanes && row_count == tile_rows) {  // constant bounds, so that the tile need not leave its registers
+    if (add) {
+#pragma GCC unroll 6
+      for (int r = 0; r < tile_rows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) store(rows[r] + v * lanes, load(rows[r] + v * lanes) + tile[r][v]);
+    } else {
+#pragma GCC unroll 6
+      for (int r = 0; r < tile_rows; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) store(rows[r] + v * lanes, tile[r][v]);
+    }
     return;
   }
   T line[Vectors * lanes];
@@ -126,29 +135,32 @@ struct WindowCorner {
   int32_t row, column;  // where the window begins, before padding is clipped
 };
 
-/// columns[pixel][0 .. width) = the window numbers j .. j + width of each pixel.
+/// columns[pixel][0 .. width) = the window numbers j .. j + width of each pixel. A window row is consecutive in x but for what padding clips.
 template <class T, int Vectors>
 void gather_columns(const WeightGradientBlock<T>& block, const WindowCorner* corners, int64_t pixels, int64_t first, int64_t last, T* to) {
   constexpr int64_t width = Vectors * lanes_of<T>;
+  const int64_t window_row = block.kernel_w * block.channels, picture_row = block.width * block.channels;
   for (int64_t j = first; j < first + width;) {
+    const int64_t room = first + width - j;
     if (j >= last) {
       for (int64_t pixel = 0; pixel < pixels; ++pixel)
-        for (int64_t i = j - first; i < width; ++i) to[pixel * width + i] = 0;
+        for (int64_t i = 0; i < room; ++i) to[pixel * width + (j - first) + i] = 0;
       return;
     }
-    const int64_t tap = j / block.channels, c = j - tap * block.channels;
-    const int64_t kh = tap / block.kernel_w, kw = tap - kh * block.kernel_w;
-    const int64_t room = last - j < first + width - j ? last - j : first + width - j;
-    const int64_t run = block.channels - c < room ? block.channels - c : room;
+    const int64_t kh = j / window_row, offset = j - kh * window_row;
+    const int64_t run = window_row - offset < room ? window_row - offset : room;
     for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-      const int64_t row = corners[pixel].row + kh, column = corners[pixel].column + kw;
       T* out = to + pixel * width + (j - first);
-      const bool inside = row >= 0 && row < block.height && column >= 0 && column < block.width;
-      const T* in = block.x + corners[pixel].picture + (row * block.width + column) * block.channels + c;
-      if (run == width) {
-        for (int v = 0; v < Vectors; ++v) store(out + v * lanes_of<T>, inside ? load(in + v * lanes_of<T>) : typename VectorOf<T>::type{});
+      const int64_t row = corners[pixel].row + kh, begin = corners[pixel].column * block.channels + offset;
+      const T* in = block.x + corners[pixel].picture + row * picture_row + begin;
+      if (row < 0 || row >= block.height) {
+        for (int64_t i = 0; i < run; ++i) out[i] = 0;
+      } else if (begin < 0 || begin + run > picture_row) {
+        for (int64_t i = 0; i < run; ++i) out[i] = begin + i >= 0 && begin + i < picture_row ? in[i] : T{};
+      } else if (run == width) {
+        for (int v = 0; v < Vectors; ++v) store(out + v * lanes_of<T>, load(in + v * lanes_of<T>));
       } else {
-        for (int64_t i = 0; i < run; ++i) out[i] = inside ? in[i] : T{};
+        for (int64_t i = 0; i < run; ++i) out[i] = in[i];
       }
     }
     j += run;
