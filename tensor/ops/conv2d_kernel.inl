@@ -214,11 +214,12 @@ void weight_gradient(const WeightGradientBlock<T>& block) {
       corners[pixel].row = static_cast<int32_t>((row - n * block.out_height) * block.stride - block.padding);
       corners[pixel].column = static_cast<int32_t>((at - row * block.out_width) * block.stride - block.padding);
       const T* dy = block.dy + at * block.out_channels;
-      for (int64_t group = 0; group < group_count; ++group)
-        for (int64_t r = 0; r < tile_rows; ++r) {
-          const int64_t o = group * tile_rows + r;
-          groups[(group * pixels + pixel) * tile_rows + r] = o < block.out_channels ? dy[o] : T{};
-        }
+      T* to = groups + pixel * tile_rows;
+      const int64_t full_groups = block.out_channels / tile_rows;
+      for (int64_t group = 0; group < full_groups; ++group, dy += tile_rows, to += pixels * tile_rows)
+        for (int r = 0; r < tile_rows; ++r) to[r] = dy[r];
+      if (full_groups < group_count)
+        for (int r = 0; r < tile_rows; ++r) to[r] = full_groups * tile_rows + r < block.out_channels ? dy[r] : T{};
     }
     const bool add = begin > block.first_pixel;
     int64_t j = block.first_column;
