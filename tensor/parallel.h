@@ -31,6 +31,15 @@ void parallel_for(int64_t n, int64_t grain, const Body& body) {
   for (int64_t block = 0; block < blocks; ++block) body(block * grain, block * grain + grain < n ? block * grain + grain : n);
 }
 
+/// Calls body(i) for 0 <= i < n, each i as large as `work` multiplications: a team is not opened for some microseconds' worth of them.
+template <class Body>
+void parallel_each(int64_t n, int64_t work, const Body& body) {
+  constexpr int64_t worth_a_team = 1 << 18;
+  parallel_for(n, work < worth_a_team / (n > 0 ? n : 1) ? n : 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) body(i);
+  });
+}
+
 /// A grain for cheap element-wise bodies: large enough to pay for the hand-over, the same for any number of threads.
 constexpr int64_t elementwise_grain = 1 << 15;
 

@@ -44,7 +44,9 @@ Tensor pack_panels(const Conv2dKernels<T>& kernels, int64_t channels, int64_t k_
   const int64_t rounded = (channels + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
   Tensor panels({std::max<int64_t>(1, rounded * k_count)}, dtype_of<T>());
   T* data = panels.data<T>();
-  parallel_for(channels, kernels.panel_channels, [&](int64_t begin, int64_t end) {
+  const int64_t panel_count = (channels + kernels.panel_channels - 1) / kernels.panel_channels;
+  parallel_each(panel_count, 8 * kernels.panel_channels * k_count, [&](int64_t panel) {
+    const int64_t begin = panel * kernels.panel_channels, end = std::min(channels, begin + kernels.panel_channels);
     const int64_t width = std::min(kernels.panel_channels, rounded - begin);
     T* row = data + begin * k_count;
     for (int64_t k = 0; k < k_count; ++k, row += width) {
@@ -113,7 +115,8 @@ void correlate_all(const Correlation<T>& c, const Conv2dKernels<T>& kernels, con
   std::vector<T*> outputs(static_cast<size_t>(num_threads() * block_pixels));
   T* copies_data = copies.data<T>();
 
-  parallel_for(picture_blocks * row_blocks, 1, [&](int64_t index, int64_t) {
+  const int64_t block_work = block_pixels * c.kernel_h * c.kernel_w * c.channels * c.result_channels;
+  parallel_each(picture_blocks * row_blocks, block_work, [&](int64_t index) {
     const int64_t first_picture = index / row_blocks * pictures, first_row = index % row_blocks * rows;
     const int64_t picture_count = std::min(pictures, c.pictures - first_picture), row_count = std::min(rows, c.grid_h - first_row);
     T* copy = copies_data + thread_index() * copy_size;
@@ -214,7 +217,7 @@ Tensor weight_gradient_of(const Tensor& x, const Tensor& dy, const Shape& w_shap
   Tensor scratch({num_threads(), scratch_size}, x.dtype());
   T *partial_data = partial.data<T>(), *scratch_data = scratch.data<T>();
   const T *x_data = x.data<T>(), *dy_data = dy.data<T>();
-  parallel_for(slices * ranges, 1, [&](int64_t index, int64_t) {
+  parallel_each(slices * ranges, slice_pixels * o_count * range_columns, [&](int64_t index) {
     const int64_t slice = index / ranges, first_column = index % ranges * range_columns;
     const int64_t last_column = std::min(columns, first_column + range_columns);
     if (first_column >= last_column) return;
