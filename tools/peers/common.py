@@ -1,0 +1,82 @@
+"""What the peers' scripts share: timing as mode-bench does it, one JSON line per result, and the way to our ResNet in PyTorch."""
+
+import json
+import pathlib
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "golden"))  # resnet.py: an independent PyTorch definition of the networks
+
+
+def add_arguments(parser):
+    """The arguments of every peer script."""
+    parser.add_argument("--bench", default=str(ROOT / "build" / "mode-bench"), help="mode-bench, which names the rows")
+    parser.add_argument("--filter", default=".", help="rows, a regular expression")
+    parser.add_argument("--threads", type=int, default=0, help="0: what the machine offers")
+    parser.add_argument("--min-time", type=float, default=0.3, help="seconds of each repetition")
+    parser.add_argument("--repetitions", type=int, default=3, help="the median counts")
+    parser.add_argument("--json", help="append one line per result to this file")
+    parser.add_argument("--setting", help="this setting alone, in this process")
+
+
+def row_names(bench: str, pattern: str, prefix: str) -> list:
+    """mode-bench's rows under `prefix` that match, so that both sides time the same shapes."""
+    listed = subprocess.run([bench, "--list"], check=True, capture_output=True, text=True).stdout.split()
+    return [name for name in listed if name.startswith(prefix) and re.search(pattern, name)]
+
+
+def measure(call, arguments) -> float:
+    """Seconds of one call: median over repetitions that each last at least min_time."""
+    call()
+    call()
+    seconds = []
+    for _ in range(arguments.repetitions):
+        calls, start = 0, time.perf_counter()
+        while True:
+            call()
+            calls += 1
+            elapsed = time.perf_counter() - start
+            if elapsed >= arguments.min_time:
+                break
+        seconds.append(elapsed / calls)
+    return statistics.median(seconds)
+
+
+def resident_bytes() -> int:
+    """The most memory this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def report(arguments, name: str, peer: str, seconds: float, note: str = "", **more):
+    print(f"{name:<44} {seconds * 1e3:>10.3f} ms  {peer}  {note}", flush=True)
+    if arguments.json:
+        with open(arguments.json, "a", encoding="utf-8") as file:
+            file.write(json.dumps(dict(name=name, peer=peer, seconds=seconds, **more)) + "\n")
+
+
+def each_in_its_own_process(script: str, settings, environment=None) -> int:
+    """Runs `script` again once per setting, with the arguments this process got. A setting that fails is named, not fatal."""
+    worked = 0
+    for setting in settings:
+        done = subprocess.run([sys.executable, script, *sys.argv[1:], "--setting", setting], env=environment(setting) if environment else None)
+        if done.returncode == 0:
+            worked += 1
+        else:
+            reason = f"signal {-done.returncode}" if done.returncode < 0 else f"exit status {done.returncode}"
+            print(f"setting {setting}: did not run here ({reason}); left out", flush=True)
+    return 0 if worked else 1
+
+
+def resnet(arch: str, classes: int = 10):
+    """"resnet18", "resnet20" ... with the CIFAR stem, in PyTorch."""
+    from resnet import ResNet
+
+    if arch in ("resnet18", "resnet34"):
+        return ResNet([2, 2, 2, 2] if arch == "resnet18" else [3, 4, 6, 3], [64, 128, 256, 512], option_a=False, classes=classes)
+    blocks = (int(arch.removeprefix("resnet")) - 2) // 6
+    return ResNet([blocks] * 3, [16, 32, 64], option_a=True, classes=classes)
