@@ -18,7 +18,7 @@ const File& file() {
 
 /// Every parameter and buffer by formula, under PyTorch's names and layouts.
 std::unique_ptr<nn::ResNet> formula_net(const std::string& arch, nn::ResNetConfig config) {
-  auto net = nn::make_resnet(arch, config);
+  auto net = nn::make_resnet(arch, config, /*initialized=*/false);
   std::map<std::string, Tensor> weights = nn::export_weights(*net);
   for (auto& [name, weight] : weights)
     weight = weight.dtype() == Dtype::f32 ? parameter(name, weight.shape()) : Tensor::zeros(weight.shape(), weight.dtype());
@@ -58,10 +58,10 @@ void check_once(nn::ResNet& net, const std::string& prefix, int64_t n, int64_t s
   expect_close(loss.value(), file()[prefix + ".train.loss"], allowed, "loss");
   loss.backward();
   int compared = 0;
-  for (const auto& [name, variable] : net.named_parameters()) {
-    const double expected = file()[prefix + ".gradient_norm." + name].item();
+  for (const nn::Module::NamedParameter& parameter : net.named_parameters()) {
+    const double expected = file()[prefix + ".gradient_norm." + parameter.name].item();
     // A ReLU whose input is within rounding of 0 may fall on the other side, and moves a norm by about 1e-4 of itself.
-    EXPECT_NEAR(norm(variable.grad()), expected, 2e-3 * expected) << name;
+    EXPECT_NEAR(norm(parameter.variable.grad()), expected, 2e-3 * expected) << parameter.name;
     ++compared;
   }
   EXPECT_GE(compared, 20);
@@ -91,9 +91,9 @@ void check_training(nn::ResNet& net, const std::string& prefix) {
     if (file().has(prefix + ".final.f64." + name)) expect_close(weight, file()[prefix + ".final.f64." + name], 5e-3, name);
     ++compared;
   };
-  for (const auto& [name, variable] : net.named_parameters()) compare(name, variable.value());
-  for (const auto& [name, buffer] : net.named_buffers())
-    if (buffer->dtype() == Dtype::f32) compare(name, *buffer);
+  for (const nn::Module::NamedParameter& parameter : net.named_parameters()) compare(parameter.name, parameter.variable.value());
+  for (const nn::Module::NamedBuffer& buffer : net.named_buffers())
+    if (buffer.tensor->dtype() == Dtype::f32) compare(buffer.name, *buffer.tensor);
   EXPECT_GE(compared, 37);
 }
 

@@ -10,14 +10,12 @@
 namespace bench {
 namespace {
 
-/// Forward, dx and dw have as many FLOPs each; the stem's dx is not computed.
+/// Forward, dx and dw have as many FLOPs each; the dx of the stem, the first layer, is not computed.
 double step_flops(const nn::ResNet& net, int64_t batch) {
-  double forward = 0, stem = 0;
-  for (const nn::LayerRow& layer : net.layer_table(32, 32)) {
-    forward += layer.mflop * 1e6;
-    if (layer.name == "conv1") stem = layer.mflop * 1e6;
-  }
-  return static_cast<double>(batch) * (3 * forward - stem);
+  const std::vector<nn::LayerRow> layers = net.layer_table(32, 32);
+  double mflop = -layers.front().mflop;
+  for (const nn::LayerRow& layer : layers) mflop += 3 * layer.mflop;
+  return 1e6 * mflop * static_cast<double>(batch);
 }
 
 struct Student {
@@ -49,11 +47,12 @@ std::vector<Row> training_rows() {
   };
   std::vector<Row> rows;
   for (const Training& t : {Training{"resnet18", 64}, Training{"resnet20", 128}, Training{"resnet20", 64}}) {
-    rows.push_back({.name = std::string("training/") + t.arch + "/batch" + std::to_string(t.batch),
-                    .flops = step_flops(*nn::make_resnet(t.arch, {.shortcut = nn::default_shortcut(t.arch)}), t.batch),
-                    .pictures = static_cast<double>(t.batch),
-                    .reports_memory = true,
-                    .prepare = [t] { return [student = std::make_shared<Student>(t.arch, t.batch)] { student->step(); }; }});
+    rows.push_back(
+        {.name = std::string("training/") + t.arch + "/batch" + std::to_string(t.batch),
+         .flops = step_flops(*nn::make_resnet(t.arch, {.shortcut = nn::default_shortcut(t.arch)}, /*initialized=*/false), t.batch),
+         .pictures = static_cast<double>(t.batch),
+         .reports_memory = true,
+         .prepare = [t] { return [student = std::make_shared<Student>(t.arch, t.batch)] { student->step(); }; }});
   }
   return rows;
 }
