@@ -40,7 +40,10 @@ tensor::Tensor random_tensor(const tensor::Shape& shape, uint64_t seed) {
   return result;
 }
 
-bool Measurement::is_void() const { return row.memory_bound ? moved(before.copy, after.copy) : moved(before.fma, after.fma); }
+bool Measurement::is_void() const {
+  if (std::min(before.fma_sustained, after.fma_sustained) < 0.8 * fma()) return true;
+  return row.memory_bound ? moved(before.copy, after.copy) : moved(before.fma, after.fma);
+}
 
 double Measurement::percent_of_peak() const {
   return 100 * (row.memory_bound ? row.bytes / seconds / copy() : row.flops / seconds / fma());
@@ -101,11 +104,14 @@ std::string to_json(const std::vector<Measurement>& measurements, const Settings
   const char* separator = "\n";
   for (const Measurement& m : measurements) {
     text += fmt::format(
-        "{}    {{\"name\": \"{}\", \"seconds\": {:.6g}, \"best_seconds\": {:.6g}, \"flops\": {:.6g}, \"bytes\": {:.6g}, \"pictures\": {},"
-        " \"memory_bound\": {}, \"fma_peak_before\": {:.6g}, \"fma_peak_after\": {:.6g}, \"copy_before\": {:.6g}, \"copy_after\": {:.6g},"
-        " \"percent_of_peak\": {:.4g}, \"percent_of_roofline\": {:.4g}, \"void\": {}, \"peak_bytes\": {}}}",
-        separator, m.row.name, m.seconds, m.best_seconds, m.row.flops, m.row.bytes, m.row.pictures, m.row.memory_bound, m.before.fma,
-        m.after.fma, m.before.copy, m.after.copy, m.percent_of_peak(), m.percent_of_roofline(), m.is_void(), m.peak_bytes);
+        "{}    {{\"name\": \"{}\", \"seconds\": {:.6g}, \"best_seconds\": {:.6g}, \"flops\": {:.6g}, \"bytes\": {:.6g},"
+        " \"pictures\": {}, \"memory_bound\": {}, \"peak_bytes\": {},",
+        separator, m.row.name, m.seconds, m.best_seconds, m.row.flops, m.row.bytes, m.row.pictures, m.row.memory_bound, m.peak_bytes);
+    for (const auto& [when, peak] : {std::pair{"before", m.before}, std::pair{"after", m.after}})
+      text += fmt::format(" \"{}\": {{\"fma\": {:.6g}, \"fma_sustained\": {:.6g}, \"copy\": {:.6g}}},", when, peak.fma, peak.fma_sustained,
+                          peak.copy);
+    text += fmt::format(" \"percent_of_peak\": {:.4g}, \"percent_of_roofline\": {:.4g}, \"void\": {}}}", m.percent_of_peak(),
+                        m.percent_of_roofline(), m.is_void());
     separator = ",\n";
   }
   return text + "\n  ]\n}\n";

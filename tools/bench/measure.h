@@ -23,7 +23,8 @@ struct Measurement {
 
   double fma() const { return std::max(before.fma, after.fma); }
   double copy() const { return std::max(before.copy, after.copy); }
-  /// The peak that the row is held against moved by more than 10 % while it ran: its percentages mean nothing.
+  /// The percentages mean nothing: the peak that the row is held against moved by more than 10 % while it ran, or others took more than
+  /// a fifth of the processor just before or just after.
   bool is_void() const;
   double percent_of_peak() const;  ///< of the FMA peak, or of the copy bandwidth where the row is memory-bound
   /// max(flops / FMA peak, bytes / copy bandwidth) as a share of the time taken.

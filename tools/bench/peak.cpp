@@ -19,20 +19,37 @@ double seconds() { return std::chrono::duration<double>(std::chrono::steady_cloc
 
 volatile float sink;  // the results go here, so that they are needed
 
-double fma_peak(int threads) {
-  const double flops_per_round = SELECT_ISA(fma_flops_per_round)();
-  const int64_t rounds = 1 << 17;
+Peak fma_peak(int threads) {
+  const double window = 0.02;               // seconds
+  const int64_t rounds = int64_t{1} << 15;  // of a stretch: tens of microseconds, seldom interrupted
+  const double stretch_flops = SELECT_ISA(fma_flops_per_round)() * static_cast<double>(rounds);
   const volatile float a = 0.999f, b = 0.001f;
-  std::vector<float> results(static_cast<size_t>(threads) * 16);  // a cache line each
-  double best = 0;
-  for (int repetition = 0; repetition < 12; ++repetition) {
-    const double start = seconds();
-    tensor::parallel_for(threads, 1,
-                         [&](int64_t begin, int64_t) { results[static_cast<size_t>(begin) * 16] = SELECT_ISA(fma_chains)(rounds, a, b); });
-    best = std::max(best, threads * rounds * flops_per_round / (seconds() - start));
+  struct alignas(64) Slot {
+    double best = 0, flops = 0;
+    float result = 0;
+  };
+  std::vector<Slot> slots(static_cast<size_t>(threads));
+  const double start = seconds();
+  tensor::parallel_for(threads, 1, [&](int64_t thread, int64_t) {
+    Slot slot;
+    const double begin = seconds();
+    for (double now = begin; now - begin < window;) {
+      slot.result += SELECT_ISA(fma_chains)(rounds, a, b);
+      const double end = seconds();
+      slot.best = std::max(slot.best, stretch_flops / (end - now));
+      slot.flops += stretch_flops;
+      now = end;
+    }
+    slots[static_cast<size_t>(thread)] = slot;
+  });
+  const double elapsed = seconds() - start;
+  Peak peak;
+  for (const Slot& slot : slots) {
+    peak.fma += slot.best;
+    peak.fma_sustained += slot.flops / elapsed;
+    sink = slot.result;
   }
-  for (const float result : results) sink = result;
-  return best;
+  return peak;
 }
 
 double copy_peak() {
@@ -50,8 +67,12 @@ double copy_peak() {
 
 }  // namespace
 
-Peak measure_peak() { return {fma_peak(tensor::num_threads()), copy_peak()}; }
+Peak measure_peak() {
+  Peak peak = fma_peak(tensor::num_threads());
+  peak.copy = copy_peak();
+  return peak;
+}
 
-double measure_fma_one_thread() { return fma_peak(1); }
+double measure_fma_one_thread() { return fma_peak(1).fma; }
 
 }  // namespace bench
