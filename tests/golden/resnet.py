@@ -77,48 +77,78 @@ def filled(net: ResNet) -> ResNet:
     return net
 
 
-def pictures(n: int, size: int) -> torch.Tensor:
+def pictures(n: int, size: int, seed: int) -> torch.Tensor:
     """Formula pictures, element index in (N, H, W, 3), between -2 and 2, as (N, 3, H, W)."""
-    return torch.from_numpy(values(f"pictures.{n}.{size}", (n, size, size, 3), -2, 2)).permute(0, 3, 1, 2).contiguous()
+    return torch.from_numpy(values(f"pictures.{n}.{size}.{seed}", (n, size, size, 3), -2, 2)).permute(0, 3, 1, 2).contiguous()
 
 
 def labels(n: int) -> torch.Tensor:
     return torch.tensor([(7 * i + 3) % 10 for i in range(n)])
 
 
+def gradients(net: ResNet, x, dtype):
+    """Training mode logits, loss, and the gradients by name."""
+    net = copy.deepcopy(net).to(dtype).train()
+    _, logits = net(x.to(dtype))
+    loss = F.cross_entropy(logits, labels(len(x)))
+    loss.backward()
+    return logits.detach(), loss.item(), {name: weight.grad.double() for name, weight in net.named_parameters()}
+
+
+def off_kinks(net: ResNet, n: int, size: int) -> int:
+    """The first seed of pictures for which rounding to f32 flips no ReLU and no maximum: a flip moves gradients by 1e-3 of themselves, where
+    rounding moves them by 1e-6. Told by PyTorch's own f32 gradients beside its f64 ones."""
+    for seed in range(100):
+        x = pictures(n, size, seed)
+        (_, _, exact), (_, _, rounded) = gradients(net, x, torch.float64), gradients(net, x, torch.float32)
+        if max(((rounded[name] - exact[name]).norm() / exact[name].norm()).item() for name in exact) < 1e-5:
+            return seed
+    raise SystemExit("no seed of pictures keeps off the kinks")
+
+
 def once(out: dict, prefix: str, net: ResNet, n: int, size: int):
     """Inference and training mode logits, the inference map, the loss and the norm of every gradient."""
-    net = copy.deepcopy(net).double()
-    x = pictures(n, size).double()
-    net.eval()
+    seed = off_kinks(net, n, size)
+    out[f"{prefix}.seed"] = np.array(seed)
+    x = pictures(n, size, seed)
+    inference = copy.deepcopy(net).double().eval()
     with torch.no_grad():
-        last, logits = net(x)
+        last, logits = inference(x.double())
     out[f"{prefix}.eval.logits"] = logits.numpy()
     out[f"{prefix}.eval.map"] = last.permute(0, 2, 3, 1).float().numpy()
-    net.train()
-    _, logits = net(x)
-    loss = F.cross_entropy(logits, labels(n))
-    loss.backward()
-    out[f"{prefix}.train.logits"] = logits.detach().numpy()
-    out[f"{prefix}.train.loss"] = np.array(loss.item())
-    for name, weight in net.named_parameters():
-        out[f"{prefix}.gradient_norm.{name}"] = np.array(weight.grad.norm().item())
+    logits, loss, exact = gradients(net, x, torch.float64)
+    out[f"{prefix}.train.logits"] = logits.numpy()
+    out[f"{prefix}.train.loss"] = np.array(loss)
+    for name, gradient in exact.items():
+        out[f"{prefix}.gradient_norm.{name}"] = np.array(gradient.norm().item())
+
+
+def run(net: ResNet, seed: int, dtype):
+    """Ten SGD steps on one batch: the losses and the final state."""
+    student = copy.deepcopy(net).to(dtype).train()
+    optimiser = torch.optim.SGD(student.parameters(), **SGD)
+    x, losses = pictures(BATCH, 32, seed).to(dtype), []
+    for _ in range(STEPS):
+        optimiser.zero_grad()
+        loss = F.cross_entropy(student(x)[1], labels(BATCH))
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return np.array(losses), student.state_dict()
 
 
 def train(out: dict, prefix: str, net: ResNet):
-    """Ten steps on one batch, in f64 and in f32: how far the two drift apart says what a test may ask of f32."""
-    for dtype, tag in ((torch.float64, "f64"), (torch.float32, "f32")):
-        student = copy.deepcopy(net).to(dtype).train()
-        optimiser = torch.optim.SGD(student.parameters(), **SGD)
-        x, losses = pictures(BATCH, 32).to(dtype), []
-        for _ in range(STEPS):
-            optimiser.zero_grad()
-            loss = F.cross_entropy(student(x)[1], labels(BATCH))
-            loss.backward()
-            optimiser.step()
-            losses.append(loss.item())
-        out[f"{prefix}.losses.{tag}"] = np.array(losses)
-        for name, weight in student.state_dict().items():
+    """In f64 and in f32, on the first pictures that keep off the kinks for all ten steps."""
+    for seed in range(100):
+        runs = {"f64": run(net, seed, torch.float64), "f32": run(net, seed, torch.float32)}
+        if np.abs(runs["f64"][0] - runs["f32"][0]).max() < 5e-7:
+            break
+    else:
+        raise SystemExit("no seed of pictures keeps off the kinks for ten steps")
+    out[f"{prefix}.train_seed"] = np.array(seed)
+    for tag, (losses, state) in runs.items():
+        out[f"{prefix}.losses.{tag}"] = losses
+        for name, weight in state.items():
             if not weight.is_floating_point():
                 continue
             out[f"{prefix}.final_norm.{tag}.{name}"] = np.array(weight.double().norm().item())
