@@ -78,9 +78,9 @@ void check_training(nn::ResNet& net, const std::string& prefix) {
   const Tensor x = pictures(8, 32, prefix + ".train_seed"), y = labels(8);
   const std::vector<double> expected = file()[prefix + ".losses.f64"].to_vector();
   ASSERT_EQ(expected.size(), 10u);
-  // PyTorch's own f32 run is off by 1e-7 at the first step and by 2e-4 at the tenth: a step doubles an error, roughly.
-  double allowed = 1e-5;
-  for (size_t step = 0; step < expected.size(); ++step, allowed *= 2) {
+  // PyTorch's own f32 run stays within 2e-7 of these losses and within 5e-7 of the final weights.
+  const double allowed = 1e-5;
+  for (size_t step = 0; step < expected.size(); ++step) {
     optimiser.zero_grad();
     const autograd::Variable loss = nn::cross_entropy(net(x).logits, y);
     EXPECT_NEAR(loss.value().item(), expected[step], allowed) << "step " << step;
@@ -90,8 +90,8 @@ void check_training(nn::ResNet& net, const std::string& prefix) {
   int compared = 0;
   const auto compare = [&](const std::string& name, const Tensor& weight) {
     const double size = file()[prefix + ".final_norm.f64." + name].item();
-    EXPECT_NEAR(norm(weight), size, 5e-3 * std::max(1.0, size)) << name;
-    if (file().has(prefix + ".final.f64." + name)) expect_close(weight, file()[prefix + ".final.f64." + name], 5e-3, name);
+    EXPECT_NEAR(norm(weight), size, allowed * std::max(1.0, size)) << name;
+    if (file().has(prefix + ".final.f64." + name)) expect_close(weight, file()[prefix + ".final.f64." + name], allowed, name);
     ++compared;
   };
   for (const nn::Module::NamedParameter& parameter : net.named_parameters()) compare(parameter.name, parameter.variable.value());
