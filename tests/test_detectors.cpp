@@ -1,0 +1,144 @@
+#include "mode/detectors.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tensor/check.h"
+#include "tensor/philox.h"
+
+namespace {
+
+using mode::Features;
+using mode::make_detector;
+using tensor::Tensor;
+
+Features with_regions(const std::vector<float>& values, int64_t n, int64_t scales, int64_t width) {
+  Features features;
+  features.regions = Tensor::from<float>(values, {n, scales, width});
+  features.logits = Tensor::zeros({n, 2});
+  features.labels = Tensor::zeros({n}, tensor::Dtype::i64);
+  features.ids = Tensor({n}, tensor::Dtype::i64);
+  for (int64_t at = 0; at < n; ++at) {
+    features.ids.data<int64_t>()[at] = at;
+    features.picture_names.push_back(fmt::format("picture {}", at));
+  }
+  for (int64_t scale = 0; scale < scales; ++scale) features.scales.push_back({fmt::format("scale {}", scale), {0, 0, 1, 1}});
+  return features;
+}
+
+std::vector<double> scores(const std::string& method, const Features& train, const Features& test,
+                           const mode::DetectorOptions& options = {}) {
+  const auto detector = make_detector(method, options);
+  EXPECT_EQ(detector->name(), method);
+  detector->fit(train);
+  const Tensor result = detector->score(test);
+  EXPECT_EQ(result.shape(), (tensor::Shape{test.size()}));
+  EXPECT_EQ(result.dtype(), tensor::Dtype::f64);
+  return result.to_vector();
+}
+
+void expect_near(const std::vector<double>& got, const std::vector<double>& expected, double tolerance) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t at = 0; at < got.size(); ++at) EXPECT_NEAR(got[at], expected[at], tolerance) << at;
+}
+
+TEST(Detectors, LogitScoresByHand) {
+  Features features = with_regions(std::vector<float>(4, 1.0f), 4, 1, 1);
+  const float log3 = std::log(3.0f);
+  features.logits = Tensor::from<float>({0, log3, 5, 5, -1000, 1000, 80, 0}, {4, 2});
+  expect_near(scores("msp", features, features), {.75, .5, 1, 1}, 1e-7);
+  expect_near(scores("maxlogit", features, features), {log3, 5, 1000, 80}, 0);
+  expect_near(scores("energy", features, features), {std::log(4.0), 5 + std::log(2.0), 1000, 80}, 1e-6);
+}
+
+// In float both would be 1.
+TEST(Detectors, ConfidentPicturesKeepTheirOrder) {
+  Features features = with_regions({1, 1}, 2, 1, 1);
+  features.logits = Tensor::from<float>({0, 20, 0, 25}, {2, 2});
+  const std::vector<double> msp = scores("msp", features, features);
+  EXPECT_LT(msp[0], msp[1]);
+  EXPECT_LT(msp[1], 1);
+}
+
+// Unit vectors in the plane at given degrees: |a - b|^2 = 2 - 2 cos(angle between).
+std::vector<float> at_degrees(const std::vector<double>& degrees, float length = 1) {
+  std::vector<float> values;
+  for (const double angle : degrees) {
+    values.push_back(length * static_cast<float>(std::cos(angle * M_PI / 180)));
+    values.push_back(length * static_cast<float>(std::sin(angle * M_PI / 180)));
+  }
+  return values;
+}
+double chord(double degrees) { return 2 - 2 * std::cos(degrees * M_PI / 180); }
+
+TEST(Detectors, NeighboursByHand) {
+  // Bank: picture 0 at 0 (global) and 90 degrees, picture 1 at 10 and 100, picture 2 at 30 and 180. Lengths do not matter.
+  const Features train = with_regions(at_degrees({0, 90, 10, 100, 30, 180}, 7), 3, 2, 2);
+  const Features test = with_regions(at_degrees({4, 250, 60, 97}, 0.01f), 2, 2, 2);
+  mode::DetectorOptions options;
+  options.knn_k = 2;
+  options.csd_k = 2;
+  // knn sees global vectors: picture 0 at 4 against {0, 10, 30}, the 2nd is 10, 6 away; picture 1 at 60: 30, then 10, 50 away.
+  expect_near(scores("knn", train, test, options), {-chord(6), -chord(50)}, 1e-5);
+  // csd: picture 0: 4 -> 0, then 10, 6 away; 250 -> 180, then 100, 150 away: the minimum is 6. Picture 1: 60 -> 30 and 90, both 30 away;
+  // 97 -> 100, then 90, 7 away. A test scale matched bank rows of another scale.
+  expect_near(scores("csd", train, test, options), {-chord(6), -chord(7)}, 1e-5);
+  options.csd_k = 6;  // every row: the farthest
+  expect_near(scores("csd", train, test, options), {-chord(176), -chord(120)}, 1e-5);
+}
+
+TEST(Detectors, CsdWithOneScaleIsKnn) {
+  std::vector<float> train(40 * 3), test(11 * 3);
+  for (size_t at = 0; at < train.size(); ++at) train[at] = tensor::uniform(tensor::philox(1, tensor::Stream::test, at)[0]) - 0.3f;
+  for (size_t at = 0; at < test.size(); ++at) test[at] = tensor::uniform(tensor::philox(2, tensor::Stream::test, at)[0]) - 0.3f;
+  mode::DetectorOptions options;
+  options.knn_k = options.csd_k = 7;
+  EXPECT_EQ(scores("csd", with_regions(train, 40, 1, 3), with_regions(test, 11, 1, 3), options),
+            scores("knn", with_regions(train, 40, 1, 3), with_regions(test, 11, 1, 3), options));
+}
+
+TEST(Detectors, ItsOwnTrainingPicturesScoreZero) {
+  const Features train = with_regions(at_degrees({0, 90, 10, 100, 30, 180}, 3), 3, 2, 2);
+  mode::DetectorOptions options;
+  options.csd_k = 1;
+  EXPECT_EQ(scores("csd", train, train, options), (std::vector<double>{0, 0, 0}));
+}
+
+TEST(Detectors, SettingsStateWhatWasUsed) {
+  mode::DetectorOptions options;
+  EXPECT_EQ(make_detector("msp")->settings(), "");
+  EXPECT_EQ(make_detector("energy")->settings(), "temperature 1");
+  EXPECT_EQ(make_detector("knn")->settings(), "K = 50, global");
+  options.csd_k = 3;
+  const auto detector = make_detector("csd", options);
+  detector->fit(with_regions(at_degrees({0, 90, 10, 100}), 2, 2, 2));
+  EXPECT_EQ(detector->settings(), "K = 3, 2 scales, bank of 4 rows");
+}
+
+template <class Body>
+void expect_error(const Body& body, const std::string& part) {
+  try {
+    body();
+    FAIL() << "no error for " << part;
+  } catch (const tensor::Error& error) {
+    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+  }
+}
+
+TEST(Detectors, Errors) {
+  expect_error([] { make_detector("mahalanobos"); }, "known are msp, maxlogit, energy, knn, csd");
+  const Features train = with_regions(at_degrees({0, 90, 10, 100}), 2, 2, 2);
+  expect_error([&] { make_detector("csd")->fit(train); }, "K = 10, but the bank has only 4 rows (2 pictures x 2 scales)");
+  expect_error([&] { make_detector("knn")->fit(train); }, "K = 50, but the bank has only 2 rows");
+  expect_error([&] { make_detector("csd", {.csd_k = 0}); }, "K = 0");
+  expect_error([&] { make_detector("csd")->score(train); }, "score before fit");
+  const auto detector = make_detector("csd", {.csd_k = 2});
+  detector->fit(train);
+  expect_error([&] { detector->score(with_regions({1, 2, 3, 4, 5, 6}, 1, 2, 3)); }, "features of 3 numbers, the bank's have 2");
+  expect_error([&] { detector->score(with_regions({1, 2}, 1, 1, 2)); }, "other scales than the bank");
+  EXPECT_EQ(mode::known_methods(), (std::vector<std::string>{"msp", "maxlogit", "energy", "knn", "csd"}));
+}
+
+}  // namespace

@@ -1,0 +1,187 @@
+#include "mode/evaluation.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tensor/check.h"
+
+namespace {
+
+using mode::Evaluation;
+using mode::Features;
+using tensor::Tensor;
+namespace fs = std::filesystem;
+
+// Pictures with one feature vector (cos, sin of the angle) and logits (margin, 0).
+Features pictures(const std::vector<double>& angles, const std::vector<float>& margins, const std::vector<int64_t>& labels,
+                  const std::string& prefix) {
+  const int64_t n = static_cast<int64_t>(angles.size());
+  Features features;
+  features.regions = Tensor({n, 1, 2});
+  features.logits = Tensor::zeros({n, 2});
+  features.labels = Tensor::from<int64_t>(labels, {n});
+  features.ids = Tensor({n}, tensor::Dtype::i64);
+  features.scales = {{"global", {0, 0, 1, 1}}};
+  for (int64_t at = 0; at < n; ++at) {
+    features.regions.data<float>()[2 * at] = static_cast<float>(std::cos(angles[at]));
+    features.regions.data<float>()[2 * at + 1] = static_cast<float>(std::sin(angles[at]));
+    features.logits.data<float>()[2 * at] = margins[at];
+    features.ids.data<int64_t>()[at] = at;
+    features.picture_names.push_back(fmt::format("{}{}", prefix, at));
+  }
+  return features;
+}
+
+const Features train = pictures({0, .1, .2, .3}, {1, 1, 1, 1}, {0, 0, 0, 0}, "train");
+const Features id_test = pictures({.05, .15, .25}, {3, 2, -1}, {0, 0, 0}, "a,\"b\" ");
+const std::vector<mode::OodSet> ood = {{"far", pictures({2, 3}, {1, .5}, {-1, -1}, "far/")},
+                                       {"same", pictures({.05, 1}, {2, 2}, {-1, -1}, "same/")}};
+const mode::DetectorOptions options = {.csd_k = 1, .knn_k = 1};
+
+Evaluation small_evaluation() { return mode::evaluate({"maxlogit", "csd"}, options, train, id_test, ood); }
+
+// A fresh directory that goes away again.
+struct Directory {
+  fs::path path = fs::path(testing::TempDir()) / fmt::format("mode_test_evaluation_{}", ::getpid());
+  Directory() { fs::remove_all(path); }
+  ~Directory() { fs::remove_all(path); }
+};
+
+std::string slurp(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_TRUE(file.good()) << path;
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(Evaluation, NumbersByHand) {
+  const Evaluation evaluation = small_evaluation();
+  EXPECT_DOUBLE_EQ(evaluation.id_accuracy, 2.0 / 3);
+  EXPECT_EQ(evaluation.scores.at("id").at("maxlogit"), (std::vector<double>{3, 2, 0}));
+  EXPECT_EQ(evaluation.scores.at("far").at("maxlogit"), (std::vector<double>{1, .5}));
+  // ID 3 2 0 against 1 .5: the threshold is 0 and lets both through; pairs won: 2 + 2 + 0 of 6.
+  EXPECT_DOUBLE_EQ(evaluation.results.at("maxlogit").at("far").paper.fpr95, 1);
+  EXPECT_DOUBLE_EQ(evaluation.results.at("maxlogit").at("far").paper.auroc, 4.0 / 6);
+  // Against 2 2: pairs won 2, halves 2 of 6.
+  EXPECT_DOUBLE_EQ(evaluation.results.at("maxlogit").at("same").paper.auroc, 3.0 / 6);
+  EXPECT_DOUBLE_EQ(evaluation.mean.at("maxlogit").paper.auroc, 3.5 / 6);
+  EXPECT_TRUE(evaluation.mean.at("maxlogit").flag.empty());
+  EXPECT_DOUBLE_EQ(evaluation.results.at("csd").at("far").paper.auroc, 1);
+  EXPECT_DOUBLE_EQ(evaluation.results.at("csd").at("far").paper.fpr95, 0);
+  EXPECT_EQ(evaluation.settings.at("csd"), "K = 1, global, bank of 4 rows");
+}
+
+TEST(Evaluation, AMissingLabelMeansNoAccuracy) {
+  Features unlabelled = id_test;
+  unlabelled.labels = Tensor::from<int64_t>({0, -1, 0}, {3});
+  EXPECT_TRUE(std::isnan(mode::evaluate({"msp"}, options, train, unlabelled, ood).id_accuracy));
+  EXPECT_THROW(mode::accuracy(unlabelled), tensor::Error);
+  unlabelled.labels = Tensor::from<int64_t>({0, 2, 0}, {3});
+  EXPECT_THROW(mode::accuracy(unlabelled), tensor::Error);
+}
+
+TEST(Evaluation, ConstantScoresAreFlaggedInTheTable) {
+  Features flat = id_test;
+  flat.logits = Tensor::full({3, 2}, 1);
+  std::vector<mode::OodSet> sets = ood;
+  sets[0].features.logits = Tensor::full({2, 2}, 1);
+  const Evaluation evaluation = mode::evaluate({"maxlogit"}, options, train, flat, sets);
+  EXPECT_FALSE(evaluation.results.at("maxlogit").at("far").valid);
+  EXPECT_TRUE(evaluation.results.at("maxlogit").at("same").valid);
+  EXPECT_EQ(evaluation.mean.at("maxlogit").flag, "mean of 1 of 2 sets");
+  EXPECT_DOUBLE_EQ(evaluation.mean.at("maxlogit").paper.fpr95, 1);
+  const std::string table = mode::format_table(evaluation);
+  EXPECT_NE(table.find("maxlogit  n/a (constant)  100.00 / 0.00  100.00 / 0.00*"), std::string::npos) << table;
+
+  sets[1].features.logits = Tensor::full({2, 2}, 1);
+  const Evaluation nothing = mode::evaluate({"maxlogit"}, options, train, flat, sets);
+  EXPECT_FALSE(nothing.mean.at("maxlogit").valid);
+  EXPECT_TRUE(std::isnan(nothing.mean.at("maxlogit").paper.fpr95));
+}
+
+TEST(Evaluation, TableSaysWhatAPersonNeeds) {
+  const std::string table = mode::format_table(small_evaluation());
+  for (const std::string part : {"ID accuracy 66.67 %", "FPR95 / AUROC in %", "maxlogit  100.00 / 66.67  100.00 / 50.00  100.00 / 58.33",
+                                 "  csd       K = 1, global, bank of 4 rows", "AUIN", "AUPR_OUT", "openood"})
+    EXPECT_NE(table.find(part), std::string::npos) << part << "\n" << table;
+  EXPECT_EQ(table.find(" \n"), std::string::npos) << "trailing blanks";
+  EXPECT_EQ(mode::format_table(mode::evaluate({"msp"}, options, train, id_test, {})), "ID accuracy 66.67 %\n");
+}
+
+TEST(Evaluation, ReportOnDisk) {
+  const Directory directory;
+  const Evaluation evaluation = small_evaluation();
+  mode::write_report(directory.path / "deeper", evaluation, id_test, ood, {{"seed", "7"}, {"arguments", "eval \xff"}});
+  const auto json = nlohmann::json::parse(slurp(directory.path / "deeper" / "results.json"));
+  EXPECT_DOUBLE_EQ(json["results"]["maxlogit"]["far"]["auroc"], 4.0 / 6);
+  EXPECT_DOUBLE_EQ(json["results"]["csd"]["far"]["openood"]["fpr95"], 0);
+  EXPECT_DOUBLE_EQ(json["results"]["csd"]["far"]["openood"]["aupr_in"], 1);
+  EXPECT_DOUBLE_EQ(json["mean"]["maxlogit"]["auroc"], 3.5 / 6);
+  EXPECT_DOUBLE_EQ(json["id_accuracy"], 2.0 / 3);
+  EXPECT_EQ(json["seed"], "7");
+  EXPECT_EQ(json["settings"]["csd"], "K = 1, global, bank of 4 rows");
+  for (const char* key : {"fpr95", "auroc", "auin", "auout", "dterr"}) EXPECT_TRUE(json["results"]["csd"]["same"][key].is_number()) << key;
+  EXPECT_FALSE(json["results"]["csd"]["same"].contains("flag"));
+
+  const std::string id_csv = slurp(directory.path / "deeper" / "scores" / "id.csv");
+  EXPECT_EQ(id_csv.substr(0, id_csv.find('\n')), "picture,label,maxlogit,csd");
+  EXPECT_NE(id_csv.find("\n\"a,\"\"b\"\" 0\",0,3,"), std::string::npos) << id_csv;
+  const std::string far_csv = slurp(directory.path / "deeper" / "scores" / "far.csv");
+  EXPECT_NE(far_csv.find("\nfar/0,-1,1,"), std::string::npos) << far_csv;
+  EXPECT_EQ(std::count(far_csv.begin(), far_csv.end(), '\n'), 3);
+}
+
+TEST(Evaluation, FlaggedNumbersAreNull) {
+  const Directory directory;
+  Features flat = id_test;
+  flat.logits = Tensor::full({3, 2}, 1);
+  std::vector<mode::OodSet> sets = {ood[0]};
+  sets[0].features.logits = Tensor::full({2, 2}, 1);
+  flat.labels = Tensor::from<int64_t>({-1, -1, -1}, {3});
+  mode::write_report(directory.path, mode::evaluate({"maxlogit"}, options, train, flat, sets), flat, sets, {});
+  const auto json = nlohmann::json::parse(slurp(directory.path / "results.json"));
+  EXPECT_TRUE(json["results"]["maxlogit"]["far"]["fpr95"].is_null());
+  EXPECT_TRUE(json["results"]["maxlogit"]["far"]["openood"]["fpr95"].is_null());
+  EXPECT_EQ(json["results"]["maxlogit"]["far"]["flag"], "constant scores");
+  EXPECT_TRUE(json["mean"]["maxlogit"]["auroc"].is_null());
+  EXPECT_TRUE(json["id_accuracy"].is_null());
+}
+
+template <class Body>
+void expect_error(const Body& body, const std::string& part) {
+  try {
+    body();
+    FAIL() << "no error for " << part;
+  } catch (const tensor::Error& error) {
+    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
+  }
+}
+
+TEST(Evaluation, Errors) {
+  const Directory directory;
+  std::ofstream(directory.path) << "a file";
+  expect_error([&] { mode::prepare_report(directory.path); }, "cannot make the directory");
+  expect_error([&] { mode::write_report("/proc/nowhere", small_evaluation(), id_test, ood, {}); }, "cannot make the directory");
+  for (const std::string name : {"", "id", "mean", "..", "a/b"})
+    expect_error([&] { mode::check_ood_names({name}); }, "cannot name an OOD set");
+  expect_error([] { mode::check_ood_names({"svhn", "svhn"}); }, "two OOD sets are called 'svhn'");
+  expect_error([&] { mode::evaluate({"csd", "csd"}, options, train, id_test, ood); }, "asked for twice");
+  expect_error([&] { mode::evaluate({"nothing"}, options, train, id_test, ood); }, "unknown");
+  fs::remove(directory.path);
+  expect_error(
+      [&] {
+        mode::write_report(directory.path, small_evaluation(), id_test, ood, {{"results", "x"}});
+      },
+      "'results' is a key of its own");
+  EXPECT_FALSE(fs::exists(directory.path / "results.json"));
+}
+
+}  // namespace
