@@ -85,8 +85,8 @@ TEST(Detectors, NeighboursByHand) {
   // csd: picture 0: 4 -> 0, then 10, 6 away; 250 -> 180, then 100, 150 away: the minimum is 6. Picture 1: 60 -> 30 and 90, both 30 away;
   // 97 -> 100, then 90, 7 away. A test scale matched bank rows of another scale.
   expect_near(scores("csd", train, test, options), {-chord(6), -chord(7)}, 1e-5);
-  options.csd_k = 6;  // every row: the farthest
-  expect_near(scores("csd", train, test, options), {-chord(176), -chord(120)}, 1e-5);
+  options.csd_k = 6;  // every row, so the farthest: 176 and 160 (250 to 90) degrees; 120 and 97
+  expect_near(scores("csd", train, test, options), {-chord(160), -chord(97)}, 1e-5);
 }
 
 TEST(Detectors, CsdWithOneScaleIsKnn) {

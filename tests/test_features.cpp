@@ -96,7 +96,7 @@ TEST_F(FeaturesTest, RegionsAreMeansOfTheMap) {
 
 TEST_F(FeaturesTest, ANumberThatIsNotFiniteNamesThePicture) {
   for (double& mean : preprocessing.mean) mean = 0;
-  for (double& deviation : preprocessing.std) deviation = 1e-37;
+  for (double& deviation : preprocessing.std) deviation = 3e-39;
   try {
     extract_features(*net, Stripes(7, 4), preprocessing, 3);
     FAIL() << "no error";
