@@ -67,21 +67,25 @@ Outline placed(const Outline& outline, const Placement& placement) {
   return result;
 }
 
-Color random_color(Dice& dice) {
+Color random_color(Dice& dice, double low, double high) {
   Color color;
-  for (float& channel : color) channel = static_cast<float>(dice.between(0, 1));
+  for (float& channel : color) channel = static_cast<float>(dice.between(low, high));
   return color;
 }
 
 float distance(const Color& a, const Color& b) { return std::fabs(a[0] - b[0]) + std::fabs(a[1] - b[1]) + std::fabs(a[2] - b[2]); }
 
-Color color_apart_from(const Color& other, float apart, Dice& dice) {
-  Color best = random_color(dice);
+Color color_apart_from(const Color& other, float apart, Dice& dice, double low, double high) {
+  Color best = random_color(dice, low, high);
   for (int tries = 1; tries < 8 && distance(best, other) < apart; ++tries) {
-    const Color color = random_color(dice);
+    const Color color = random_color(dice, low, high);
     if (distance(color, other) > distance(best, other)) best = color;
   }
   return best;
+}
+
+Color mixed(const Color& a, const Color& b, float part) {
+  return {a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part, a[2] + (b[2] - a[2]) * part};
 }
 
 namespace {

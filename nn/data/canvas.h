@@ -9,6 +9,9 @@
 
 #include "tensor/philox.h"
 
+#pragma GCC push_options
+#pragma GCC optimize("fp-contract=off")
+
 namespace nn::synthetic {
 
 /// The random numbers of one picture, one after the other.
@@ -57,11 +60,14 @@ struct Placement {
 Outline placed(const Outline& outline, const Placement& placement);
 
 using Color = std::array<float, 3>;  // 0 .. 1
-Color random_color(Dice& dice);
+/// Channels each in [low, high).
+Color random_color(Dice& dice, double low = 0, double high = 1);
 /// Sum of the channels' absolute differences, 0 .. 3.
 float distance(const Color& a, const Color& b);
 /// Random, at least `apart` from the other (or the farthest of eight tries).
-Color color_apart_from(const Color& other, float apart, Dice& dice);
+Color color_apart_from(const Color& other, float apart, Dice& dice, double low = 0, double high = 1);
+/// a + (b - a) part.
+Color mixed(const Color& a, const Color& b, float part);
 
 /// A pattern over the unit square that mixes two colours.
 class Texture {
@@ -102,3 +108,5 @@ class Canvas {
 };
 
 }  // namespace nn::synthetic
+
+#pragma GCC pop_options

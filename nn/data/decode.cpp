@@ -57,6 +57,9 @@ uint32_t big_endian32(const uint8_t* bytes) {
   return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | uint32_t{bytes[3]};
 }
 
+std::string too_large(int64_t width, int64_t height) {
+  return fmt::format("its header claims {} x {} pixels, more than the {} million that are read", width, height, most_pixels / 1'000'000);
+}
 std::string cut_off(size_t bytes) { return fmt::format("it is cut off: it ends after {} bytes", bytes); }
 
 // The decoder below takes cut files without a word (grey where the data ended). So the file's own structure is walked first.
@@ -134,9 +137,12 @@ Picture decode_picture(const std::vector<uint8_t>& bytes, const std::string& nam
   int width = 0, height = 0, channels = 0;
   const bool known = stbi_info_from_memory(bytes.data(), count, &width, &height, &channels) != 0;
   const char* reason = known ? "" : stbi_failure_reason();
+  if (!known && is_png && bytes.size() >= 24) {  // stb refuses large claims without telling them
+    const uint32_t claimed_width = big_endian32(bytes.data() + 16), claimed_height = big_endian32(bytes.data() + 20);
+    if (uint64_t{claimed_width} * claimed_height > uint64_t{most_pixels}) fail(too_large(claimed_width, claimed_height));
+  }
   if (known && (width < 1 || height < 1)) fail(fmt::format("its header claims {} x {} pixels", width, height));
-  if (known && int64_t{width} * height > most_pixels)
-    fail(fmt::format("its header claims {} x {} pixels, more than the {} million that are read", width, height, most_pixels / 1'000'000));
+  if (known && int64_t{width} * height > most_pixels) fail(too_large(width, height));
   const std::string fault = is_png ? png_fault(bytes) : jpeg_fault(bytes);
   if (!fault.empty()) fail(fault);
   if (!known) fail(fmt::format("not a {} that can be read ({})", title, reason));

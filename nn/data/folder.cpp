@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cctype>
 #include <cstring>
 #include <filesystem>
-#include <mutex>
+#include <memory>
 
 #include "nn/data/decode.h"
+#include "nn/data/kept_pictures.h"
 #include "nn/data/readers.h"
 #include "nn/text.h"
 #include "tensor/check.h"
@@ -18,8 +18,6 @@ namespace nn {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int64_t most_kept_bytes = 256 << 20;
 
 struct Entry {
   std::string name;  // below the set's folder
@@ -79,35 +77,21 @@ class Folder : public Dataset {
     if (entries_.empty())
       throw tensor::Error(fmt::format("folder {} has no PNG or JPEG files ({} other files)", printable(spec.location), ignored_files_));
     choose(options.limit(size()), static_cast<uint64_t>(options.number("seed", 1, 0, int64_t{1} << 62)));
-
-    const int64_t bytes = size() * picture_bytes();
-    if (bytes > most_kept_bytes) return;
-    kept_ = std::unique_ptr<uint8_t[]>(new uint8_t[static_cast<size_t>(bytes)]);  // not touched before it is written
-    is_kept_ = std::make_unique<std::atomic<bool>[]>(entries_.size());
+    kept_ = std::make_unique<KeptPictures>(size(), picture_size_ * picture_size_ * 3);
   }
 
   int64_t size() const override { return static_cast<int64_t>(entries_.size()); }
   int64_t label(int64_t index) const override { return entry(index).label; }
   std::string picture_name(int64_t index) const override { return entry(index).name; }
   void read(int64_t index, uint8_t* pixels) const override {
-    const auto bytes = static_cast<size_t>(picture_bytes());
     const std::string path = (root_ / entry(index).name).string();
-    const auto no = static_cast<size_t>(index);
-    if (kept_ != nullptr && is_kept_[no].load(std::memory_order_acquire)) {
-      std::memcpy(pixels, kept_.get() + no * bytes, bytes);
-      return;
-    }
-    const Picture picture = resize(decode_picture(path), picture_size_, picture_size_);
-    std::memcpy(pixels, picture.pixels.data(), bytes);
-    if (kept_ == nullptr) return;
-    const std::lock_guard lock(keeping_);
-    if (is_kept_[no].load(std::memory_order_relaxed)) return;
-    std::memcpy(kept_.get() + no * bytes, pixels, bytes);
-    is_kept_[no].store(true, std::memory_order_release);
+    kept_->read(index, pixels, [&](uint8_t* out) {
+      const Picture picture = resize(decode_picture(path), picture_size_, picture_size_);
+      std::memcpy(out, picture.pixels.data(), picture.pixels.size());
+    });
   }
 
  private:
-  int64_t picture_bytes() const { return picture_size_ * picture_size_ * 3; }
   const Entry& entry(int64_t index) const {
     CHECK(index >= 0 && index < size(), "picture {} of {}, which has {}", index, spec_, size());
     return entries_[static_cast<size_t>(index)];
@@ -164,10 +148,7 @@ class Folder : public Dataset {
 
   fs::path root_;
   std::vector<Entry> entries_;
-  // Pictures of a small set are kept once they are decoded; `keeping_` is held to write one, the flag says that it may be read.
-  mutable std::mutex keeping_;
-  std::unique_ptr<uint8_t[]> kept_;
-  std::unique_ptr<std::atomic<bool>[]> is_kept_;
+  std::unique_ptr<KeptPictures> kept_;
 };
 
 }  // namespace

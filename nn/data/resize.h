@@ -1,5 +1,6 @@
 #pragma once
 // Antialiased bilinear resize, as Pillow's: a triangle filter as wide as the reduction, one pass per axis, each rounded to u8.
+// Columns first, then rows: Pillow's bytes before its version 13, which takes rows first where the height shrinks much more.
 // The same for ID and OOD pictures: aliasing alone makes a set look out-of-distribution.
 
 #include <cstdint>

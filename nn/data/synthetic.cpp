@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nn/data/canvas.h"
+#include "nn/data/kept_pictures.h"
 #include "nn/data/outlines.h"
 #include "nn/data/readers.h"
 #include "nn/text.h"
@@ -14,8 +15,6 @@ namespace nn {
 namespace {
 
 using namespace synthetic;
-
-constexpr float full = 1;
 
 Point random_place(double margin, Dice& dice) { return {dice.between(margin, 1 - margin), dice.between(margin, 1 - margin)}; }
 
@@ -43,28 +42,23 @@ void draw_clutter(Canvas& canvas, Dice& dice) {
   }
 }
 
-/// A texture of low contrast under three to seven pieces of clutter. Returns its leading colour.
+/// A darker texture of low contrast under two to five pieces of clutter. Returns its leading colour.
 Color draw_background(Canvas& canvas, Dice& dice) {
-  const Color color = random_color(dice), other = random_color(dice);
-  const auto contrast = static_cast<float>(dice.between(0.15, 0.6));
-  Color second;
-  for (size_t channel = 0; channel < 3; ++channel) second[channel] = color[channel] + (other[channel] - color[channel]) * contrast;
-  canvas.fill(Texture(color, second, dice));
-  for (int pieces = 3 + dice.below(5); pieces > 0; --pieces) draw_clutter(canvas, dice);
+  const Color color = random_color(dice, 0, 0.6), other = random_color(dice);
+  canvas.fill(Texture(color, mixed(color, other, static_cast<float>(dice.between(0.05, 0.35))), dice));
+  for (int pieces = 2 + dice.below(4); pieces > 0; --pieces) draw_clutter(canvas, dice);
   return color;
 }
 
-/// A textured object of any size, place, turn and aspect, in colours that differ from the background's; sometimes something lies over it.
+/// A lighter textured object of random size, place, turn (a tenth at most, either way) and aspect; sometimes clutter lies over it.
 void draw_object(Canvas& canvas, const Outline& outline, const Color& background, Dice& dice) {
-  const Color color = color_apart_from(background, 0.9f, dice), other = color_apart_from(background, 0.5f, dice);
-  const auto contrast = static_cast<float>(dice.between(0.1, 0.7));
-  Color second;
-  for (size_t channel = 0; channel < 3; ++channel) second[channel] = color[channel] + (other[channel] - color[channel]) * contrast;
-  const Texture texture(color, second, dice);
-  const double radius = dice.between(0.2, 0.4), aspect = dice.between(0.8, 1.2);
-  const Placement placement{random_place(radius * 0.9, dice), radius * aspect, radius / aspect, dice.between(0, 1)};
-  canvas.draw(placed(outline, placement), texture, static_cast<float>(dice.between(0.85, full)));
-  if (dice.chance(0.4)) draw_clutter(canvas, dice);
+  const Color color = color_apart_from(background, 1.0f, dice, 0.35, 1), other = color_apart_from(background, 0.7f, dice, 0.2, 1);
+  const Texture texture(color, mixed(color, other, static_cast<float>(dice.between(0.05, 0.5))), dice);
+  const double radius = dice.between(0.27, 0.42), aspect = dice.between(0.85, 1.18);
+  const Point centre = {dice.between(radius, 1 - radius), dice.between(radius, 1 - radius)};
+  canvas.draw(placed(outline, {centre, radius * aspect, radius / aspect, dice.between(-0.1, 0.1)}), texture,
+              static_cast<float>(dice.between(0.85, 1)));
+  if (dice.chance(0.25)) draw_clutter(canvas, dice);
 }
 
 void draw_shape(Canvas& canvas, int64_t label, Dice& dice) {
@@ -134,7 +128,11 @@ constexpr Set sets[] = {{"shapes", [](Canvas& canvas, int64_t index, Dice& dice)
 class Synthetic : public Dataset {
  public:
   Synthetic(const Set& set, const std::string& split, uint64_t seed, int64_t size, int64_t picture_size)
-      : set_(set), seed_(seed), size_(size), first_(tensor::counter_of(fmt::format("{}/{}", set.name, split))) {
+      : set_(set),
+        seed_(seed),
+        size_(size),
+        first_(tensor::counter_of(fmt::format("{}/{}", set.name, split))),
+        kept_(size, picture_size * picture_size * 3) {
     spec_ = fmt::format("synthetic:{}?split={}&seed={}", set.name, split, seed);
     prefix_ = fmt::format("{}/{}", set.name, split);
     picture_size_ = picture_size;
@@ -152,11 +150,13 @@ class Synthetic : public Dataset {
   }
   void read(int64_t index, uint8_t* pixels) const override {
     checked(index);
-    Dice dice(seed_, first_ + static_cast<uint64_t>(index));
-    Canvas canvas(picture_size_);
-    set_.draw(canvas, index, dice);
-    const auto amplitude = static_cast<float>(dice.between(0, 0.06));
-    canvas.write(pixels, amplitude, dice);
+    kept_.read(index, pixels, [&](uint8_t* out) {
+      Dice dice(seed_, first_ + static_cast<uint64_t>(index));
+      Canvas canvas(picture_size_);
+      set_.draw(canvas, index, dice);
+      const auto amplitude = static_cast<float>(dice.between(0, 0.06));
+      canvas.write(out, amplitude, dice);
+    });
   }
 
  private:
@@ -168,6 +168,7 @@ class Synthetic : public Dataset {
   int64_t size_;
   uint64_t first_;  // counter of picture 0
   std::string prefix_;
+  KeptPictures kept_;
 };
 
 }  // namespace
