@@ -166,7 +166,7 @@ TEST(Train, SameSeedSameWeightsForAnyNumberOfThreads) {
 TEST(Train, InterruptedAndResumedEqualsUninterrupted) {
   const TemporaryDirectory directory;
   const std::vector<std::string> plan = {
-      "train",      "--data", "synthetic:shapes?split=train&limit=400", "--arch", "resnet8", "--epochs", "3", "--batch", "8",
+      "train",      "--data", "synthetic:shapes?split=train&limit=240", "--arch", "resnet8", "--epochs", "3", "--batch", "8",
       "--nesterov", "--out"};
   const auto with_out = [&](const std::string& out) {
     std::vector<std::string> arguments = plan;
@@ -286,6 +286,14 @@ TEST(Features, FileHoldsWhatItSays) {
   EXPECT_EQ(file.metadata.at("data"), test_data);
   EXPECT_EQ(file.metadata.at("scales"), "global, quadrant 1, quadrant 2, quadrant 3, quadrant 4, centre");
   EXPECT_EQ(file.metadata.at("weights").size(), 16u);
+}
+
+TEST(Gradcheck, TheExitStatusIsTheVerdict) {
+  const Result relu = run({"gradcheck", "--op", "relu"});
+  EXPECT_EQ(relu.status, 0) << relu.out << relu.err;
+  EXPECT_NE(relu.out.find(" 0 failed"), std::string::npos) << relu.out;
+  expect_one_line(run({"gradcheck", "--op", "absent"}), 2, "--op absent");
+  expect_one_line(run({"gradcheck", "--device", "abacus"}), 2, "abacus");
 }
 
 TEST(Info, Tables) {

@@ -8,6 +8,9 @@
 #include "autograd/gradcheck.h"
 #include "tensor/isa.h"
 #include "tensor/parallel.h"
+#include "tools/commands/common.h"
+
+namespace mode::tools {
 
 namespace {
 
@@ -22,22 +25,17 @@ void print_line(const autograd::GradcheckCase& c, const std::string& path, const
   if (!report.passed) fmt::print("    tolerance {:.0e}; {}\n", c.tolerance, report.worst_where);
 }
 
-int usage_error(const std::string& message) {
-  fmt::print(stderr, "mode gradcheck: {}\n", message);
-  return 2;
-}
-
 }  // namespace
 
 int run_gradcheck(const GradcheckOptions& options) {
-  if (options.device != "cpu") return usage_error(fmt::format("unknown device '{}'; known: cpu", options.device));
+  if (options.device != "cpu") throw UsageError(fmt::format("--device {}: unknown; known: cpu", options.device));
   const std::vector<autograd::GradcheckCase> cases = autograd::gradcheck_cases();
   std::set<std::string> known;
   for (const auto& c : cases) known.insert(c.op);
   if (!options.op.empty() && known.count(options.op) == 0) {
     std::string names;
     for (const std::string& op : known) names += " " + op;
-    return usage_error(fmt::format("unknown op '{}'; known:{}", options.op, names));
+    throw UsageError(fmt::format("--op {}: unknown; known:{}", options.op, names));
   }
 
   const tensor::Isa isa_before = tensor::isa();
@@ -67,3 +65,5 @@ int run_gradcheck(const GradcheckOptions& options) {
              totals.elements, seconds, totals.worst_error, totals.failed);
   return totals.failed == 0 ? 0 : 1;
 }
+
+}  // namespace mode::tools

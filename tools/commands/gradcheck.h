@@ -3,10 +3,14 @@
 
 #include <string>
 
+namespace mode::tools {
+
 struct GradcheckOptions {
   std::string op;  ///< only this op; empty: all
   std::string device = "cpu";
 };
 
-/// Prints the table. Returns the exit status: 0 all passed, 1 one failed, 2 an op or a device that does not exist (named on stderr).
+/// Prints the table. Returns the exit status: 0 all passed, 1 one failed. An op or a device that does not exist is a UsageError.
 int run_gradcheck(const GradcheckOptions& options);
+
+}  // namespace mode::tools
