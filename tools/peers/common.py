@@ -1,9 +1,11 @@
 """What the peers' scripts share: timing as mode-bench does it, one JSON line per result, and the way to our ResNet in PyTorch."""
 
 import json
+import os
 import pathlib
 import re
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -20,6 +22,7 @@ def add_arguments(parser):
     parser.add_argument("--threads", type=int, default=0, help="0: what the machine offers")
     parser.add_argument("--min-time", type=float, default=0.3, help="seconds of each repetition")
     parser.add_argument("--repetitions", type=int, default=3, help="the median counts")
+    parser.add_argument("--limit", type=float, default=600, help="seconds after which a setting is given up and named")
     parser.add_argument("--json", help="append one line per result to this file")
     parser.add_argument("--setting", help="this setting alone, in this process")
 
@@ -59,15 +62,25 @@ def report(arguments, name: str, peer: str, seconds: float, note: str = "", **mo
             file.write(json.dumps(dict(name=name, peer=peer, seconds=seconds, **more)) + "\n")
 
 
-def each_in_its_own_process(script: str, settings, environment=None) -> int:
+def each_in_its_own_process(script: str, settings, limit: float, environment=None) -> int:
     """Runs `script` again once per setting, with the arguments this process got. A setting that fails is named, not fatal."""
     worked = 0
     for setting in settings:
-        done = subprocess.run([sys.executable, script, *sys.argv[1:], "--setting", setting], env=environment(setting) if environment else None)
-        if done.returncode == 0:
+        # A session of its own, so that a compiler's helpers end with it.
+        child = subprocess.Popen([sys.executable, script, *sys.argv[1:], "--setting", setting], start_new_session=True,
+                                 env=environment(setting) if environment else None)
+        try:
+            status = child.wait(limit)
+            reason = f"signal {-status}" if status < 0 else f"exit status {status}"
+        except subprocess.TimeoutExpired:
+            status, reason = 1, f"not done after {limit:g} s"
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+        if status == 0:
             worked += 1
         else:
-            reason = f"signal {-done.returncode}" if done.returncode < 0 else f"exit status {done.returncode}"
             print(f"setting {setting}: did not run here ({reason}); left out", flush=True)
     return 0 if worked else 1
 

@@ -48,6 +48,8 @@ def main() -> int:
         print(f"{name:<44} {own['seconds'] * 1e3:>10.3f} {peer['seconds'] * 1e3:>10.3f} {peer['seconds'] / own['seconds']:>6.2f}x {percent:>7}"
               f" {memory:>7}  {peer['peer']}")
     print("\nspeed: peer's time / ours, above 1 we are faster. memory: the most our process held / the most the peer's held.")
+    if any(ours[name]["void"] for name in rows):
+        print("void: the machine was busy with other work beside our row; its ratio is not to be quoted. Run again on a quiet machine.")
     return 0
 
 

@@ -53,7 +53,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     common.add_arguments(parser)
     arguments = parser.parse_args()
-    return run(arguments) if arguments.setting else common.each_in_its_own_process(__file__, SETTINGS)
+    return run(arguments) if arguments.setting else common.each_in_its_own_process(__file__, SETTINGS, arguments.limit)
 
 
 if __name__ == "__main__":

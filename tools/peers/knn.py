@@ -45,7 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     common.add_arguments(parser)
     arguments = parser.parse_args()
-    return run(arguments) if arguments.setting else common.each_in_its_own_process(__file__, SETTINGS, environment)
+    return run(arguments) if arguments.setting else common.each_in_its_own_process(__file__, SETTINGS, arguments.limit, environment)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ if ! command -v "$python" >/dev/null; then
   echo "peers: no $python; set PEERS_PYTHON to a Python that has the packages of $here/requirements.txt" >&2
   exit 2
 fi
+if ! "$bench" --list --filter "$filter" >/dev/null; then  # it says itself what is wrong
+  exit 2
+fi
 
 has() { "$python" -c "import $1" >/dev/null 2>&1; }
 groups=()
@@ -62,7 +65,7 @@ for round in $(seq "$rounds"); do
   echo
   echo "== round $round of $rounds"
   for group in "${groups[@]}"; do
-    names=$("$bench" --list --filter "$filter" | grep "^$group/" || true)
+    names=$("$bench" --list --filter "$filter" 2>/dev/null | grep "^$group/" || true)
     [ -n "$names" ] || continue
     case $group in
       training)  # a process for each row, so that memory can be compared

@@ -54,7 +54,7 @@ def main() -> int:
     chosen = [arguments.setting] if arguments.setting else SETTINGS
     for row in common.row_names(arguments.bench, arguments.filter, "training/"):
         sys.argv += ["--row", row]
-        worst = max(worst, common.each_in_its_own_process(__file__, chosen))
+        worst = max(worst, common.each_in_its_own_process(__file__, chosen, arguments.limit))
         del sys.argv[-2:]
     return worst
 
