@@ -1,9 +1,11 @@
 #pragma once
-// Gradient checks: the analytic gradient of <projection, f(inputs)> against central differences, in double, over every element of every input.
+// Gradient checks: the analytic gradient of <projection, f(inputs)> against central differences, in double, over every element of every
+// input.
 //
 //   numeric(x_i) = (f(x_i + h) - f(x_i - h)) / 2h,  h = 1e-5 max(1, |x_i|)        err = |a - n| / max(1, |a|, |n|)
 //
-// The projection is random, because a plain sum is blind: BatchNorm's and softmax's gradients vanish under it, and a permutation goes unseen.
+// The projection is random, because a plain sum is blind: BatchNorm's and softmax's gradients vanish under it, and a permutation goes
+// unseen.
 
 #include <functional>
 #include <string>
@@ -16,10 +18,10 @@ namespace autograd {
 using Function = std::function<Variable(const std::vector<Variable>& inputs)>;
 
 struct GradcheckReport {
-  int64_t elements = 0;      ///< how many partial derivatives were compared
-  double worst_error = 0;    ///< the largest err; infinity when something is not finite
-  std::string worst_where;   ///< "input 1, element 37: analytic 0.5, numeric 0.4"
-  bool passed = false;       ///< worst_error <= tolerance, everything finite, and elements > 0
+  int64_t elements = 0;     ///< how many partial derivatives were compared
+  double worst_error = 0;   ///< the largest err; infinity when something is not finite
+  std::string worst_where;  ///< "input 1, element 37: analytic 0.5, numeric 0.4"
+  bool passed = false;      ///< worst_error <= tolerance, everything finite, and elements > 0
 };
 
 /// `inputs` are f64 tensors; the function must be deterministic. An input gradient that does not arrive counts as zeros.

@@ -52,7 +52,8 @@ Variable linear(const Variable& x, const Variable& w, const Variable& b);
 // conv2d.cpp
 Variable conv2d(const Variable& x, const Variable& w, tensor::ops::Conv2dParams params);
 
-// batch_norm.cpp: statistics of the batch; `residual` may be undefined. The result of the kernel (mean, variance) goes to `statistics` unless null.
+// batch_norm.cpp: statistics of the batch; `residual` may be undefined. The result of the kernel (mean, variance) goes to `statistics`
+// unless null.
 Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& beta, const Variable& residual,
                     tensor::ops::BatchNormParams params, tensor::ops::BatchNormResult* statistics = nullptr);
 /// Given statistics (constants).

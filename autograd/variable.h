@@ -85,8 +85,8 @@ class NoGrad {
 };
 bool grad_enabled();
 
-/// acc += gradient (an undefined acc becomes the gradient), the only place where gradients add up: checks shape, dtype and device; `what` names the receiver in the message.
-/// Writes in place only where no one else shares acc's storage.
+/// acc += gradient (an undefined acc becomes the gradient), the only place where gradients add up: checks shape, dtype and device; `what`
+/// names the receiver in the message. Writes in place only where no one else shares acc's storage.
 void accumulate(Tensor& acc, const Tensor& gradient, const char* what);
 
 }  // namespace autograd

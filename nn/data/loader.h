@@ -31,7 +31,7 @@ struct LoaderOptions {
   int64_t epoch = 0;
   bool shuffle = true;     ///< false: in the order of the set
   bool drop_last = false;  ///< drop a last batch that is not full
-  Augment augment = {};         ///< none when empty
+  Augment augment = {};    ///< none when empty
   Preprocessing preprocessing = {};
   int64_t first_batch = 0;  ///< skip that many batches (resume)
 };

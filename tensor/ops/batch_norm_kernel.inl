@@ -35,8 +35,8 @@ void normalise(const T* __restrict x, const T* __restrict residual, const T* __r
 /// g = dy * [y > 0] or dy;  dbeta[c] += sum of g,  dgamma[c] += sum of g * (x - mean), still without rstd;  keeps g if asked to.
 /// Two rows are added in T, the pairs in double.
 template <class T, bool relu, bool keep_g>
-void grad_sums(const T* __restrict x, const T* __restrict y, const T* __restrict dy, const T* __restrict mean, T* __restrict g, int64_t rows,
-               int64_t columns, double* __restrict dbeta, double* __restrict dgamma) {
+void grad_sums(const T* __restrict x, const T* __restrict y, const T* __restrict dy, const T* __restrict mean, T* __restrict g,
+               int64_t rows, int64_t columns, double* __restrict dbeta, double* __restrict dgamma) {
   int64_t r = 0;
   for (; r + 2 <= rows; r += 2) {
     const T *x0 = x + r * columns, *x1 = x0 + columns, *y0 = y + r * columns, *y1 = y0 + columns, *dy0 = dy + r * columns,

@@ -2,8 +2,9 @@
 // maths    y[n,oh,ow,o]   = sum_{kh,kw,c} x[n, oh*s+kh-p, ow*s+kw-p, c] * w[o,kh,kw,c]      (x is zero outside its extents)
 //          dx[n,ih,iw,c]  = sum_{kh,kw,o} dy[n, (ih+p-kh)/s, (iw+p-kw)/s, o] * w[o,kh,kw,c]  (only where s divides)
 //          dw[o,kh,kw,c]  = sum_{n,oh,ow} x[n, oh*s+kh-p, ow*s+kw-p, c] * dy[n,oh,ow,o]
-// shapes   x (N,H,W,C)  w (O,KH,KW,C)  y, dy (N,OH,OW,O)  OH = (H + 2p - KH) / s + 1, rounded down; f32 and f64; any kernel, stride,
-// padding cost     2*N*OH*OW*O*KH*KW*C flop for each of the three; compute-bound from C, O of about 16 on
+// shapes   x (N,H,W,C)  w (O,KH,KW,C)  y, dy (N,OH,OW,O)  OH = (H + 2p - KH) / s + 1, rounded down
+// types    f32 and f64; any kernel, stride, padding
+// cost     2*N*OH*OW*O*KH*KW*C flop for each of the three; compute-bound from C, O of about 16 on
 
 #include "tensor/tensor.h"
 

@@ -135,7 +135,8 @@ struct WindowCorner {
   int32_t row, column;  // where the window begins, before padding is clipped
 };
 
-/// columns[pixel][0 .. width) = the window numbers j .. j + width of each pixel. A window row is consecutive in x but for what padding clips.
+/// columns[pixel][0 .. width) = the window numbers j .. j + width of each pixel. A window row is consecutive in x but for what padding
+/// clips.
 template <class T, int Vectors>
 void gather_columns(const WeightGradientBlock<T>& block, const WindowCorner* corners, int64_t pixels, int64_t first, int64_t last, T* to) {
   constexpr int64_t width = Vectors * lanes_of<T>;

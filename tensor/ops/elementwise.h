@@ -6,16 +6,16 @@
 
 namespace tensor::ops {
 
-Tensor add(const Tensor& a, const Tensor& b);       ///< a + b, same shape
-Tensor subtract(const Tensor& a, const Tensor& b);  ///< a - b, same shape
-Tensor multiply(const Tensor& a, const Tensor& b);  ///< a * b, same shape
-Tensor divide(const Tensor& a, const Tensor& b);    ///< a / b, same shape
-Tensor scale(const Tensor& x, double factor);       ///< factor * x
-Tensor add_scalar(const Tensor& x, double term);    ///< x + term
-Tensor relu(const Tensor& x);                       ///< max(x, 0); NaN stays NaN
+Tensor add(const Tensor& a, const Tensor& b);         ///< a + b, same shape
+Tensor subtract(const Tensor& a, const Tensor& b);    ///< a - b, same shape
+Tensor multiply(const Tensor& a, const Tensor& b);    ///< a * b, same shape
+Tensor divide(const Tensor& a, const Tensor& b);      ///< a / b, same shape
+Tensor scale(const Tensor& x, double factor);         ///< factor * x
+Tensor add_scalar(const Tensor& x, double term);      ///< x + term
+Tensor relu(const Tensor& x);                         ///< max(x, 0); NaN stays NaN
 Tensor relu_grad(const Tensor& y, const Tensor& dy);  ///< dy where y > 0, else 0
-Tensor exp(const Tensor& x);   ///< our own polynomial in f32 (tensor/ops/exp.h states its error), std::exp in f64
-Tensor log(const Tensor& x);   ///< natural logarithm
+Tensor exp(const Tensor& x);                          ///< our own polynomial in f32 (tensor/ops/exp.h states its error), std::exp in f64
+Tensor log(const Tensor& x);                          ///< natural logarithm
 Tensor sqrt(const Tensor& x);
 /// acc += x, in place; same shape and dtype. Only the engine's accumulate() and statistics call it.
 void add_into(Tensor& acc, const Tensor& x);

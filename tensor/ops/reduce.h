@@ -6,11 +6,11 @@
 
 namespace tensor::ops {
 
-Tensor sum(const Tensor& x);          ///< all elements -> shape ()
-Tensor mean(const Tensor& x);         ///< sum / numel; an empty x is an error
-Tensor sum_rows(const Tensor& x);     ///< (rows, C) -> (C): over the rows; any rank >= 1, C is the last extent
-Tensor sum_columns(const Tensor& x);  ///< (.., C) -> (..): over the last axis
-Tensor max_columns(const Tensor& x);  ///< (.., C) -> (..), C >= 1; NaN wins
+Tensor sum(const Tensor& x);             ///< all elements -> shape ()
+Tensor mean(const Tensor& x);            ///< sum / numel; an empty x is an error
+Tensor sum_rows(const Tensor& x);        ///< (rows, C) -> (C): over the rows; any rank >= 1, C is the last extent
+Tensor sum_columns(const Tensor& x);     ///< (.., C) -> (..): over the last axis
+Tensor max_columns(const Tensor& x);     ///< (.., C) -> (..), C >= 1; NaN wins
 Tensor argmax_columns(const Tensor& x);  ///< (.., C) -> i64 (..): the first index of the maximum; NaN wins
 
 }  // namespace tensor::ops

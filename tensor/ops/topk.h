@@ -17,6 +17,6 @@ TopkResult topk(const Tensor& x, int64_t k, Order order);
 namespace naive {
 /// Sorts each row whole.
 TopkResult topk(const Tensor& x, int64_t k, Order order);
-}
+}  // namespace naive
 
 }  // namespace tensor::ops
