@@ -40,14 +40,18 @@ def main() -> int:
     if not rows:
         print("no row was timed on both sides")
         return 0
-    print(f"{'row':<44} {'ours ms':>10} {'peer ms':>10} {'speed':>7} {'% peak':>7} {'memory':>7}  best peer setting")
+    print(f"{'row':<44} {'ours ms':>10} {'peer ms':>10} {'speed':>7} {'% peak':>7} {'memory':>7} {'net':>7}  best peer setting")
     for name in rows:
         own, peer = ours[name], peers[name]
         percent = "void" if own["void"] else f"{own['percent_of_peak']:.0f}"
-        memory = f"{own['resident_bytes'] / peer['resident_bytes']:.2f}x" if "resident_bytes" in peer and own["alone"] else "-"
+        memory = net = "-"
+        if "resident_bytes" in peer and own["alone"]:
+            memory = f"{own['resident_bytes'] / peer['resident_bytes']:.2f}x"
+            net = f"{own['peak_bytes'] / (peer['resident_bytes'] - peer['resident_bytes_before']):.2f}x"
         print(f"{name:<44} {own['seconds'] * 1e3:>10.3f} {peer['seconds'] * 1e3:>10.3f} {peer['seconds'] / own['seconds']:>6.2f}x {percent:>7}"
-              f" {memory:>7}  {peer['peer']}")
-    print("\nspeed: peer's time / ours, above 1 we are faster. memory: the most our process held / the most the peer's held.")
+              f" {memory:>7} {net:>7}  {peer['peer']}")
+    print("\nspeed: peer's time / ours, above 1 we are faster. memory: the most our process held / the most the peer's held;"
+          "\nnet: the most our tensors held / what the peer's process grew by after its libraries were loaded.")
     if any(ours[name]["void"] for name in rows):
         print("void: the machine was busy with other work beside our row; its ratio is not to be quoted. Run again on a quiet machine.")
     return 0
