@@ -157,10 +157,13 @@ TEST(Train, SameSeedSameWeightsForAnyNumberOfThreads) {
   const Result one = run(train_arguments(directory / "one", {"--threads", "1"}));
   const Result two = run(train_arguments(directory / "two", {"--threads", "2"}));
   const Result other = run(train_arguments(directory / "other", {"--seed", "2"}));
+  const Result plain = run(train_arguments(directory / "plain", {"--no-augment"}));
   ASSERT_EQ(one.status, 0) << one.err;
   ASSERT_EQ(value_after(one.out, "weights").size(), 16u);
   EXPECT_EQ(value_after(one.out, "weights"), value_after(two.out, "weights"));
   EXPECT_NE(value_after(one.out, "weights"), value_after(other.out, "weights"));
+  EXPECT_NE(value_after(one.out, "weights"), value_after(plain.out, "weights"));
+  EXPECT_NE(plain.out.find("no augmentation"), std::string::npos) << plain.out;
 }
 
 TEST(Train, InterruptedAndResumedEqualsUninterrupted) {

@@ -17,7 +17,7 @@ namespace {
 
 const char* const data_help =
     "Pictures are named by one word:\n"
-    "  cifar10:DIR?split=train|test   cifar100:DIR?split=train|test   folder:DIR   synthetic:NAME?seed=1\n"
+    "  cifar10:DIR?split=train|test   cifar100:DIR?split=train|test   folder:DIR   synthetic:NAME?split=train|test&seed=1&size=N\n"
     "and limit=N takes the first N of a seeded shuffle: 'cifar10:DIR?split=test&limit=2000' (quote the '&').";
 
 /// Lives until the command has run.
@@ -68,7 +68,8 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
                       "a (every second pixel, zero channels) or projection (1x1 convolution); default as in the paper");
   command->add_option("--stem", o.stem, "cifar (3x3) or imagenet (7x7 stride 2, maximum)")->capture_default_str();
   command->add_option("--size", o.size, "edge of the network's input")->check(CLI::Range(1, 4096))->capture_default_str();
-  command->add_flag("--no-augment{false}", o.augment, "train on the pictures as they are, without crop and flip");
+  command->add_flag_callback(
+      "--no-augment", [&o] { o.augment = false; }, "train on the pictures as they are, without crop and flip");
   command->add_option("--mean", o.mean, "three numbers, pixels in 0 .. 1; default: CIFAR's own, else measured")->expected(3);
   command->add_option("--std", o.std, "likewise")->expected(3);
   command->add_flag("--resume", o.resume, "go on with the run in --out; everything else is taken from it");

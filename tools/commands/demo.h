@@ -9,7 +9,7 @@ namespace mode::tools {
 struct DemoOptions {
   std::string out = "runs/demo";  ///< begun afresh each time
   std::string arch = "resnet8";
-  int64_t epochs = 16;
+  int64_t epochs = 10;
   uint64_t seed = 1;
   int threads = 0;
 };
