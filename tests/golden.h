@@ -21,8 +21,7 @@ using tensor::Tensor;
 
 class File {
  public:
-  explicit File(const std::string& name)
-      : path_(std::string(GOLDEN_DIR) + "/" + name + ".safetensors"), file_(nn::read_safetensors(path_)) {}
+  explicit File(const std::string& name) : path_(fmt::format("{}/{}.safetensors", GOLDEN_DIR, name)), file_(nn::read_safetensors(path_)) {}
 
   bool has(const std::string& key) const { return file_.tensors.count(key) == 1; }
   const Tensor& operator[](const std::string& key) const {
