@@ -155,19 +155,18 @@ class Cifar : public Dataset {
   std::vector<FirstOf> files_;
 };
 
-std::unique_ptr<Dataset> open_cifar(const DataSpec& spec, int64_t picture_size, const Layout& layout,
-                                    const std::vector<std::string>& splits) {
+std::unique_ptr<Dataset> open_cifar(const DataSpec& spec, int64_t picture_size, const Layout& layout) {
   const Options options(spec, {"split", "limit"});
-  return std::make_unique<Cifar>(spec, layout, options.choice("split", splits), options, picture_size);
+  return std::make_unique<Cifar>(spec, layout, options.choice("split", {"train", "test"}), options, picture_size);
 }
 
 }  // namespace
 
 std::unique_ptr<Dataset> open_cifar10(const DataSpec& spec, int64_t picture_size) {
-  return open_cifar(spec, picture_size, cifar10_layout(), {"train", "test"});
+  return open_cifar(spec, picture_size, cifar10_layout());
 }
 std::unique_ptr<Dataset> open_cifar100(const DataSpec& spec, int64_t picture_size) {
-  return open_cifar(spec, picture_size, cifar100_layout(), {"test", "train"});
+  return open_cifar(spec, picture_size, cifar100_layout());
 }
 
 }  // namespace nn

@@ -1,7 +1,7 @@
 #pragma once
 // Pictures with labels, named by one word: KIND:LOCATION?key=value&key=value
 //
-//   cifar10:DIR?split=train|test      cifar100:DIR?split=test|train      official binary records (DIR or its parent)
+//   cifar10:DIR?split=train|test      cifar100:DIR?split=train|test      official binary records (DIR or its parent)
 //   folder:DIR                        a class per sub-folder (sorted by name), or flat (label -1); PNG and JPEG of any size
 //   synthetic:NAME?seed=1             procedural; NAME = shapes (ID; split=train|test), or the OOD sets (nn/data/synthetic.h)
 //

@@ -4,13 +4,16 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <numeric>
 
 #include "nn/data/readers.h"
 #include "nn/text.h"
 #include "tensor/check.h"
 
-// What a file may make the decoder allocate at once: a picture of most_pixels with four 16-bit channels, and a little.
-static void* allocate_at_most(void* old, size_t bytes) { return bytes > (size_t{1} << 30) ? nullptr : std::realloc(old, bytes); }
+// What stb may allocate at once: a picture of most_pixels with four 16-bit channels, and a little. Zeroed, for it reads tables that a
+// damaged file never defined.
+static void* allocate_zeroed(size_t bytes) { return bytes > (size_t{1} << 30) ? nullptr : std::calloc(1, bytes); }
+static void* reallocate(void* old, size_t bytes) { return bytes > (size_t{1} << 30) ? nullptr : std::realloc(old, bytes); }
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -19,8 +22,9 @@ static void* allocate_at_most(void* old, size_t bytes) { return bytes > (size_t{
 #define STBI_NO_STDIO
 #define STBI_NO_HDR
 #define STBI_NO_LINEAR
-#define STBI_MALLOC(bytes) allocate_at_most(nullptr, bytes)
-#define STBI_REALLOC(old, bytes) allocate_at_most(old, bytes)
+#define STBI_MALLOC(bytes) allocate_zeroed(bytes)
+#define STBI_REALLOC(old, bytes) reallocate(old, bytes)
+#define STBI_ASSERT(condition) CHECK(condition, "stb found a picture inconsistent: {}", #condition)
 #define STBI_FREE(old) std::free(old)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -81,6 +85,18 @@ std::string png_fault(const std::vector<uint8_t>& bytes) {
   }
 }
 
+// A segment of Huffman tables: class and number (1 byte), how many codes of 1 .. 16 bits (16 bytes), their symbols; several in a row. stb
+// trusts the counts and writes past its tables where they add up to more than 256.
+bool huffman_tables_fit(const uint8_t* at, const uint8_t* end) {
+  while (at < end) {
+    if (end - at < 17) return false;
+    const int symbols = std::accumulate(at + 1, at + 17, 0);
+    if (symbols > 256 || end - at - 17 < symbols) return false;
+    at += 17 + symbols;
+  }
+  return true;
+}
+
 // Segments of marker (FF xx), length (2 bytes, itself included), data; after the header of a scan (FF DA) its coded data, in which FF is
 // followed by 00 or a restart marker; up to the end-of-image marker (FF D9).
 std::string jpeg_fault(const std::vector<uint8_t>& bytes) {
@@ -99,6 +115,8 @@ std::string jpeg_fault(const std::vector<uint8_t>& bytes) {
     const size_t length = size_t{bytes[at]} << 8 | bytes[at + 1];
     if (length < 2) return fmt::format("segment {:02x} at byte {} claims {} bytes", marker, at - 2, length);
     if (size - at < length) return cut_off(size);
+    if (marker == 0xc4 && !huffman_tables_fit(bytes.data() + at + 2, bytes.data() + at + length))
+      return fmt::format("the Huffman tables at byte {} do not fit their segment", at - 2);
     at += length;
     if (marker != 0xda) continue;
     scanned = true;
