@@ -60,6 +60,9 @@ bench: ## build/mode-bench: time, GFLOP/s and % of the measured peak
 	@build/mode-bench
 
 peers: build ## the scripts that time or check PyTorch and others beside mode
+	@tools/setup.sh bench
+	$(call configure,build,-DMODE_BENCH=ON)
+	$(call ninja,build,mode-bench)
 	@tools/peers/run.sh
 
 install: build ## the binary, libraries, headers and find_package(mode) into PREFIX (/usr/local)

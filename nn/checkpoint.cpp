@@ -200,7 +200,7 @@ void save_model(const std::string& path, const ResNet& net, const Checkpoint& ch
   file.metadata["std"] = json(checkpoint.preprocessing.std).dump();
   file.metadata["seed"] = std::to_string(config.seed);
   file.metadata["isa"] = std::string(tensor::name(tensor::isa()));
-  file.metadata.emplace("crop_policy", "whole picture");
+  file.metadata.emplace("crop_policy", "squash");
   file.metadata.emplace("resize_filter", "antialiased bilinear");
   file.tensors = export_weights(net);
   for (const auto& [name, tensor] : file.tensors)

@@ -175,7 +175,9 @@ TEST(Metrics, ConstantAndNanAreFlaggedAndNeverGood) {
   expect_flag(evaluate_scores({1, nan}, {0}), "NaN scores");
   expect_flag(evaluate_scores({1, 2}, {nan}), "NaN scores");
   expect_flag(evaluate_scores({nan}, {nan}), "NaN scores");
-  EXPECT_TRUE(evaluate_scores({2, 2}, {2, 1}).valid);
+  expect_flag(evaluate_scores({2, 2}, {2, 1}), "constant scores");
+  EXPECT_TRUE(evaluate_scores({2, 2}, {1, 1}).valid);
+  EXPECT_TRUE(evaluate_scores({2, 3}, {2, 2}).valid);
 }
 
 TEST(Metrics, EmptyIsAnError) {

@@ -57,7 +57,7 @@ def cifar_pixels(spec: str) -> np.ndarray:
     kind, _, rest = spec.partition(":")
     directory, _, query = rest.partition("?")
     options = dict(item.split("=") for item in query.split("&") if item)
-    split = options.get("split", "train" if kind == "cifar10" else "test")
+    split = options.get("split", "train")
     if kind == "cifar10":
         files, head = (["test_batch.bin"] if split == "test" else [f"data_batch_{i}.bin" for i in range(1, 6)]), 1
     elif kind == "cifar100":

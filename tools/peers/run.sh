@@ -18,7 +18,7 @@ here=tools/peers
 bench=$build/mode-bench
 
 if ! [ -x "$bench" ]; then
-  echo "peers: $bench is absent; build it first (make), or set MODE_BUILD" >&2
+  echo "peers: $bench is absent; make peers builds it, or set MODE_BUILD to a folder that holds it" >&2
   exit 2
 fi
 if ! command -v "$python" >/dev/null; then
