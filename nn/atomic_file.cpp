@@ -43,8 +43,10 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(path) {
   }
   // The process and a count make the name unique; O_EXCL makes sure of it. A short name, since the target's may be as long as names can be.
   static std::atomic<int> count{0};
-  temporary_ = fmt::format("{}/.unfinished-{}-{}", directory_of(target_), ::getpid(), count++);
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  do {  // a name may be left from a process of the same number that was killed
+    temporary_ = fmt::format("{}/.unfinished-{}-{}", directory_of(target_), ::getpid(), count++);
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (descriptor_ < 0 && errno == EEXIST);
   if (descriptor_ < 0) fail(path, errno);
 }
 

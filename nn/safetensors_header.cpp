@@ -108,11 +108,11 @@ class HeaderEvents : public nlohmann::json_sax<json> {
   std::vector<uint64_t> numbers_;
 };
 
-std::string quoted(const std::string& text, bool repair) {
+std::string quoted(const std::string& text) {
   try {
-    return json(text).dump(-1, ' ', false, repair ? json::error_handler_t::replace : json::error_handler_t::strict);
+    return json(text).dump(-1, ' ', false, json::error_handler_t::strict);
   } catch (const json::exception&) {
-    fail("the name '{}' is not UTF-8, and cannot be written", printable(text));
+    fail("the name '{}' is not UTF-8, and cannot be written; rename it", printable(text));
   }
 }
 
@@ -132,14 +132,14 @@ std::string format_header(const Header& header) {
     text += "\"__metadata__\":{";
     const char* comma = "";
     for (const auto& [key, value] : header.metadata) {
-      text += fmt::format("{}{}:{}", comma, quoted(key, true), quoted(value, true));
+      text += fmt::format("{}{}:{}", comma, quoted(key), quoted(value));
       comma = ",";
     }
     text += "}";
   }
   for (const HeaderEntry& entry : header.entries) {
     if (text.size() > 1) text += ",";
-    text += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", quoted(entry.name, false), entry.dtype,
+    text += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", quoted(entry.name), entry.dtype,
                         joined(entry.shape, ","), entry.begin, entry.end);
   }
   text += "}";

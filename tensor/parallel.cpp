@@ -34,6 +34,10 @@ void this_thread_runs_alone() { runs_alone = true; }
 
 bool may_open_team() { return !runs_alone && !omp_in_parallel(); }
 
-int thread_index() { return omp_get_thread_num(); }
+int thread_index() {
+  // In a team that a user of the library opened, a loop runs on the calling thread alone and has its scratch for itself: any place will do.
+  const int index = omp_get_thread_num();
+  return index < num_threads() ? index : 0;
+}
 
 }  // namespace tensor

@@ -76,8 +76,12 @@ Storage::~Storage() {
   const std::lock_guard lock(pool.mutex);
   pool.statistics.live_bytes -= capacity_;
   if (STORAGE_CACHE) {
-    pool.blocks.emplace(capacity_, data_);
-    pool.statistics.cached_bytes += capacity_;
+    try {
+      pool.blocks.emplace(capacity_, data_);
+      pool.statistics.cached_bytes += capacity_;
+    } catch (const std::bad_alloc&) {  // no memory for the note of it
+      std::free(data_);
+    }
   } else {
     std::free(data_);
   }

@@ -135,6 +135,7 @@ class Cifar : public Dataset {
     if (count <= 0) return;
     files_.push_back({file, size()});
     const std::vector<uint8_t> bytes = read_start(folder + "/" + file, count * layout.record());
+    CHECK(static_cast<int64_t>(bytes.size()) == count * layout.record(), "{}/{} became shorter while it was read", folder, file);
     for (int64_t no = 0; no < count; ++no) {
       const uint8_t* record = bytes.data() + no * layout.record();
       const int64_t label = record[layout.label_bytes - 1];

@@ -72,7 +72,7 @@ class Folder : public Dataset {
       if (!flat && empty)
         throw tensor::Error(
             fmt::format("class folder {}/{} has no PNG or JPEG files; remove it or fill it", printable(spec.location), printable(name)));
-      if (!flat) class_names_.push_back(printable(name));
+      if (!flat) class_names_.push_back(escaped(name));
     }
     if (entries_.empty())
       throw tensor::Error(fmt::format("folder {} has no PNG or JPEG files ({} other files)", printable(spec.location), ignored_files_));
@@ -86,7 +86,10 @@ class Folder : public Dataset {
   void read(int64_t index, uint8_t* pixels) const override {
     const std::string path = (root_ / entry(index).name).string();
     kept_->read(index, pixels, [&](uint8_t* out) {
-      const Picture picture = resize(decode_picture(path), picture_size_, picture_size_);
+      const Picture decoded = decode_picture(path);
+      CHECK(decoded.height * picture_size_ <= 100'000'000, "{} has {} rows: too long and narrow to resize to {} x {}; crop it",
+            printable(path), decoded.height, picture_size_, picture_size_);
+      const Picture picture = resize(decoded, picture_size_, picture_size_);
       std::memcpy(out, picture.pixels.data(), picture.pixels.size());
     });
   }

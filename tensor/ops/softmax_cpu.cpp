@@ -110,14 +110,16 @@ Tensor logsumexp(const Tensor& x) {
     T* out = y.data<T>();
     const auto maximum = SELECT_ISA(max_of<T>);
     const auto exponentials = SELECT_ISA(exp_row<T>);
+    Tensor scratch({num_threads(), columns}, x.dtype());
+    T* scratch_data = scratch.data<T>();
     parallel_for(rows, rows_per_block(columns), [&, columns = columns](int64_t begin, int64_t end) {
-      std::vector<T> scratch(static_cast<size_t>(columns));
+      T* line = scratch_data + thread_index() * columns;
       for (int64_t r = begin; r < end; ++r) {
         const T* row = in + r * columns;
         const T largest = maximum(row, columns);
         // An infinite maximum is the result, but inf - inf is not 0: such a row is not shifted.
         const T shift = std::isfinite(largest) ? largest : T(0);
-        out[r] = static_cast<T>(static_cast<double>(shift) + std::log(exponentials(row, shift, scratch.data(), columns)));
+        out[r] = static_cast<T>(static_cast<double>(shift) + std::log(exponentials(row, shift, line, columns)));
       }
     });
   });

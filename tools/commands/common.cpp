@@ -22,8 +22,8 @@ namespace {
 
 /// Opens a file of a name that nobody uses, and removes it.
 void ensure_writable_beside(const std::filesystem::path& directory, const std::string& what) {
-  const std::string probe = (directory / fmt::format(".writable-{}", ::getpid())).string();
-  const int file = ::open(probe.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  std::string probe = (directory / ".writable-XXXXXX").string();
+  const int file = ::mkostemp(probe.data(), O_CLOEXEC);
   CHECK(file >= 0, "cannot write {}: {}; choose another place with --out", what, std::strerror(errno));
   ::close(file);
   ::unlink(probe.c_str());

@@ -20,6 +20,12 @@ int terminal_width() {
   return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 100;
 }
 
+/// A terminal that has gone away must not end the work, so a failed write is not an error here.
+void show(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 Progress::Progress(std::string label, int64_t total, std::string unit, int64_t done)
@@ -54,8 +60,7 @@ void Progress::update(int64_t done, const std::string& detail, double seconds_le
   const std::string tail =
       fmt::format("{:.0f} {}/s{}{}, {} left", per_second, unit_, detail.empty() ? "" : ", ", detail, format_seconds(left));
   if (!terminal_) {
-    fmt::print("{}: {} of {} {}, {}\n", label_, with_commas(done_), with_commas(total_), unit_, tail);
-    std::fflush(stdout);
+    show(fmt::format("{}: {} of {} {}, {}\n", label_, with_commas(done_), with_commas(total_), unit_, tail));
     return;
   }
   constexpr int bar_width = 24;
@@ -64,15 +69,13 @@ void Progress::update(int64_t done, const std::string& detail, double seconds_le
   std::string line = fmt::format("{} [{}{}] {:3.0f} %  {}", label_, std::string(static_cast<size_t>(filled), '#'),
                                  std::string(static_cast<size_t>(bar_width - filled), '.'), 100 * share, tail);
   line = line.substr(0, static_cast<size_t>(terminal_width() - 1));  // a wrapped line could not be redrawn
-  fmt::print("\r\033[K{}", line);
-  std::fflush(stdout);
+  show("\r\033[K" + line);
   drawn_ = true;
 }
 
 void Progress::finish(const std::string& summary) {
-  if (drawn_) fmt::print("\r\033[K");
-  if (!summary.empty()) fmt::print("{}\n", summary);
-  std::fflush(stdout);
+  if (drawn_) show("\r\033[K");
+  if (!summary.empty()) show(summary + "\n");
   drawn_ = false;
 }
 

@@ -1,5 +1,6 @@
 #include "tools/commands/run_directory.h"
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -69,7 +70,10 @@ void options_from_text(const std::map<std::string, std::string>& text, TrainOpti
   const auto into_number = [&](const char* key, auto& target) {
     with(key, [&](const std::string& value) {
       const std::vector<double> numbers = split_numbers(value);
-      CHECK(numbers.size() == 1, "option {}: '{}' should be one number", key, value);
+      CHECK(numbers.size() == 1 && std::isfinite(numbers[0]), "option {}: '{}' should be one number", key, value);
+      if constexpr (std::is_integral_v<std::decay_t<decltype(target)>>)
+        CHECK(numbers[0] >= 0 && numbers[0] <= 1e9 && numbers[0] == std::floor(numbers[0]), "option {}: '{}' should be a count", key,
+              value);
       target = static_cast<std::decay_t<decltype(target)>>(numbers[0]);
     });
   };
@@ -92,6 +96,9 @@ void options_from_text(const std::map<std::string, std::string>& text, TrainOpti
   options.augment = !no_augment;
   into_numbers("mean", options.mean);
   into_numbers("std", options.std);
+  CHECK(options.epochs >= 1 && options.batch >= 1 && options.size >= 1 && options.lr > 0,
+        "options of a run: {} epochs, batch {}, size {}, lr {}; all of them are above 0", options.epochs, options.batch, options.size,
+        options.lr);
 }
 
 bool RunDirectory::holds_run() const {
@@ -119,7 +126,8 @@ void RunDirectory::save_state(const RunState& state, const nn::ResNet& net, cons
   file.metadata["right"] = std::to_string(state.right);
   file.metadata["seen"] = std::to_string(state.seen);
   file.metadata["seconds"] = fmt::format("{:.17g}", state.seconds);
-  file.metadata["isa"] = tensor::name(tensor::isa());
+  file.metadata["isa"] = state.isa;
+  file.metadata["data_hash"] = state.data_hash;
   file.metadata["commit"] = mode::commit();
   nn::seal(file);
   nn::write_safetensors(state_path(), file);
@@ -150,6 +158,7 @@ RunState RunDirectory::load_state() {
   state.seen = need_count(metadata, "seen", state_path());
   state.seconds = need_number(metadata, "seconds", state_path());
   state.isa = need(metadata, "isa", state_path());
+  state.data_hash = need(metadata, "data_hash", state_path());
   return state;
 }
 

@@ -33,6 +33,7 @@ class Training {
 
  private:
   bool run_epoch(const InterruptGuard& guard);  ///< false: interrupted, and saved
+  void check_weights(double lr) const;
   void finish_epoch(double lr);
   double validate();
   void save_model() const;
@@ -58,6 +59,20 @@ nn::Stem parse_stem(const std::string& stem) {
   throw UsageError(fmt::format("--stem {}: expected cifar or imagenet", stem));
 }
 
+/// What a resumed run must find again: which pictures there are, in which order, with which labels of which meaning.
+std::string hash_of(const nn::Dataset& data) {
+  nn::TensorFile file;
+  tensor::Tensor labels({data.size()}, tensor::Dtype::i64);
+  std::string& names = file.metadata["names"];
+  for (int64_t index = 0; index < data.size(); ++index) {
+    labels.data<int64_t>()[index] = data.label(index);
+    names += data.picture_name(index) + "\n";
+  }
+  file.tensors["labels"] = labels;
+  for (const std::string& name : data.class_names()) file.metadata["classes"] += name + "\n";
+  return nn::content_hash(file);
+}
+
 Training::Training(RunState state, RunDirectory directory) : state_(std::move(state)), directory_(std::move(directory)) {
   const TrainOptions& options = state_.options;
   data_ = nn::open_dataset(options.data, options.size);
@@ -68,6 +83,12 @@ Training::Training(RunState state, RunDirectory directory) : state_(std::move(st
     val_ = nn::open_dataset(options.val, options.size);
     CHECK(val_->class_names() == data_->class_names(), "the classes of --val {} are not those of --data {}", options.val, options.data);
   }
+  const std::string data_hash = hash_of(*data_);
+  if (state_.data_hash.empty()) state_.data_hash = data_hash;
+  CHECK(state_.data_hash == data_hash,
+        "the pictures, labels or classes of {} are not those that the run began with; restore them, or start a new run in another --out",
+        options.data);
+  if (state_.isa.empty()) state_.isa = tensor::name(tensor::isa());
   nn::ResNetConfig config;
   config.classes = data_->classes();
   config.stem = parse_stem(options.stem);
@@ -163,6 +184,7 @@ bool Training::run_epoch(const InterruptGuard& guard) {
                     progress.rate() > 0 ? static_cast<double>(all - behind) / progress.rate() : -1);
     if (guard.interrupted() && state_.seen < data_->size()) {
       progress.finish("");
+      check_weights(lr);
       directory_.save_state(state_, *net_, *sgd_);
       return false;
     }
@@ -173,12 +195,16 @@ bool Training::run_epoch(const InterruptGuard& guard) {
   return true;
 }
 
-void Training::finish_epoch(double lr) {
-  // A last step can leave weights that no loss has seen yet.
+/// A last step can leave weights that no loss has seen yet; such weights must not replace the good ones of the state.
+void Training::check_weights(double lr) const {
   for (const auto& [name, tensor] : nn::export_weights(*net_))
     CHECK(tensor.dtype() != tensor::Dtype::f32 || tensor::ops::all_finite(tensor),
-          "{} is not finite after epoch {} (lr {:g}); try a smaller --lr or more --warmup-epochs, in another --out", name, state_.epoch + 1,
+          "{} is not finite in epoch {} (lr {:g}); try a smaller --lr or more --warmup-epochs, in another --out", name, state_.epoch + 1,
           lr);
+}
+
+void Training::finish_epoch(double lr) {
+  check_weights(lr);
   const double seen = static_cast<double>(state_.seen);
   const double loss = state_.loss_sum / seen, train_accuracy = static_cast<double>(state_.right) / seen;
   const double rate = state_.seconds > 0 ? seen / state_.seconds : 0;
