@@ -124,7 +124,9 @@ Metrics evaluate_scores(const std::vector<double>& id_scores, const std::vector<
   const std::vector<Point> points = walk(id, ood);
   // All alike, or ID pictures all alike and some OOD picture the same: no threshold parts those, and "strictly above" would call that an
   // FPR of 0.
-  if (id.front() == id.back() && std::binary_search(ood.begin(), ood.end(), id.front())) return flagged_metrics("constant scores");
+  const bool id_constant = id.size() > 1 && id.front() == id.back();
+  if (points.size() == 2 || (id_constant && std::binary_search(ood.begin(), ood.end(), id.front())))
+    return flagged_metrics("constant scores");
   Metrics metrics;
   metrics.paper = paper_metrics(id, ood, points);
   metrics.openood = openood_metrics(static_cast<int64_t>(id.size()), static_cast<int64_t>(ood.size()), points);
