@@ -211,6 +211,7 @@ void Canvas::draw(const Outline& outline, const Texture& texture, float opacity)
 }
 
 void Canvas::write(uint8_t* bytes, float amplitude, Dice& dice) const {
+  constexpr float half = 0.5f;
   uint32_t word = 0;
   int left = 0;
   for (const Color& pixel : pixels_)
@@ -219,7 +220,7 @@ void Canvas::write(uint8_t* bytes, float amplitude, Dice& dice) const {
       const float noise = (static_cast<float>(word & 255) - 127.5f) * (amplitude / 127.5f);
       word >>= 8;
       --left;
-      *bytes++ = static_cast<uint8_t>(std::clamp(channel + noise, 0.0f, 1.0f) * 255 + 0.5f);
+      *bytes++ = static_cast<uint8_t>(std::clamp(channel + noise, 0.0f, 1.0f) * 255 + half);
     }
 }
 

@@ -70,7 +70,7 @@ class Cifar : public Dataset {
     class_names_ = read_class_names(folder + "/" + layout.names_file, layout);
     int64_t available = 0;
     for (const std::string& file : files)
-      available += records_in(folder + "/" + file, layout, layout.official_records[split == "train" ? 0 : 1]);
+      available += records_in(fmt::format("{}/{}", folder, file), layout, layout.official_records[split == "train" ? 0 : 1]);
     const int64_t wanted = options.limit(available);
     labels_.reserve(static_cast<size_t>(wanted));
     pixels_.reserve(static_cast<size_t>(wanted * pixel_bytes));

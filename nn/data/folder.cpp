@@ -123,7 +123,7 @@ class Folder : public Dataset {
     CHECK(depth < 16, "folders are nested deeper than 16 at {}: a link to a folder above?", printable((root_ / folder).string()));
     const Listing listing = list(root_ / folder);
     add_pictures(listing, folder + "/", label);
-    for (const std::string& name : listing.folders) add_tree(folder + "/" + name, label, depth + 1);
+    for (const std::string& name : listing.folders) add_tree(fmt::format("{}/{}", folder, name), label, depth + 1);
   }
 
   // Keeps `count` pictures, by turns one of every class, each class in an order drawn from the seed; what is kept stays sorted by name.
@@ -145,6 +145,7 @@ class Folder : public Dataset {
       }
     std::sort(chosen.begin(), chosen.end());
     std::vector<Entry> entries;
+    entries.reserve(chosen.size());
     for (const int64_t index : chosen) entries.push_back(std::move(entries_[static_cast<size_t>(index)]));
     entries_ = std::move(entries);
   }

@@ -32,8 +32,8 @@ Axis make_axis(int64_t in, int64_t out) {
   std::vector<double> triangle;
   for (int64_t i = 0; i < out; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
-    const int64_t begin = std::max<int64_t>(0, static_cast<int64_t>(centre - half_width + 0.5));
-    const int64_t end = std::min(in, static_cast<int64_t>(centre + half_width + 0.5));
+    const int64_t begin = std::max<int64_t>(0, static_cast<int64_t>(std::floor(centre - half_width + 0.5)));
+    const int64_t end = std::min(in, static_cast<int64_t>(std::floor(centre + half_width + 0.5)));
     triangle.clear();
     double sum = 0;
     for (int64_t j = begin; j < end; ++j) {
@@ -43,7 +43,7 @@ Axis make_axis(int64_t in, int64_t out) {
     }
     axis.spans.push_back({begin, end - begin, static_cast<int64_t>(axis.weights.size())});
     for (const double weight : triangle)
-      axis.weights.push_back(static_cast<int32_t>((sum != 0 ? weight / sum : weight) * (1 << weight_bits) + 0.5));
+      axis.weights.push_back(static_cast<int32_t>(std::floor((sum != 0 ? weight / sum : weight) * (1 << weight_bits) + 0.5)));
   }
   return axis;
 }
