@@ -10,12 +10,13 @@
 #include <vector>
 
 #include "nn/safetensors.h"
-#include "tensor/isa.h"
 #include "tensor/ops/elementwise.h"
+#include "tests/kernel_testing.h"
 
 namespace golden {
 
 using tensor::Dtype;
+using tensor::for_each_path;
 using tensor::Shape;
 using tensor::Tensor;
 
@@ -73,20 +74,6 @@ inline void expect_close(const Tensor& got, const Tensor& expected, double toler
   }
   EXPECT_TRUE(worst <= tolerance * scale) << what << ": element " << where << " is " << a[where] << ", expected " << b[where] << " (error "
                                           << worst << ", allowed " << tolerance * scale << ")";
-}
-
-/// Runs the body once for each dtype and each instruction set of this machine.
-template <class Body>
-void for_each_path(const Body& body) {
-  const tensor::Isa before = tensor::isa();
-  for (const tensor::Isa isa : tensor::available_isas()) {
-    tensor::set_isa(isa);
-    for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
-      SCOPED_TRACE(std::string(tensor::name(isa)) + " " + std::string(tensor::name(dtype)));
-      body(dtype);
-    }
-  }
-  tensor::set_isa(before);
 }
 
 }  // namespace golden

@@ -1,12 +1,8 @@
 #pragma once
-// Files for the tests of the data readers: a temporary folder, a PNG writer for every colour type, a JPEG writer, CIFAR records.
-
-#include <stdlib.h>
+// Files for the tests of the data readers: a PNG writer for every colour type, a JPEG writer, CIFAR records.
 
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -18,52 +14,19 @@
 #include <stb/stb_image_write.h>
 #pragma GCC diagnostic pop
 
-#include "tensor/check.h"
 #include "tensor/philox.h"
+#include "tests/errors.h"
+#include "tests/temporary.h"
 
 namespace files {
 
-using Bytes = std::vector<uint8_t>;
-
-/// A folder that is gone with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "mode-data-XXXXXX").string();
-    CHECK(mkdtemp(pattern.data()) != nullptr, "cannot make {}", pattern);
-    path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-  /// Writes the file and the folders above it; returns its path.
-  std::string write(const std::string& name, const Bytes& bytes) const {
-    const std::filesystem::path path = std::filesystem::path(path_) / name;
-    std::filesystem::create_directories(path.parent_path());
-    std::ofstream file(path, std::ios::binary);
-    file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    CHECK(file.good(), "cannot write {}", path.string());
-    return path.string();
-  }
-  std::string write(const std::string& name, const std::string& text) const { return write(name, Bytes(text.begin(), text.end())); }
-
- private:
-  std::string path_;
-};
-
-/// `what()` of the Error that the call throws; empty when it throws none.
+using TemporaryFolder = TemporaryDirectory;
 template <class Call>
 std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const tensor::Error& error) {
-    return error.what();
-  }
-  return {};
+  return message_of(call);
 }
+
+using Bytes = std::vector<uint8_t>;
 
 inline Bytes random_bytes(size_t count, uint64_t seed) {
   Bytes bytes;

@@ -3,12 +3,26 @@
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <vector>
+
+inline std::string read_bytes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline void write_bytes(const std::string& path, const std::string& bytes) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (!file) throw std::runtime_error("cannot write " + path);
+}
 
 class TemporaryDirectory {
  public:
@@ -26,6 +40,16 @@ class TemporaryDirectory {
 
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
   const std::string& path() const { return path_; }
+  /// Writes a file and the directories above it; returns its path.
+  std::string write(const std::string& name, const std::string& bytes) const {
+    const std::string path = *this / name;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    write_bytes(path, bytes);
+    return path;
+  }
+  std::string write(const std::string& name, const std::vector<uint8_t>& bytes) const {
+    return write(name, std::string(bytes.begin(), bytes.end()));
+  }
   int files() const {
     int count = 0;
     for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(path_)) ++count;
@@ -36,16 +60,6 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-inline std::string read_bytes(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-inline void write_bytes(const std::string& path, const std::string& bytes) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-}
-
 /// Flips one bit of a file in place.
 inline void flip_bit(const std::string& path, size_t bit) {
   std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
@@ -53,15 +67,4 @@ inline void flip_bit(const std::string& path, size_t bit) {
   const char flipped = static_cast<char>(file.peek() ^ (1 << bit % 8));
   file.seekp(static_cast<std::streamoff>(bit / 8));
   file.put(flipped);
-}
-
-/// What the call throws as a user would read it, "" when it throws nothing.
-template <class Call>
-std::string message_of(const Call& call) {
-  try {
-    call();
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return "";
 }

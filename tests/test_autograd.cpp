@@ -8,6 +8,7 @@
 
 #include "autograd/ops.h"
 #include "autograd/variable.h"
+#include "tests/errors.h"
 
 namespace {
 
@@ -24,16 +25,6 @@ Variable leaf(const std::vector<double>& values, bool requires_grad = true) {
 }
 
 std::vector<double> grad_of(const Variable& x) { return x.grad().to_vector(); }
-
-template <class Function>
-void expect_error(Function&& function, const std::string& part) {
-  try {
-    function();
-    ADD_FAILURE() << "no error; expected one with '" << part << "'";
-  } catch (const tensor::Error& error) {
-    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << "the message is: " << error.what();
-  }
-}
 
 TEST(Autograd, Diamond) {
   Variable x = leaf({2, -3});

@@ -9,6 +9,7 @@
 
 #include "nn/init.h"
 #include "tensor/ops/elementwise.h"
+#include "tests/errors.h"
 #include "tests/temporary.h"
 
 namespace {

@@ -1,6 +1,6 @@
 #include "tensor/ops/conv2d.h"
 
-#include "tests/compare.h"
+#include "tests/kernel_testing.h"
 
 namespace tensor::ops {
 namespace {
@@ -27,14 +27,12 @@ const Case cases[] = {
     {0, 4, 4, 3, 2, 3, 3, 1, 1},                                     // an empty batch
 };
 
-template <class T>
-void check_all_passes(const Case& c) {
-  SCOPED_TRACE(fmt::format("x ({},{},{},{}) w ({},{},{},{}) stride {} padding {} {} {}", c.n, c.h, c.w, c.c, c.o, c.kh, c.kw, c.c, c.stride,
-                           c.pad, name(isa()), name(dtype_of<T>())));
+void check_all_passes(const Case& c, Dtype dtype) {
+  SCOPED_TRACE(
+      fmt::format("x ({},{},{},{}) w ({},{},{},{}) stride {} padding {}", c.n, c.h, c.w, c.c, c.o, c.kh, c.kw, c.c, c.stride, c.pad));
   const Conv2dParams params{c.stride, c.pad};
-  const Dtype dtype = dtype_of<T>();
-  const Tensor x = random_tensor({c.n, c.h, c.w, c.c}, 1, dtype), w = random_tensor({c.o, c.kh, c.kw, c.c}, 2, dtype);
-  const Tensor dy = random_tensor(conv2d_output_shape(x.shape(), w.shape(), params), 3, dtype);
+  const Tensor x = random_tensor({c.n, c.h, c.w, c.c}, dtype, 1), w = random_tensor({c.o, c.kh, c.kw, c.c}, dtype, 2);
+  const Tensor dy = random_tensor(conv2d_output_shape(x.shape(), w.shape(), params), dtype, 3);
   // Partial sums of K products below 1 reach sqrt(K) / 3, and each addition is off by half an epsilon of its sum: K / 4 epsilon in all,
   // of which four times are allowed, for the largest of many.
   const double epsilon = dtype == Dtype::f32 ? 0x1p-24 : 0x1p-53;
@@ -45,13 +43,9 @@ void check_all_passes(const Case& c) {
 }
 
 TEST(Conv2d, AgreesWithTheNaiveLoopsInEveryPassOnEveryIsa) {
-  for (const Isa candidate : available_isas()) {
-    const IsaGuard guard(candidate);
-    for (const Case& c : cases) {
-      check_all_passes<float>(c);
-      check_all_passes<double>(c);
-    }
-  }
+  for_each_path([](Dtype dtype) {
+    for (const Case& c : cases) check_all_passes(c, dtype);
+  });
 }
 
 TEST(Conv2d, HandWorked) {
@@ -65,16 +59,11 @@ TEST(Conv2d, HandWorked) {
 }
 
 TEST(Conv2d, SameBitsForAnyNumberOfThreads) {
-  const Tensor x = random_tensor({6, 17, 17, 24}, 1), w = random_tensor({40, 3, 3, 24}, 2), dy = random_tensor({6, 17, 17, 40}, 3);
-  const auto run = [&](int threads) {
-    const ThreadsGuard guard(threads);
+  const Tensor x = random_tensor({6, 17, 17, 24}, Dtype::f32, 1), w = random_tensor({40, 3, 3, 24}, Dtype::f32, 2);
+  const Tensor dy = random_tensor({6, 17, 17, 40}, Dtype::f32, 3);
+  expect_same_bits_for_any_threads([&] {
     return std::vector<Tensor>{conv2d(x, w, {1, 1}), conv2d_dx(dy, w, x.shape(), {1, 1}), conv2d_dw(x, dy, w.shape(), {1, 1})};
-  };
-  const auto one = run(1), two = run(2), five = run(5);
-  for (size_t i = 0; i < one.size(); ++i) {
-    EXPECT_TRUE(same_bits(one[i], two[i]));
-    EXPECT_TRUE(same_bits(one[i], five[i]));
-  }
+  });
 }
 
 TEST(Conv2d, Refuses) {

@@ -7,20 +7,20 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
-#include <iterator>
 #include <utility>
 
+#include "tests/errors.h"
 #include "tests/picture_files.h"
+#include "tests/temporary.h"
 
 namespace {
 
 using files::Bytes;
-using files::error_of;
 using nn::decode_picture;
 using nn::Picture;
 
 std::string fault_of(const Bytes& bytes) {
-  return error_of([&] { decode_picture(bytes, "some.jpg"); });
+  return message_of([&] { decode_picture(bytes, "some.jpg"); });
 }
 void expect_fault(const Bytes& bytes, const std::string& part) {
   const std::string fault = fault_of(bytes);
@@ -185,7 +185,7 @@ TEST(Decode, DamagedFiles) {
     const auto words = tensor::philox(1, tensor::Stream::test, round);
     for (uint32_t flip = 0; flip <= words[3] % 3; ++flip)
       bytes[tensor::uniform_below(words[flip], static_cast<uint32_t>(bytes.size()))] ^= static_cast<uint8_t>(1u << (words[flip] % 8));
-    const std::string fault = error_of([&] {
+    const std::string fault = message_of([&] {
       const Picture picture = decode_picture(bytes, "x");
       ASSERT_EQ(picture.pixels.size(), static_cast<size_t>(picture.height * picture.width * 3));
       ++pictures;
@@ -197,11 +197,11 @@ TEST(Decode, DamagedFiles) {
 }
 
 TEST(Decode, FilesByContentNotByName) {
-  const files::TemporaryFolder folder;
+  const TemporaryDirectory directory;
   const Bytes pixels = files::random_bytes(75, 6);
-  EXPECT_EQ(decode_picture(folder.write("is_png.jpg", files::rgb_png(5, 5, pixels))).pixels, pixels);
-  EXPECT_NE(error_of([&] { decode_picture(folder.path() + "/none.png"); }).find("none.png: No such file"), std::string::npos);
-  EXPECT_NE(error_of([&] { decode_picture(folder.path()); }).find("it is a folder"), std::string::npos);
+  EXPECT_EQ(decode_picture(directory.write("is_png.jpg", files::rgb_png(5, 5, pixels))).pixels, pixels);
+  EXPECT_NE(message_of([&] { decode_picture(directory.path() + "/none.png"); }).find("none.png: No such file"), std::string::npos);
+  EXPECT_NE(message_of([&] { decode_picture(directory.path()); }).find("it is a folder"), std::string::npos);
 }
 
 TEST(Decode, RealPictures) {
@@ -213,9 +213,7 @@ TEST(Decode, RealPictures) {
   for (const auto& item : std::filesystem::directory_iterator(folder)) {
     const Picture picture = decode_picture(item.path().string());
     EXPECT_GE(picture.height * picture.width, 5'000) << item.path();
-    Bytes bytes;
-    std::ifstream file(item.path(), std::ios::binary);
-    bytes.assign(std::istreambuf_iterator<char>(file), {});
+    const std::string bytes = read_bytes(item.path());
     for (size_t eighth = 0; eighth < 8; ++eighth)
       EXPECT_NE(fault_of({bytes.begin(), bytes.begin() + static_cast<long>(bytes.size() * eighth / 8)}), "") << item.path();
     ++count;

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tensor/check.h"
 #include "tensor/philox.h"
+#include "tests/errors.h"
 
 namespace {
 
@@ -115,16 +115,6 @@ TEST(Detectors, SettingsStateWhatWasUsed) {
   const auto detector = make_detector("csd", options);
   detector->fit(with_regions(at_degrees({0, 90, 10, 100}), 2, 2, 2));
   EXPECT_EQ(detector->settings(), "K = 3, 2 scales, bank of 4 rows");
-}
-
-template <class Body>
-void expect_error(const Body& body, const std::string& part) {
-  try {
-    body();
-    FAIL() << "no error for " << part;
-  } catch (const tensor::Error& error) {
-    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
-  }
 }
 
 TEST(Detectors, Errors) {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "nn/resnet.h"
-#include "tensor/check.h"
+#include "tests/errors.h"
 
 namespace {
 
@@ -97,12 +97,7 @@ TEST_F(FeaturesTest, RegionsAreMeansOfTheMap) {
 TEST_F(FeaturesTest, ANumberThatIsNotFiniteNamesThePicture) {
   for (double& mean : preprocessing.mean) mean = 0;
   for (double& deviation : preprocessing.std) deviation = 3e-39;
-  try {
-    extract_features(*net, Stripes(7, 4), preprocessing, 3);
-    FAIL() << "no error";
-  } catch (const tensor::Error& error) {
-    EXPECT_NE(std::string(error.what()).find("stripes:: picture stripe 4 gives a"), std::string::npos) << error.what();
-  }
+  expect_error([&] { extract_features(*net, Stripes(7, 4), preprocessing, 3); }, "stripes:: picture stripe 4 gives a");
 }
 
 TEST_F(FeaturesTest, AnEmptySetIsAnError) {

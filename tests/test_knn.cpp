@@ -5,10 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "tensor/check.h"
-#include "tensor/isa.h"
-#include "tensor/parallel.h"
-#include "tensor/philox.h"
+#include "tests/kernel_testing.h"
 
 namespace {
 
@@ -39,14 +36,8 @@ void expect_equal(const KnnResult& got, const KnnResult& expected) {
   EXPECT_EQ(got.distances.to_vector(), expected.distances.to_vector());
 }
 
-// Restores the instruction set and the number of threads.
 struct Knn : testing::Test {
-  tensor::Isa isa = tensor::isa();
-  int threads = tensor::num_threads();
-  ~Knn() override {
-    tensor::set_isa(isa);
-    tensor::set_num_threads(threads);
-  }
+  const tensor::RestoreSettings restore;
 };
 
 TEST_F(Knn, ByHand) {
@@ -157,29 +148,20 @@ TEST_F(Knn, MoreQueriesThanOneChunk) {
   expect_equal(knn(queries, bank, 3), mode::naive::knn(queries, bank, 3));
 }
 
-void expect_error(const Tensor& queries, const Tensor& bank, int64_t k, const std::string& part) {
-  try {
-    knn(queries, bank, k);
-    FAIL() << "no error for " << part;
-  } catch (const tensor::Error& error) {
-    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
-  }
-}
-
 TEST_F(Knn, BadArguments) {
   const Tensor queries = random_rows(3, 4, 1), bank = random_rows(5, 4, 2);
-  expect_error(queries, bank, 6, "K = 6, but the bank has only 5 rows");
-  expect_error(queries, bank, 0, "K = 0");
-  expect_error(queries, random_rows(2000, 4, 1), 1025, "K = 1025");
-  expect_error(queries, random_rows(5, 3, 2), 1, "queries have 4 features, the bank has 3");
-  expect_error(queries, Tensor({0, 4}), 1, "only 0 rows");
-  expect_error(queries.reshape(tensor::Shape{12}), bank, 1, "expected queries (Q, E)");
-  expect_error(Tensor::zeros({3, 4}, tensor::Dtype::f64), bank, 1, "expected f32");
+  expect_error([&] { knn(queries, bank, 6); }, "K = 6, but the bank has only 5 rows");
+  expect_error([&] { knn(queries, bank, 0); }, "K = 0");
+  expect_error([&] { knn(queries, random_rows(2000, 4, 1), 1025); }, "K = 1025");
+  expect_error([&] { knn(queries, random_rows(5, 3, 2), 1); }, "queries have 4 features, the bank has 3");
+  expect_error([&] { knn(queries, Tensor({0, 4}), 1); }, "only 0 rows");
+  expect_error([&] { knn(queries.reshape(tensor::Shape{12}), bank, 1); }, "expected queries (Q, E)");
+  expect_error([&] { knn(Tensor::zeros({3, 4}, tensor::Dtype::f64), bank, 1); }, "expected f32");
   Tensor broken = bank.clone();
   broken.data<float>()[9] = std::numeric_limits<float>::quiet_NaN();
-  expect_error(queries, broken, 1, "row 2 of the bank");
+  expect_error([&] { knn(queries, broken, 1); }, "row 2 of the bank");
   broken.data<float>()[9] = std::numeric_limits<float>::infinity();
-  expect_error(broken, bank, 1, "row 2 of the queries");
+  expect_error([&] { knn(broken, bank, 1); }, "row 2 of the queries");
 }
 
 }  // namespace

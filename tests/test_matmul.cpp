@@ -1,6 +1,6 @@
 #include "tensor/ops/matmul.h"
 
-#include "tests/compare.h"
+#include "tests/kernel_testing.h"
 
 namespace tensor::ops {
 namespace {
@@ -11,28 +11,20 @@ struct Case {
 const Case cases[] = {{1, 1, 1},     {1, 7, 1},     {6, 16, 16}, {7, 17, 19}, {13, 300, 5},
                       {64, 513, 10}, {33, 64, 129}, {0, 3, 4},   {3, 0, 4},   {3, 4, 0}};
 
-template <class T>
-void check(const Case& c, Transpose transpose_a, Transpose transpose_b) {
-  const bool flip_a = transpose_a == Transpose::yes, flip_b = transpose_b == Transpose::yes;
-  SCOPED_TRACE(fmt::format("m {} k {} n {} {} {} {} {}", c.m, c.k, c.n, flip_a ? "a^T" : "a", flip_b ? "b^T" : "b", name(isa()),
-                           name(dtype_of<T>())));
-  const Tensor a = random_tensor(flip_a ? Shape{c.k, c.m} : Shape{c.m, c.k}, 1, dtype_of<T>());
-  const Tensor b = random_tensor(flip_b ? Shape{c.n, c.k} : Shape{c.k, c.n}, 2, dtype_of<T>());
-  const double epsilon = sizeof(T) == 4 ? 0x1p-24 : 0x1p-53;
-  expect_close(matmul(a, b, transpose_a, transpose_b), naive::matmul(a, b, transpose_a, transpose_b),
-               epsilon * static_cast<double>(4 + c.k));
-}
-
-TEST(Matmul, AgreesWithTheNaiveLoopsInEveryTranspositionOnEveryIsa) {
-  for (const Isa candidate : available_isas()) {
-    const IsaGuard guard(candidate);
+TEST(Matmul, AgreesWithTheNaiveLoopsInEveryTransposition) {
+  for_each_path([](Dtype dtype) {
     for (const Case& c : cases)
       for (const Transpose transpose_a : {Transpose::no, Transpose::yes})
         for (const Transpose transpose_b : {Transpose::no, Transpose::yes}) {
-          check<float>(c, transpose_a, transpose_b);
-          check<double>(c, transpose_a, transpose_b);
+          const bool flip_a = transpose_a == Transpose::yes, flip_b = transpose_b == Transpose::yes;
+          SCOPED_TRACE(fmt::format("m {} k {} n {} {} {}", c.m, c.k, c.n, flip_a ? "a^T" : "a", flip_b ? "b^T" : "b"));
+          const Tensor a = random_tensor(flip_a ? Shape{c.k, c.m} : Shape{c.m, c.k}, dtype, 1);
+          const Tensor b = random_tensor(flip_b ? Shape{c.n, c.k} : Shape{c.k, c.n}, dtype, 2);
+          const double epsilon = dtype == Dtype::f32 ? 0x1p-24 : 0x1p-53;
+          expect_close(matmul(a, b, transpose_a, transpose_b), naive::matmul(a, b, transpose_a, transpose_b),
+                       epsilon * static_cast<double>(4 + c.k));
         }
-  }
+  });
 }
 
 TEST(Matmul, HandWorked) {
@@ -41,14 +33,8 @@ TEST(Matmul, HandWorked) {
 }
 
 TEST(Matmul, SameBitsForAnyNumberOfThreads) {
-  const Tensor a = random_tensor({200, 300}, 1), b = random_tensor({300, 170}, 2);
-  for (const Transpose transpose_a : {Transpose::no, Transpose::yes}) {
-    const auto run = [&](int threads) {
-      const ThreadsGuard guard(threads);
-      return matmul(transpose_a == Transpose::yes ? b : a, transpose_a == Transpose::yes ? b : b, transpose_a, Transpose::no);
-    };
-    EXPECT_TRUE(same_bits(run(1), run(2)));
-  }
+  const Tensor a = random_tensor({200, 300}, Dtype::f32, 1), b = random_tensor({300, 170}, Dtype::f32, 2);
+  expect_same_bits_for_any_threads([&] { return std::vector<Tensor>{matmul(a, b), matmul(b, b, Transpose::yes, Transpose::no)}; });
 }
 
 TEST(Matmul, Refuses) {

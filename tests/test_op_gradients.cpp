@@ -5,8 +5,7 @@
 #include <set>
 
 #include "autograd/gradcheck.h"
-#include "tensor/isa.h"
-#include "tensor/parallel.h"
+#include "tests/kernel_testing.h"
 
 namespace {
 
@@ -16,12 +15,7 @@ class OpGradients : public testing::TestWithParam<tensor::Isa> {
  protected:
   // One thread: the same bits as any other number, and a team costs more than a case's 300 elements.
   void SetUp() override { tensor::set_num_threads(1); }
-  void TearDown() override {
-    tensor::set_isa(isa_before_);
-    tensor::set_num_threads(threads_before_);
-  }
-  const tensor::Isa isa_before_ = tensor::isa();
-  const int threads_before_ = tensor::num_threads();
+  const tensor::RestoreSettings restore_;
 };
 
 TEST_P(OpGradients, AgreeWithCentralDifferences) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <sstream>
 
 #include "nn/data/loader.h"
@@ -12,6 +11,7 @@
 #include "nn/losses.h"
 #include "nn/resnet.h"
 #include "nn/sgd.h"
+#include "tests/temporary.h"
 
 namespace {
 
@@ -35,13 +35,6 @@ TEST(Readme, ExampleTrains) {
   EXPECT_LT(loss_of_step, std::log(10.0) + 0.5) << "worse than guessing after five steps";
 }
 
-std::string read_file(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 /// Lines without their indentation in common, which differs between a function and a page.
 std::string dedented(const std::string& text) {
   std::istringstream lines(text);
@@ -56,7 +49,7 @@ std::string dedented(const std::string& text) {
 
 TEST(Readme, ShowsThisExample) {
   const std::string root = SOURCE_DIR;
-  const std::string readme = read_file(root + "/README.md"), source = read_file(root + "/tests/test_readme_example.cpp");
+  const std::string readme = read_bytes(root + "/README.md"), source = read_bytes(root + "/tests/test_readme_example.cpp");
   if (readme.empty()) GTEST_SKIP() << "README.md is missing";
   const std::string begin_mark = "// example begins\n", end_mark = "  // example ends\n";
   const size_t begin = source.find(begin_mark) + begin_mark.size();

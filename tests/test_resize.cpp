@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "tests/errors.h"
 #include "tests/picture_files.h"
 
 namespace {
@@ -89,9 +90,9 @@ TEST(Resize, ConstantStaysAndSameSizeIsACopy) {
 
 TEST(Resize, BadInput) {
   const Picture good{2, 2, std::vector<uint8_t>(12)};
-  EXPECT_NE(files::error_of([&] { resize(good, 0, 4); }).find("at least 1"), std::string::npos);
-  EXPECT_NE(files::error_of([&] { resize({0, 0, {}}, 4, 4); }).find("0 x 0"), std::string::npos);
-  EXPECT_NE(files::error_of([&] { resize({2, 3, std::vector<uint8_t>(12)}, 4, 4); }).find("12 bytes"), std::string::npos);
+  EXPECT_NE(message_of([&] { resize(good, 0, 4); }).find("at least 1"), std::string::npos);
+  EXPECT_NE(message_of([&] { resize({0, 0, {}}, 4, 4); }).find("0 x 0"), std::string::npos);
+  EXPECT_NE(message_of([&] { resize({2, 3, std::vector<uint8_t>(12)}, 4, 4); }).find("12 bytes"), std::string::npos);
 }
 
 }  // namespace

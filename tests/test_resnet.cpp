@@ -10,6 +10,7 @@
 #include "nn/checkpoint.h"
 #include "nn/init.h"
 #include "tensor/parallel.h"
+#include "tests/kernel_testing.h"
 #include "tests/temporary.h"
 
 namespace {
@@ -151,12 +152,11 @@ TEST(Init, DistributionsOfThePaper) {
 }
 
 TEST(Init, DependsOnNameAndSeedAlone) {
-  const int before = tensor::num_threads();
+  const tensor::RestoreSettings restore;
   tensor::set_num_threads(1);
   const auto one = nn::export_weights(*nn::make_resnet("resnet20", {.seed = 5}));
   tensor::set_num_threads(2);
   const auto two = nn::export_weights(*nn::make_resnet("resnet20", {.seed = 5}));
-  tensor::set_num_threads(before);
   EXPECT_EQ(nn::content_hash(one), nn::content_hash(two));
   EXPECT_NE(nn::content_hash(one), nn::content_hash(nn::export_weights(*nn::make_resnet("resnet20", {.seed = 6}))));
   // A layer that two networks share starts alike in both.

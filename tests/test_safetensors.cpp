@@ -9,6 +9,7 @@
 #include <set>
 
 #include "nn/safetensors.h"
+#include "tests/errors.h"
 #include "tests/temporary.h"
 
 namespace {

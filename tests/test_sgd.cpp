@@ -7,8 +7,7 @@
 #include <cmath>
 
 #include "nn/schedule.h"
-#include "tensor/parallel.h"
-#include "tensor/philox.h"
+#include "tests/kernel_testing.h"
 #include "tests/temporary.h"
 
 namespace {
@@ -17,21 +16,14 @@ using nn::Dtype;
 using nn::Shape;
 using nn::Tensor;
 using nn::Variable;
-
-template <class T>
-Tensor random_tensor(int64_t n, uint64_t seed) {
-  std::vector<T> values(static_cast<size_t>(n));
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<T>(tensor::uniform(tensor::philox(seed, tensor::Stream::test, i)[0]) * 2 - 1);
-  return Tensor::from(values, {n});
-}
+using tensor::random_tensor;
 
 template <class T>
 void check_three_steps(int64_t n, const nn::SgdOptions& options, double tolerance) {
-  Tensor w = random_tensor<T>(n, 1), v = Tensor::full({n}, NAN, tensor::dtype_of<T>());
+  Tensor w = random_tensor({n}, tensor::dtype_of<T>(), 1), v = Tensor::full({n}, NAN, tensor::dtype_of<T>());
   std::vector<double> expected_w = w.to_vector(), expected_v(static_cast<size_t>(n));
   for (int step = 0; step < 3; ++step) {
-    const Tensor dw = random_tensor<T>(n, 2 + static_cast<uint64_t>(step));
+    const Tensor dw = random_tensor({n}, tensor::dtype_of<T>(), 2 + static_cast<uint64_t>(step));
     const std::vector<double> gradient = dw.to_vector();
     nn::sgd_update(w, v, dw, options, step == 0);
     for (size_t i = 0; i < expected_w.size(); ++i) {
@@ -55,16 +47,11 @@ TEST(SgdUpdate, FollowsTheFormula) {
 }
 
 TEST(SgdUpdate, SameBitsForAnyNumberOfThreads) {
-  const int before = tensor::num_threads();
-  std::vector<double> results[2];
-  for (const int threads : {1, 2}) {
-    tensor::set_num_threads(threads);
-    Tensor w = random_tensor<float>(100003, 1), v = random_tensor<float>(100003, 2);
-    nn::sgd_update(w, v, random_tensor<float>(100003, 3), {.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-4}, false);
-    results[threads - 1] = w.to_vector();
-  }
-  tensor::set_num_threads(before);
-  EXPECT_EQ(results[0], results[1]);
+  tensor::expect_same_bits_for_any_threads([] {
+    Tensor w = random_tensor({100003}, Dtype::f32, 1), v = random_tensor({100003}, Dtype::f32, 2);
+    nn::sgd_update(w, v, random_tensor({100003}, Dtype::f32, 3), {.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-4}, false);
+    return std::vector<Tensor>{w, v};
+  });
 }
 
 TEST(SgdUpdate, BadInput) {

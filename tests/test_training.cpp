@@ -9,7 +9,7 @@
 #include "nn/schedule.h"
 #include "nn/sgd.h"
 #include "tensor/ops/reduce.h"
-#include "tests/compare.h"
+#include "tests/kernel_testing.h"
 
 namespace {
 
@@ -23,7 +23,7 @@ struct Pictures {
 Pictures noise(int64_t n, int64_t size, int64_t classes) {
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < n; ++i) labels.push_back(i % classes);
-  return {tensor::random_tensor({n, size, size, 3}, 7), Tensor::from(labels, {n})};
+  return {tensor::random_tensor({n, size, size, 3}, tensor::Dtype::f32, 7), Tensor::from(labels, {n})};
 }
 
 double accuracy(nn::ResNet& net, const Pictures& pictures) {
@@ -62,7 +62,7 @@ TEST(Training, LearnsSixtyFourPicturesByHeart) {
 }
 
 TEST(Training, SameBitsForAnyNumberOfThreads) {
-  const int before = tensor::num_threads();
+  const tensor::RestoreSettings restore;
   std::string hashes[2];
   for (const int threads : {1, 2}) {
     tensor::set_num_threads(threads);
@@ -71,7 +71,6 @@ TEST(Training, SameBitsForAnyNumberOfThreads) {
     train(*net, sgd, noise(19, 16, 10), 8, {.lr = 0.1, .total_steps = 6});  // a last batch of three among them
     hashes[threads - 1] = nn::content_hash(nn::export_weights(*net)) + nn::content_hash(sgd.state());
   }
-  tensor::set_num_threads(before);
   EXPECT_EQ(hashes[0], hashes[1]);
 }
 

@@ -73,7 +73,7 @@ def floor_of(path):
 
 
 @rule(("tensor/a.cpp", '#include "autograd/variable.h"\n'), ("nn/a.cpp", '#define KERNEL_FILE "mode/knn_kernel.inl"\n'),
-      ("mode/a.cpp", '#include "tests/compare.h"\n'), ("nn/a.cpp", '#include "safetensors.h"\n'), ("tensor/a.cpp", "#include <nlohmann/json.hpp>\n"),
+      ("mode/a.cpp", '#include "tests/kernel_testing.h"\n'), ("nn/a.cpp", '#include "safetensors.h"\n'), ("tensor/a.cpp", "#include <nlohmann/json.hpp>\n"),
       ("nn/a.h", "#include <xxhash.h>\n"), ("mode/a.cpp", "#include <gtest/gtest.h>\n"),
       sound=[("nn/a.cpp", '#include "nn/b.h"\n#include "tensor/c.h"\n#include <stb/stb_image.h>\n// #include "mode/d.h"\n'),
              ("tests/a.cpp", '#include "mode/d.h"\n#include <gtest/gtest.h>\n')])
