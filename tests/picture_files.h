@@ -15,16 +15,8 @@
 #pragma GCC diagnostic pop
 
 #include "tensor/philox.h"
-#include "tests/errors.h"
-#include "tests/temporary.h"
 
 namespace files {
-
-using TemporaryFolder = TemporaryDirectory;
-template <class Call>
-std::string error_of(const Call& call) {
-  return message_of(call);
-}
 
 using Bytes = std::vector<uint8_t>;
 

@@ -13,17 +13,17 @@
 #include <tuple>
 
 #include "nn/data/resize.h"
+#include "tests/errors.h"
 #include "tests/picture_files.h"
+#include "tests/temporary.h"
 
 namespace {
 
 using files::Bytes;
-using files::error_of;
-using files::TemporaryFolder;
 using nn::open_dataset;
 
 void expect_error(const std::string& spec, const std::vector<std::string>& parts, int64_t size = 32) {
-  const std::string error = error_of([&] { open_dataset(spec, size); });
+  const std::string error = message_of([&] { open_dataset(spec, size); });
   for (const std::string& part : parts) EXPECT_NE(error.find(part), std::string::npos) << spec << " gave: " << error;
   EXPECT_EQ(error.find('\n'), std::string::npos);
 }
@@ -36,7 +36,7 @@ std::vector<uint8_t> read(const nn::Dataset& dataset, int64_t index) {
 
 const std::string class_names = "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n";
 
-void write_cifar10(const TemporaryFolder& folder, const std::string& below = "") {
+void write_cifar10(const TemporaryDirectory& folder, const std::string& below = "") {
   for (int batch = 1; batch <= 5; ++batch)
     folder.write(below + "data_batch_" + std::to_string(batch) + ".bin",
                  files::cifar_records({static_cast<uint8_t>(batch), 9, 0}, 1, static_cast<uint64_t>(10 * batch)));
@@ -69,7 +69,7 @@ TEST(DataSpec, BadOnes) {
 }
 
 TEST(Cifar10, RecordsArePicturesInOrder) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   write_cifar10(folder);
   const auto train = open_dataset("cifar10:" + folder.path());
   ASSERT_EQ(train->size(), 15);
@@ -92,7 +92,7 @@ TEST(Cifar10, RecordsArePicturesInOrder) {
 }
 
 TEST(Cifar10, ParentFolderLimitAndAbsentNames) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   write_cifar10(folder, "cifar-10-batches-bin/");
   std::filesystem::remove(folder.path() + "/cifar-10-batches-bin/batches.meta.txt");
   const auto limited = open_dataset("cifar10:" + folder.path() + "?limit=4");
@@ -103,7 +103,7 @@ TEST(Cifar10, ParentFolderLimitAndAbsentNames) {
 }
 
 TEST(Cifar100, FineLabels) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   folder.write("test.bin", files::cifar_records({99, 0, 42}, 2, 3));
   std::string names;
   for (int i = 0; i < 100; ++i) names += "name" + std::to_string(i) + "\r\n";
@@ -117,7 +117,7 @@ TEST(Cifar100, FineLabels) {
 }
 
 TEST(Cifar, Faults) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   write_cifar10(folder);
   const std::string spec = "cifar10:" + folder.path(), file = "data_batch_3.bin";
   expect_error("cifar10:" + folder.path() + "/nowhere", {"no such folder", "nowhere"});
@@ -153,7 +153,7 @@ TEST(Cifar, Faults) {
 }
 
 // a: 6 pictures, b: 3, c: 1 (below a further folder), and things that are no pictures.
-void write_classes(const TemporaryFolder& folder) {
+void write_classes(const TemporaryDirectory& folder) {
   for (int i = 0; i < 6; ++i)
     folder.write(fmt::format("a/{}.png", i), files::rgb_png(32, 32, files::random_bytes(3072, static_cast<uint64_t>(i))));
   for (int i = 0; i < 3; ++i) folder.write(fmt::format("b/{}.JPEG", i), files::jpeg_bytes(20, 30, files::gradient(20, 30)));
@@ -165,7 +165,7 @@ void write_classes(const TemporaryFolder& folder) {
 }
 
 TEST(Folder, AClassPerSubFolder) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   write_classes(folder);
   const auto dataset = open_dataset("folder:" + folder.path());
   ASSERT_EQ(dataset->size(), 10);
@@ -182,7 +182,7 @@ TEST(Folder, AClassPerSubFolder) {
 }
 
 TEST(Folder, Flat) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   for (const char* name : {"z.png", "a.png", "m"}) folder.write(name, files::rgb_png(1, 1, {1, 2, 3}));
   folder.write("empty_folder/notes.txt", "nothing");
   const auto dataset = open_dataset("folder:" + folder.path() + "/", 5);
@@ -195,7 +195,7 @@ TEST(Folder, Flat) {
 }
 
 TEST(Folder, LimitTakesTheClassesInTurn) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   write_classes(folder);
   for (const auto& [limit, counts] : std::map<int, std::vector<int>>{{3, {1, 1, 1}}, {5, {2, 2, 1}}, {8, {4, 3, 1}}, {100, {6, 3, 1}}}) {
     const std::string spec = fmt::format("folder:{}?limit={}", folder.path(), limit);
@@ -218,7 +218,7 @@ TEST(Folder, LimitTakesTheClassesInTurn) {
 }
 
 TEST(Folder, Faults) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   const std::string spec = "folder:" + folder.path();
   expect_error(spec, {"has no PNG or JPEG files", folder.path()});
   folder.write("notes.txt", "text");
@@ -241,7 +241,7 @@ TEST(Folder, Faults) {
   cut.resize(cut.size() / 2);
   folder.write("b/3.jpg", cut);
   const auto dataset = open_dataset(spec);
-  const std::string error = error_of([&] { read(*dataset, 2); });
+  const std::string error = message_of([&] { read(*dataset, 2); });
   EXPECT_NE(error.find("b/3.jpg"), std::string::npos) << error;
   EXPECT_NE(error.find("cut off"), std::string::npos) << error;
 }
@@ -249,7 +249,7 @@ TEST(Folder, Faults) {
 // Root reads everything; so as root the test becomes another user for the while.
 class OrdinaryUser {
  public:
-  explicit OrdinaryUser(const TemporaryFolder& folder) : was_root_(geteuid() == 0) {
+  explicit OrdinaryUser(const TemporaryDirectory& folder) : was_root_(geteuid() == 0) {
     if (!was_root_) return;
     EXPECT_EQ(chown(folder.path().c_str(), nobody, nobody), 0);
     for (const auto& item : std::filesystem::recursive_directory_iterator(folder.path()))
@@ -268,7 +268,7 @@ class OrdinaryUser {
 };
 
 TEST(Folder, NotReadable) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   write_classes(folder);
   const OrdinaryUser user(folder);
   EXPECT_EQ(open_dataset("folder:" + folder.path())->size(), 10);
@@ -280,7 +280,7 @@ TEST(Folder, NotReadable) {
 }
 
 TEST(Folder, ManyThreadsReadTheSame) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   write_classes(folder);
   const auto dataset = open_dataset("folder:" + folder.path()), alone = open_dataset("folder:" + folder.path());
   std::vector<std::vector<std::vector<uint8_t>>> got(4);
@@ -295,7 +295,7 @@ TEST(Folder, ManyThreadsReadTheSame) {
 }
 
 TEST(Subset, ByIndices) {
-  const TemporaryFolder folder;
+  const TemporaryDirectory folder;
   write_cifar10(folder);
   const std::shared_ptr<const nn::Dataset> whole = open_dataset("cifar10:" + folder.path());
   const auto part = nn::subset(whole, {14, 0, 0, 7});
@@ -305,7 +305,7 @@ TEST(Subset, ByIndices) {
   EXPECT_EQ(read(*part, 2), read(*whole, 0));
   EXPECT_EQ(part->class_names(), whole->class_names());
   EXPECT_EQ(nn::subset(whole, {})->size(), 0);
-  EXPECT_NE(error_of([&] { nn::subset(whole, {15}); }).find("picture 15 of a subset"), std::string::npos);
+  EXPECT_NE(message_of([&] { nn::subset(whole, {15}); }).find("picture 15 of a subset"), std::string::npos);
   EXPECT_THROW(part->label(4), tensor::Error);
 }
 
@@ -324,7 +324,7 @@ TEST(RealData, AsLaidOut) {
     EXPECT_EQ(dataset->size(), size) << name;
     EXPECT_EQ(dataset->classes(), classes) << name;
     EXPECT_EQ(dataset->ignored_files(), 0) << name;
-    for (int64_t i = 0; i < size; i += 97) EXPECT_EQ(error_of([&] { read(*dataset, i); }), "") << name;
+    for (int64_t i = 0; i < size; i += 97) EXPECT_EQ(message_of([&] { read(*dataset, i); }), "") << name;
   }
 }
 

@@ -1,15 +1,14 @@
 #include "mode/evaluation.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "tensor/check.h"
+#include "tests/errors.h"
+#include "tests/temporary.h"
 
 namespace {
 
@@ -46,19 +45,15 @@ const mode::DetectorOptions options = {.csd_k = 1, .knn_k = 1};
 
 Evaluation small_evaluation() { return mode::evaluate({"maxlogit", "csd"}, options, train, id_test, ood); }
 
-// A fresh directory that goes away again.
+/// Where a report may go: not there yet.
 struct Directory {
-  fs::path path = fs::path(testing::TempDir()) / fmt::format("mode_test_evaluation_{}", ::getpid());
-  Directory() { fs::remove_all(path); }
-  ~Directory() { fs::remove_all(path); }
+  const TemporaryDirectory parent;
+  const fs::path path = parent / "report";
 };
 
 std::string slurp(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file.good()) << path;
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
+  EXPECT_TRUE(fs::exists(path)) << path;
+  return read_bytes(path);
 }
 
 TEST(Evaluation, NumbersByHand) {
@@ -152,17 +147,6 @@ TEST(Evaluation, FlaggedNumbersAreNull) {
   EXPECT_EQ(json["results"]["maxlogit"]["far"]["flag"], "constant scores");
   EXPECT_TRUE(json["mean"]["maxlogit"]["auroc"].is_null());
   EXPECT_TRUE(json["id_accuracy"].is_null());
-}
-
-template <class Body>
-void expect_error(const Body& body, const std::string& part) {
-  try {
-    body();
-    FAIL() << "no error for " << part;
-  } catch (const tensor::Error& error) {
-    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
-    EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
-  }
 }
 
 TEST(Evaluation, Errors) {

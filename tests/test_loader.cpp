@@ -12,6 +12,7 @@
 #include <thread>
 #include <tuple>
 
+#include "tests/errors.h"
 #include "tests/picture_files.h"
 
 namespace {
@@ -147,7 +148,7 @@ TEST(Loader, BadOptions) {
   const auto fault = [&](auto change) {
     nn::LoaderOptions options = options_for(5);
     change(options);
-    return files::error_of([&] { Loader loader(dataset, options); });
+    return message_of([&] { Loader loader(dataset, options); });
   };
   EXPECT_NE(fault([](auto& o) { o.batch = 0; }).find("at least 1"), std::string::npos);
   EXPECT_NE(fault([](auto& o) { o.preprocessing.size = 32; }).find("delivers 4 x 4"), std::string::npos);
@@ -155,7 +156,7 @@ TEST(Loader, BadOptions) {
   EXPECT_NE(fault([](auto& o) { o.preprocessing.mean[0] = NAN; }).find("channel 0"), std::string::npos);
   EXPECT_NE(fault([](auto& o) { o.batch = 24, o.drop_last = true; }).find("not one full batch of 24"), std::string::npos);
   EXPECT_NE(fault([](auto& o) { o.first_batch = 6; }).find("first batch 6"), std::string::npos);
-  EXPECT_NE(files::error_of([] { nn::crop_and_flip(-1); }).find("border of -1"), std::string::npos);
+  EXPECT_NE(message_of([] { nn::crop_and_flip(-1); }).find("border of -1"), std::string::npos);
 }
 
 TEST(Loader, ErrorsComeOutOfTheLoop) {
@@ -164,7 +165,7 @@ TEST(Loader, ErrorsComeOutOfTheLoop) {
   nn::LoaderOptions options = options_for(5);
   options.shuffle = false;
   int batches = 0;
-  const std::string error = files::error_of([&] {
+  const std::string error = message_of([&] {
     for (const Batch& batch : Loader(dataset, options)) batches += batch.size() == 5;
   });
   EXPECT_EQ(error, "picture is broken");

@@ -13,6 +13,7 @@
 #include "nn/data/canvas.h"
 #include "nn/data/outlines.h"
 #include "nn/data/resize.h"
+#include "tests/errors.h"
 #include "tests/picture_files.h"
 
 namespace {
@@ -80,7 +81,7 @@ TEST(Synthetic, Sizes) {
 }
 
 TEST(Synthetic, BadNames) {
-  const auto fault = [](const std::string& spec) { return files::error_of([&] { open_dataset(spec); }); };
+  const auto fault = [](const std::string& spec) { return message_of([&] { open_dataset(spec); }); };
   EXPECT_NE(fault("synthetic:cats").find("no set 'cats'; known: shapes, unseen-shapes, textures, scenes, noise, strokes"),
             std::string::npos);
   EXPECT_NE(fault("synthetic:shapes?size=50001").find("from 1 to 50000"), std::string::npos);
