@@ -22,7 +22,8 @@ struct Metrics {
 /// What stands where no number can: not valid, every number NaN.
 Metrics flagged_metrics(const std::string& flag);
 
-/// id: n >= 1 scores, ood: m >= 1 scores, higher = ID. Infinite scores are allowed, NaN is flagged; so are ID scores that are all equal where an OOD score equals them.
+/// id: n >= 1 scores, ood: m >= 1 scores, higher = ID. Infinite scores are allowed, NaN is flagged; so are ID scores that are all equal
+/// where an OOD score equals them.
 Metrics evaluate_scores(const std::vector<double>& id, const std::vector<double>& ood);
 
 }  // namespace mode
