@@ -174,7 +174,9 @@ struct Residue {
 
 template <class T>
 Tensor input_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2dParams params) {
-  Tensor dx = params.stride == 1 && dy.dim(3) > 0 ? Tensor(x_shape, dy.dtype()) : Tensor::zeros(x_shape, dy.dtype());
+  // With a kernel as large as the stride every input has its taps; else some inputs reach no output.
+  const bool all_reached = w.dim(1) >= params.stride && w.dim(2) >= params.stride && dy.numel() > 0;
+  Tensor dx = all_reached ? Tensor(x_shape, dy.dtype()) : Tensor::zeros(x_shape, dy.dtype());
   if (dx.numel() == 0 || dy.numel() == 0) return dx;
   const Conv2dKernels<T> kernels = SELECT_ISA(conv2d_kernels<T>)();
   const int64_t o_count = w.dim(0), kernel_w = w.dim(2), channels = w.dim(3), s = params.stride;

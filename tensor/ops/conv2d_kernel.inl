@@ -206,15 +206,24 @@ void weight_gradient(const WeightGradientBlock<T>& block) {
   const int64_t group_count = (block.out_channels + tile_rows - 1) / tile_rows;
   T* groups = block.scratch;
   T* columns = groups + gradient_pixels<T> * group_count * tile_rows;
+  const int64_t picture_size = block.height * block.width * block.channels;
   WindowCorner corners[gradient_pixels<T>];
   for (int64_t begin = block.first_pixel; begin < block.last_pixel; begin += gradient_pixels<T>) {
     const int64_t pixels = block.last_pixel - begin < gradient_pixels<T> ? block.last_pixel - begin : gradient_pixels<T>;
+    int64_t ow = begin % block.out_width, oh = begin / block.out_width % block.out_height;
+    int64_t picture = begin / (block.out_width * block.out_height) * picture_size;
     for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-      const int64_t at = begin + pixel, row = at / block.out_width, n = row / block.out_height;
-      corners[pixel].picture = n * block.height * block.width * block.channels;
-      corners[pixel].row = static_cast<int32_t>((row - n * block.out_height) * block.stride - block.padding);
-      corners[pixel].column = static_cast<int32_t>((at - row * block.out_width) * block.stride - block.padding);
-      const T* dy = block.dy + at * block.out_channels;
+      corners[pixel].picture = picture;
+      corners[pixel].row = static_cast<int32_t>(oh * block.stride - block.padding);
+      corners[pixel].column = static_cast<int32_t>(ow * block.stride - block.padding);
+      if (++ow == block.out_width) {
+        ow = 0;
+        if (++oh == block.out_height) {
+          oh = 0;
+          picture += picture_size;
+        }
+      }
+      const T* dy = block.dy + (begin + pixel) * block.out_channels;
       T* to = groups + pixel * tile_rows;
       const int64_t full_groups = block.out_channels / tile_rows;
       for (int64_t group = 0; group < full_groups; ++group, dy += tile_rows, to += pixels * tile_rows)
