@@ -65,10 +65,14 @@ class NeighbourDetector : public Detector {
     text += bank_.scale_names.size() == 1 ? bank_.scale_names[0] : fmt::format("{} scales", bank_.scale_names.size());
     return text + fmt::format(", bank of {} rows", bank_.rows.dim(0));
   }
+  void check_bank(int64_t pictures, int64_t scales) const override {
+    const int64_t used = scale_limit_ > 0 ? std::min(scale_limit_, scales) : scales;
+    CHECK(k_ <= pictures * used, "{}: K = {}, but the bank has only {} rows ({} pictures x {} scales); lower K or give more pictures",
+          name_, k_, pictures * used, pictures, used);
+  }
   void fit(const Features& train) override {
     Bank bank = make_bank(train, scale_limit_);
-    CHECK(k_ <= bank.rows.dim(0), "{}: K = {}, but the bank has only {} rows ({} pictures x {} scales); lower K or give more pictures",
-          name_, k_, bank.rows.dim(0), train.size(), bank.scale_names.size());
+    check_bank(train.size(), static_cast<int64_t>(bank.scale_names.size()));
     bank_ = std::move(bank);
   }
   Tensor score(const Features& features) const override {

@@ -19,6 +19,8 @@ class Detector {
   virtual ~Detector() = default;
   virtual std::string name() const = 0;      ///< "csd"
   virtual std::string settings() const = 0;  ///< "K = 10, 6 scales, bank of 300000 rows"; empty when there are none
+  /// An error where `pictures` training pictures of `scales` vectors each are too few for fit: known before any feature is.
+  virtual void check_bank([[maybe_unused]] int64_t pictures, [[maybe_unused]] int64_t scales) const {}
   /// Sees the training pictures once, before any score.
   virtual void fit(const Features& train) = 0;
   /// (N) f64, one score per picture.

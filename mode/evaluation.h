@@ -2,6 +2,7 @@
 // Methods x OOD sets -> the table, results.json and scores/*.csv.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,14 +35,23 @@ Evaluation evaluate(const std::vector<std::string>& methods, const DetectorOptio
                     const std::vector<OodSet>& ood);
 
 /// The table a person reads: rows are methods, columns FPR95/AUROC in % per OOD set and their mean; then the settings and the other
-/// metrics.
+/// metrics. Empty without methods or OOD sets.
 std::string format_table(const Evaluation& evaluation);
 
-/// Makes DIR and DIR/scores and sees that they can be written; an error of one line if not. Worth calling before hours of work.
-void prepare_report(const std::string& directory);
+/// Makes DIR and (for an evaluation of any methods) DIR/scores and sees that they can be written; an error of one line if not. Worth
+/// calling before hours of work.
+void prepare_report(const std::string& directory, bool with_scores = true);
 
-/// Written into DIR: results.json, scores/SET.csv (picture, label, one column per method). `context`: seed, commit, arguments ...
+/// Where the numbers of a report come from.
+struct ReportContext {
+  std::optional<uint64_t> seed;              ///< of the network's training; null in the file where it is not known
+  std::vector<std::string> arguments;        ///< the command line, word by word
+  std::map<std::string, std::string> facts;  ///< commit, model, isa ...: keys of their own
+};
+
+/// Written into DIR: results.json, scores/SET.csv (picture, label, one column per method). Without OOD sets results.json holds ID accuracy
+/// and context alone. An earlier report there is replaced: its results.json goes first, then the scores of sets that are not in this one.
 void write_report(const std::string& directory, const Evaluation& evaluation, const Features& id_test, const std::vector<OodSet>& ood,
-                  const std::map<std::string, std::string>& context);
+                  const ReportContext& context);
 
 }  // namespace mode

@@ -96,18 +96,22 @@ Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn:
   return features;
 }
 
+int64_t count_right(const Tensor& logits, const Tensor& labels) {
+  const Tensor best = tensor::ops::argmax_columns(logits);
+  int64_t right = 0;
+  for (int64_t row = 0; row < labels.numel(); ++row) right += best.data<int64_t>()[row] == labels.data<int64_t>()[row];
+  return right;
+}
+
 double accuracy(const Features& features) {
   check_features(features, "accuracy");
-  const Tensor best = tensor::ops::argmax_columns(features.logits);
-  int64_t right = 0;
   for (int64_t at = 0; at < features.size(); ++at) {
     const int64_t label = features.labels.data<int64_t>()[at];
     CHECK(label >= 0, "picture {} has no label; accuracy needs one for every picture", features.picture_names[static_cast<size_t>(at)]);
     CHECK(label < features.logits.dim(1), "picture {} has label {}, but the network has {} classes",
           features.picture_names[static_cast<size_t>(at)], label, features.logits.dim(1));
-    right += best.data<int64_t>()[at] == label;
   }
-  return static_cast<double>(right) / static_cast<double>(features.size());
+  return static_cast<double>(count_right(features.logits, features.labels)) / static_cast<double>(features.size());
 }
 
 }  // namespace mode

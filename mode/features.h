@@ -31,6 +31,9 @@ void check_features(const Features& features, const std::string& what);
 Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn::Preprocessing& preprocessing, int64_t batch,
                           const std::function<void(int64_t, int64_t)>& progress = {});
 
+/// Rows of logits (N, classes) whose largest number is at the label.
+int64_t count_right(const Tensor& logits, const Tensor& labels);
+
 /// Share of pictures whose largest logit is at the label; pictures without label are an error, and so are labels without logit.
 double accuracy(const Features& features);
 

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <system_error>
 
 #include "mode/evaluation.h"
@@ -97,19 +99,21 @@ Json to_json(const Metrics& metrics) {
   return json;
 }
 
-std::string results_json(const Evaluation& evaluation, const std::map<std::string, std::string>& context) {
+std::string results_json(const Evaluation& evaluation, const ReportContext& context) {
   Json json;
-  json["results"] = Json::object();
-  json["mean"] = Json::object();
-  json["settings"] = Json::object();
-  for (const std::string& method : evaluation.methods) {
-    json["results"][method] = Json::object();
-    for (const std::string& set : evaluation.ood_sets) json["results"][method][set] = to_json(evaluation.results.at(method).at(set));
-    if (!evaluation.ood_sets.empty()) json["mean"][method] = to_json(evaluation.mean.at(method));
-    json["settings"][method] = evaluation.settings.at(method);
+  if (!evaluation.ood_sets.empty()) {
+    for (const char* key : {"results", "mean", "settings"}) json[key] = Json::object();
+    for (const std::string& method : evaluation.methods) {
+      json["results"][method] = Json::object();
+      for (const std::string& set : evaluation.ood_sets) json["results"][method][set] = to_json(evaluation.results.at(method).at(set));
+      json["mean"][method] = to_json(evaluation.mean.at(method));
+      json["settings"][method] = evaluation.settings.at(method);
+    }
   }
   json["id_accuracy"] = number(evaluation.id_accuracy);
-  for (const auto& [key, value] : context) {
+  json["seed"] = context.seed ? Json(*context.seed) : Json(nullptr);
+  json["arguments"] = context.arguments;
+  for (const auto& [key, value] : context.facts) {
     CHECK(!json.contains(key), "results.json: '{}' is a key of its own and cannot be context", key);
     json[key] = value;
   }
@@ -137,34 +141,61 @@ std::string scores_csv(const Features& features, const std::vector<std::string>&
   return text;
 }
 
+// What the earlier report in results.json wrote into scores/; nothing where there is none, or it is none of ours.
+std::set<std::string> sets_of_report(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const Json json = Json::parse(file, nullptr, /*allow_exceptions=*/false);
+  std::set<std::string> sets;
+  if (!json.is_object() || !json.contains("results") || !json["results"].is_object()) return sets;
+  for (const auto& of_method : json["results"]) {
+    if (!of_method.is_object()) continue;
+    sets.insert("id");
+    for (const auto& [set, metrics] : of_method.items())
+      if (set.find('/') == std::string::npos && set.find('\0') == std::string::npos) sets.insert(set);
+  }
+  return sets;
+}
+
+// A failure on the way may leave scores without results, but never results beside scores of another evaluation.
+void remove_earlier_report(const fs::path& directory, const Evaluation& evaluation) {
+  std::set<std::string> old = sets_of_report(directory / "results.json");
+  fs::remove(directory / "results.json");
+  if (!evaluation.methods.empty()) {
+    old.erase("id");
+    for (const std::string& set : evaluation.ood_sets) old.erase(set);
+  }
+  for (const std::string& set : old) fs::remove(directory / "scores" / (set + ".csv"));
+}
+
 }  // namespace
 
 std::string format_table(const Evaluation& evaluation) {
-  const bool labelled = !std::isnan(evaluation.id_accuracy);
-  const std::string first = labelled ? fmt::format("ID accuracy {} %\n", percent(evaluation.id_accuracy)) : "ID accuracy n/a (no labels)\n";
-  if (evaluation.methods.empty() || evaluation.ood_sets.empty()) return first;
+  if (evaluation.methods.empty() || evaluation.ood_sets.empty()) return {};
   std::vector<std::vector<std::string>> settings;
   for (const std::string& method : evaluation.methods) {
     const std::string& of_method = evaluation.settings.at(method);
     settings.push_back({fmt::format("  {}", method), of_method.empty() ? "none" : of_method});
   }
-  return fmt::format("{}\n{}\nsettings\n{}\n{}", first, main_table(evaluation), align(settings, 2), other_table(evaluation));
+  return fmt::format("{}\nsettings\n{}\n{}", main_table(evaluation), align(settings, 2), other_table(evaluation));
 }
 
-void prepare_report(const std::string& directory) {
-  const fs::path scores = fs::path(directory) / "scores";
-  std::error_code error;
-  fs::create_directories(scores, error);
-  CHECK(!error && fs::is_directory(scores, error), "cannot make the directory {}: {}; choose another with --out", scores.string(),
-        error ? error.message() : std::string("it is not a directory"));
-  for (const fs::path& path : {fs::path(directory), scores})
+void prepare_report(const std::string& directory, bool with_scores) {
+  std::vector<fs::path> paths = {directory};
+  if (with_scores) paths.push_back(fs::path(directory) / "scores");
+  for (const fs::path& path : paths) {
+    std::error_code error;
+    fs::create_directories(path, error);
+    CHECK(!error && fs::is_directory(path, error), "cannot make the directory {}: {}; choose another with --out", path.string(),
+          error ? error.message() : std::string("it is not a directory"));
     CHECK(::access(path.c_str(), W_OK | X_OK) == 0, "cannot write into {}; choose another directory with --out", path.string());
+  }
 }
 
 void write_report(const std::string& directory, const Evaluation& evaluation, const Features& id_test, const std::vector<OodSet>& ood,
-                  const std::map<std::string, std::string>& context) {
-  prepare_report(directory);
+                  const ReportContext& context) {
+  prepare_report(directory, !evaluation.methods.empty());
   const std::string json = results_json(evaluation, context);
+  remove_earlier_report(directory, evaluation);
   const std::string scores = (fs::path(directory) / "scores").string() + "/";
   if (!evaluation.methods.empty()) {
     nn::write_file(scores + "id.csv", scores_csv(id_test, evaluation.methods, evaluation.scores.at("id")));

@@ -1,65 +1,27 @@
-// The binary run as a user runs it: exit statuses, one-line messages, and the way from training to a report.
-
-#include <sys/stat.h>
+// The binary run as a user runs it: the way from training to a report.
 
 #include <algorithm>
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
 
 #include "nn/safetensors.h"
 #include "tests/command.h"
+#include "tests/command_training.h"
 
 namespace {
 
 using command::expect_one_line;
 using command::Result;
 using command::run;
+using command::test_data;
+using command::train_arguments;
+using command::train_data;
+using command::trained_model;
 using command::value_after;
 
-const std::string train_data = "synthetic:shapes?split=train&limit=96";
-const std::string test_data = "synthetic:shapes?split=test&limit=64";
-
-std::vector<std::string> train_arguments(const std::string& out, const std::vector<std::string>& more = {}) {
-  std::vector<std::string> arguments = {"train", "--data", train_data, "--arch", "resnet8", "--epochs", "2", "--batch", "32", "--out", out};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
-
-/// One trained network for the tests that need any.
-const std::string& trained_model() {
-  static const TemporaryDirectory directory;
-  static const std::string path = [] {
-    const Result result = run(train_arguments(directory / "run"));
-    EXPECT_EQ(result.status, 0) << result.out << result.err;
-    return directory / "run/model.safetensors";
-  }();
-  return path;
-}
-
 int lines(const std::string& text) { return static_cast<int>(std::count(text.begin(), text.end(), '\n')); }
-
-bool runs_as_root() { return ::geteuid() == 0; }
-
-TEST(Usage, NonsenseIsOneLineAndStatus2) {
-  expect_one_line(run({}), 2, "a command is needed");
-  expect_one_line(run({"frobnicate"}), 2, "frobnicate");
-  expect_one_line(run({"train", "--frobnicate", "--out", "x"}), 2, "--frobnicate");
-  expect_one_line(run({"train", "--data", "synthetic:shapes"}), 2, "--out");
-  expect_one_line(run({"train", "--out", "x"}), 2, "--data");
-  expect_one_line(run({"train", "--data", "synthetic:shapes", "--out", "x", "--epochs", "none"}), 2, "--epochs");
-  expect_one_line(run({"train", "--data", "synthetic:shapes", "--out", "x", "--epochs", "0"}), 2, "--epochs");
-  expect_one_line(run({"train", "--data", "synthetic:shapes", "--out", "x", "--lr", "-1"}), 2, "--lr");
-  expect_one_line(run({"train", "--data", "synthetic:shapes", "--out", "x", "--mean", "0.5"}), 2, "--mean");
-  expect_one_line(run({"train", "--data", "synthetic:shapes", "--out", "x", "--shortcut", "b"}), 2, "--shortcut");
-  expect_one_line(run({"train", "--data", "synthetic:shapes", "--out", "x", "--stem", "b"}), 2, "--stem");
-  expect_one_line(run({"eval", "--model", "x"}), 2, "--id");
-  expect_one_line(run({"eval", "--model", "x", "--id", "synthetic:shapes", "--methods", "guess"}), 2, "guess");
-  expect_one_line(run({"eval", "--model", "x", "--id", "synthetic:shapes", "--ood", "synthetic:noise"}), 2, "NAME=SPEC");
-  expect_one_line(run({"eval", "--model", "x", "--id", "synthetic:shapes", "--ood", "../up=synthetic:noise"}), 1, "../up");
-  expect_one_line(run({"eval", "--model", "x", "--id-test", "synthetic:shapes", "--ood", "a=synthetic:noise"}), 2, "--ood needs --id");
-  EXPECT_FALSE(std::filesystem::exists("x")) << "a refused command line must leave nothing behind";
-}
 
 TEST(Usage, HelpAndVersion) {
   const Result help = run({"--help"});
@@ -75,54 +37,6 @@ TEST(Usage, HelpAndVersion) {
   EXPECT_NE(version.out.find("commit "), std::string::npos) << version.out;
   EXPECT_NE(version.out.find("CUDA"), std::string::npos) << version.out;
   EXPECT_EQ(lines(version.out), 1);
-}
-
-TEST(Failure, MissingAndDamagedInput) {
-  const TemporaryDirectory directory;
-  expect_one_line(run(train_arguments(directory / "a", {"--arch", "resnet9"})), 2, "--arch");  // given twice
-  expect_one_line(run({"train", "--data", "synthetic:shapes?limit=8", "--arch", "resnet9", "--out", directory / "a"}), 1, "resnet9");
-  expect_one_line(run({"train", "--data", "cifar10:" + (directory / "absent"), "--out", directory / "a"}), 1, "absent");
-  expect_one_line(run({"train", "--data", "pictures", "--out", directory / "a"}), 1, "pictures");
-  expect_one_line(run({"train", "--data", "synthetic:noise?limit=8", "--out", directory / "a"}), 1, "synthetic:noise");
-  EXPECT_FALSE(std::filesystem::exists(directory / "a"));
-
-  expect_one_line(run({"eval", "--model", directory / "absent", "--id", test_data}), 1, "absent");
-  write_bytes(directory / "garbage", "This is no network at all, but a long enough line of text.");
-  expect_one_line(run({"eval", "--model", directory / "garbage", "--id", test_data}), 1, "garbage");
-  const std::string whole = read_bytes(trained_model());
-  write_bytes(directory / "half", whole.substr(0, whole.size() / 2));
-  expect_one_line(run({"features", "--model", directory / "half", "--data", test_data, "--out", directory / "f"}), 1, "half");
-  EXPECT_FALSE(std::filesystem::exists(directory / "f"));
-  // A misspelt set is noticed before any other is read, and no report is begun.
-  expect_one_line(
-      run({"eval", "--model", trained_model(), "--id", test_data, "--ood", "a=synthetic:absent", "--out", directory / "report"}), 1,
-      "absent");
-  EXPECT_FALSE(std::filesystem::exists(directory / "report/results.json"));
-  expect_one_line(run({"info", "--model", directory / "garbage"}), 1, "garbage");
-  expect_one_line(run({"info", "--data", "folder:" + (directory / "absent")}), 1, "absent");
-  expect_one_line(run({"info", "--arch", "vgg"}), 1, "vgg");
-}
-
-TEST(Failure, OutputNotWritable) {
-  const TemporaryDirectory directory;
-  write_bytes(directory / "file", "");
-  expect_one_line(run(train_arguments(directory / "file")), 1, directory / "file");
-  expect_one_line(run(train_arguments(directory / "file/below")), 1, directory / "file/below");
-  expect_one_line(run(train_arguments("/proc/mode-test")), 1, "/proc/mode-test");
-  expect_one_line(run({"features", "--model", trained_model(), "--data", test_data, "--out", directory / "absent/f.safetensors"}), 1,
-                  "does not exist");
-  expect_one_line(run({"features", "--model", trained_model(), "--data", test_data, "--out", directory / "."}), 1, "is a directory");
-  expect_one_line(
-      run({"eval", "--model", trained_model(), "--id", test_data, "--ood", "noise=synthetic:noise?limit=8", "--out", directory / "file"}),
-      1, directory / "file");
-}
-
-TEST(Failure, DirectoryWithoutPermission) {
-  if (runs_as_root()) GTEST_SKIP() << "root writes everywhere: a directory without write permission is not tested";
-  const TemporaryDirectory directory;
-  std::filesystem::create_directory(directory / "locked");
-  ::chmod((directory / "locked").c_str(), 0500);
-  expect_one_line(run(train_arguments(directory / "locked")), 1, "cannot write");
 }
 
 TEST(Train, LeavesARunAndRefusesToOverwriteIt) {
@@ -150,6 +64,31 @@ TEST(Train, LeavesARunAndRefusesToOverwriteIt) {
   EXPECT_EQ(value_after(again.out, "weights"), value_after(result.out, "weights"));
   expect_one_line(run({"train", "--resume", "--out", directory / "run", "--lr", "0.2"}), 2, "--lr");
   expect_one_line(run({"train", "--resume", "--out", directory / "absent"}), 1, "nothing to resume");
+}
+
+TEST(Train, PartialLastBatch) {
+  const TemporaryDirectory directory;
+  const auto arguments = [&](const std::string& limit, const std::string& out) {
+    return std::vector<std::string>{
+        "train", "--data", "synthetic:shapes?split=train&limit=" + limit, "--epochs", "1", "--batch", "32", "--out", directory / out};
+  };
+  const auto with = [](std::vector<std::string> words, const std::vector<std::string>& more) {
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  for (const std::string limit : {"33", "41"}) {  // the last batch of 1 and of 9
+    const Result result = run(with(arguments(limit, "run" + limit), {"--arch", "resnet8"}));
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_NE(read_bytes(directory / ("run" + limit) + "/log.csv").find("\n1,2,"), std::string::npos) << limit;
+  }
+  // One picture on a map of 1 x 1 has no variance: said before any work.
+  const Result alone = run(with(arguments("33", "alone"), {"--arch", "resnet18", "--stem", "imagenet"}));
+  expect_one_line(alone, 1, "33 pictures in batches of 32");
+  EXPECT_NE(alone.err.find("--batch"), std::string::npos) << alone.err;
+  EXPECT_EQ(alone.out, "");
+  EXPECT_FALSE(std::filesystem::exists(directory / "alone"));
+  expect_one_line(run(with(arguments("33", "alone"), {"--arch", "resnet8", "--size", "4"})), 1, "1 x 1");
+  EXPECT_EQ(run(with(arguments("34", "two"), {"--arch", "resnet8", "--size", "4"})).status, 0);
 }
 
 TEST(Train, SameSeedSameWeightsForAnyNumberOfThreads) {
@@ -208,23 +147,24 @@ TEST(Train, InterruptedAndResumedEqualsUninterrupted) {
   }
 }
 
-TEST(Train, NonFiniteLossStopsAndKeepsTheEarlierState) {
-  const TemporaryDirectory directory;
-  const Result result = run(train_arguments(directory / "run", {"--lr", "1e30"}));
-  expect_one_line(result, 1, "--lr");
-  EXPECT_FALSE(std::filesystem::exists(directory / "run/model.safetensors")) << "nothing worth exporting was reached";
-  const nn::TensorFile state = nn::read_safetensors(directory / "run/state.safetensors");
-  EXPECT_EQ(state.metadata.at("step"), "0");
-  // Nothing was lost, so the place may be used again.
-  EXPECT_EQ(run(train_arguments(directory / "run")).status, 0);
-}
-
 TEST(Eval, AccuracyAloneWithoutOodSets) {
   const Result result = run({"eval", "--model", trained_model(), "--id-test", test_data});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_NE(result.out.find("ID accuracy: "), std::string::npos);
   EXPECT_NE(result.out.find(" of 64 right)"), std::string::npos) << result.out;
   EXPECT_EQ(result.out.find("AUROC"), std::string::npos);
+}
+
+TEST(Eval, AccuracyAloneIntoAReport) {
+  const TemporaryDirectory directory;
+  const Result result = run({"eval", "--model", trained_model(), "--id-test", test_data, "--out", directory / "report"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const auto json = nlohmann::json::parse(read_bytes(directory / "report/results.json"));
+  EXPECT_TRUE(json["id_accuracy"].is_number());
+  EXPECT_EQ(json["id_test"], test_data);
+  EXPECT_EQ(json["seed"], 1);
+  EXPECT_FALSE(json.contains("results"));
+  EXPECT_FALSE(std::filesystem::exists(directory / "report/scores"));
 }
 
 TEST(Eval, TableAndReport) {
@@ -251,9 +191,17 @@ TEST(Eval, TableAndReport) {
   ASSERT_EQ(result.status, 0) << result.err;
   for (const char* part : {"msp", "maxlogit", "energy", "knn", "csd", "noise", "textures", "AUROC"})
     EXPECT_NE(result.out.find(part), std::string::npos) << part << " in\n" << result.out;
-  const std::string json = read_bytes(directory / "report/results.json");
-  for (const char* part : {"\"csd\"", "\"fpr95\"", "\"aupr_in\"", "\"commit\"", "\"seed\"", "\"arguments\""})
-    EXPECT_NE(json.find(part), std::string::npos) << part << " in\n" << json;
+  size_t accuracies = 0;
+  for (size_t at = result.out.find("ID accuracy"); at != std::string::npos; at = result.out.find("ID accuracy", at + 1)) ++accuracies;
+  EXPECT_EQ(accuracies, 1u) << result.out;
+  const auto json = nlohmann::json::parse(read_bytes(directory / "report/results.json"));
+  EXPECT_TRUE(json["results"]["csd"]["noise"]["fpr95"].is_number()) << json;
+  EXPECT_TRUE(json["results"]["knn"]["textures"]["openood"]["aupr_in"].is_number()) << json;
+  EXPECT_TRUE(json["commit"].is_string());
+  EXPECT_EQ(json["seed"], 1);
+  ASSERT_EQ(json["arguments"].size(), arguments.size() + 2) << json;
+  EXPECT_EQ(json["arguments"][1], "eval");
+  EXPECT_EQ(json["arguments"].back(), directory / "report");
   EXPECT_EQ(lines(read_bytes(directory / "report/scores/noise.csv")), 25);
   EXPECT_EQ(lines(read_bytes(directory / "report/scores/id.csv")), 65);
 }

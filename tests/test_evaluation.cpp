@@ -103,24 +103,29 @@ TEST(Evaluation, ConstantScoresAreFlaggedInTheTable) {
 
 TEST(Evaluation, TableSaysWhatAPersonNeeds) {
   const std::string table = mode::format_table(small_evaluation());
-  for (const std::string part : {"ID accuracy 66.67 %", "FPR95 / AUROC in %", "maxlogit  100.00 / 66.67  100.00 / 50.00  100.00 / 58.33",
+  for (const std::string part : {"FPR95 / AUROC in %", "maxlogit  100.00 / 66.67  100.00 / 50.00  100.00 / 58.33",
                                  "  csd       K = 1, global, bank of 4 rows", "AUIN", "AUPR_OUT", "openood"})
     EXPECT_NE(table.find(part), std::string::npos) << part << "\n" << table;
   EXPECT_EQ(table.find(" \n"), std::string::npos) << "trailing blanks";
-  EXPECT_EQ(mode::format_table(mode::evaluate({"msp"}, options, train, id_test, {})), "ID accuracy 66.67 %\n");
+  EXPECT_EQ(mode::format_table(mode::evaluate({"msp"}, options, train, id_test, {})), "");
 }
 
 TEST(Evaluation, ReportOnDisk) {
   const Directory directory;
   const Evaluation evaluation = small_evaluation();
-  mode::write_report(directory.path / "deeper", evaluation, id_test, ood, {{"seed", "7"}, {"arguments", "eval \xff"}});
+  mode::write_report(directory.path / "deeper", evaluation, id_test, ood,
+                     {.seed = 7, .arguments = {"eval", "a b", "\xff"}, .facts = {{"commit", "c"}}});
   const auto json = nlohmann::json::parse(slurp(directory.path / "deeper" / "results.json"));
   EXPECT_DOUBLE_EQ(json["results"]["maxlogit"]["far"]["auroc"], 4.0 / 6);
   EXPECT_DOUBLE_EQ(json["results"]["csd"]["far"]["openood"]["fpr95"], 0);
   EXPECT_DOUBLE_EQ(json["results"]["csd"]["far"]["openood"]["aupr_in"], 1);
   EXPECT_DOUBLE_EQ(json["mean"]["maxlogit"]["auroc"], 3.5 / 6);
   EXPECT_DOUBLE_EQ(json["id_accuracy"], 2.0 / 3);
-  EXPECT_EQ(json["seed"], "7");
+  EXPECT_EQ(json["seed"], 7);
+  EXPECT_TRUE(json["seed"].is_number_unsigned());
+  ASSERT_EQ(json["arguments"].size(), 3u);
+  EXPECT_EQ(json["arguments"][1], "a b");
+  EXPECT_EQ(json["commit"], "c");
   EXPECT_EQ(json["settings"]["csd"], "K = 1, global, bank of 4 rows");
   for (const char* key : {"fpr95", "auroc", "auin", "auout", "dterr"}) EXPECT_TRUE(json["results"]["csd"]["same"][key].is_number()) << key;
   EXPECT_FALSE(json["results"]["csd"]["same"].contains("flag"));
@@ -131,6 +136,52 @@ TEST(Evaluation, ReportOnDisk) {
   const std::string far_csv = slurp(directory.path / "deeper" / "scores" / "far.csv");
   EXPECT_NE(far_csv.find("\nfar/0,-1,1,"), std::string::npos) << far_csv;
   EXPECT_EQ(std::count(far_csv.begin(), far_csv.end(), '\n'), 3);
+}
+
+TEST(Evaluation, ReportWithoutOodSets) {
+  const Directory directory;
+  mode::write_report(directory.path, mode::evaluate({}, options, {}, id_test, {}), id_test, {}, {});
+  const auto json = nlohmann::json::parse(slurp(directory.path / "results.json"));
+  EXPECT_DOUBLE_EQ(json["id_accuracy"], 2.0 / 3);
+  EXPECT_TRUE(json["seed"].is_null());
+  EXPECT_FALSE(json.contains("results"));
+  EXPECT_FALSE(fs::exists(directory.path / "scores"));
+}
+
+TEST(Evaluation, ANewReportLeavesNothingOfTheOldOne) {
+  const Directory directory;
+  const fs::path scores = directory.path / "scores";
+  mode::write_report(directory.path, small_evaluation(), id_test, ood, {});
+  std::ofstream(scores / "notes.csv") << "somebody's own";
+  const std::vector<mode::OodSet> far = {ood[0]};
+  mode::write_report(directory.path, mode::evaluate({"msp"}, options, train, id_test, far), id_test, far, {});
+  EXPECT_FALSE(fs::exists(scores / "same.csv"));
+  EXPECT_TRUE(fs::exists(scores / "far.csv"));
+  EXPECT_TRUE(fs::exists(scores / "id.csv"));
+  EXPECT_TRUE(fs::exists(scores / "notes.csv")) << "no report wrote it";
+
+  // Fails at the scores: the old result is gone by then.
+  fs::remove(scores / "far.csv");
+  fs::create_directories(scores / "far.csv" / "in the way");
+  EXPECT_THROW(mode::write_report(directory.path, mode::evaluate({"msp"}, options, train, id_test, far), id_test, far, {}), tensor::Error);
+  EXPECT_FALSE(fs::exists(directory.path / "results.json"));
+  fs::remove_all(scores / "far.csv");
+
+  mode::write_report(directory.path, mode::evaluate({"msp"}, options, train, id_test, far), id_test, far, {});
+  mode::write_report(directory.path, mode::evaluate({}, options, {}, id_test, {}), id_test, {}, {});
+  EXPECT_FALSE(fs::exists(scores / "far.csv"));
+  EXPECT_FALSE(fs::exists(scores / "id.csv"));
+
+  // What is no report of ours names no files.
+  std::ofstream(directory.path / "results.json") << R"({"results": {"msp": {"notes": 1, "../up": 1}, "knn": 3}})";
+  std::ofstream(directory.path / "up.csv") << "above";
+  mode::write_report(directory.path, mode::evaluate({}, options, {}, id_test, {}), id_test, {}, {});
+  EXPECT_TRUE(fs::exists(directory.path / "up.csv"));
+  for (const char* text : {"no json", "[]", R"({"results": 3})"}) {
+    std::ofstream(directory.path / "results.json") << text;
+    mode::write_report(directory.path, mode::evaluate({}, options, {}, id_test, {}), id_test, {}, {});
+    EXPECT_TRUE(nlohmann::json::parse(slurp(directory.path / "results.json")).contains("id_accuracy")) << text;
+  }
 }
 
 TEST(Evaluation, FlaggedNumbersAreNull) {
@@ -162,7 +213,7 @@ TEST(Evaluation, Errors) {
   fs::remove(directory.path);
   expect_error(
       [&] {
-        mode::write_report(directory.path, small_evaluation(), id_test, ood, {{"results", "x"}});
+        mode::write_report(directory.path, small_evaluation(), id_test, ood, {.seed = {}, .arguments = {}, .facts = {{"results", "x"}}});
       },
       "'results' is a key of its own");
   EXPECT_FALSE(fs::exists(directory.path / "results.json"));

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <new>
 
@@ -17,7 +19,12 @@ int main(int argc, char** argv) {
     return status;
   };
   try {
-    return mode::tools::parse_arguments(argc, argv)();
+    const int status = mode::tools::parse_arguments(argc, argv)();
+    // What nobody could read was not done: a full disk behind a redirection is a failure.
+    errno = 0;
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+    return fail(fmt::format("cannot write the output: {}", errno != 0 ? std::strerror(errno) : "a part of it is lost").c_str(),
+                status == 0 ? 1 : status);
   } catch (const mode::tools::UsageError& error) {
     return fail(error.what(), 2);
   } catch (const std::bad_alloc&) {

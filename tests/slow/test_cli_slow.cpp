@@ -1,6 +1,7 @@
 // The binary on real pictures, and the demo: minutes, not seconds.
 
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include "tests/command.h"
 
@@ -24,9 +25,39 @@ TEST(CommandLine, RealPicturesThroughForeignWeights) {
 
 TEST(CommandLine, DemoTwice) {
   const TemporaryDirectory directory;
-  const Result result = run({"demo", "--epochs", "1", "--out", directory / "demo"});
+  const std::vector<std::string> arguments = {"demo", "--epochs", "1", "--seed", "3", "--threads", "2", "--out", directory / "demo"};
+  const Result result = run(arguments);
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_TRUE(std::filesystem::exists(directory / "demo/report/results.json"));
+
+  const auto json = nlohmann::json::parse(read_bytes(directory / "demo/report/results.json"));
+  const auto expect_metrics = [](const nlohmann::json& metrics, const std::string& what) {
+    const auto in_range = [&](const nlohmann::json& of, const char* key) {
+      ASSERT_TRUE(of.contains(key) && of[key].is_number()) << what << " " << key << ": " << metrics;
+      EXPECT_TRUE(of[key] >= 0.0 && of[key] <= 1.0) << what << " " << key << ": " << of[key];
+    };
+    for (const char* key : {"fpr95", "auroc", "auin", "auout", "dterr"}) in_range(metrics, key);
+    ASSERT_TRUE(metrics.contains("openood")) << what;
+    for (const char* key : {"fpr95", "aupr_in", "aupr_out"}) in_range(metrics["openood"], key);
+  };
+  EXPECT_EQ(json["results"].size(), 5u);
+  EXPECT_EQ(json["mean"].size(), 5u);
+  for (const std::string method : {"msp", "maxlogit", "energy", "knn", "csd"}) {
+    ASSERT_TRUE(json["results"].contains(method) && json["mean"].contains(method)) << method;
+    EXPECT_EQ(json["results"][method].size(), 5u) << method;
+    for (const std::string set : {"unseen-shapes", "textures", "scenes", "noise", "strokes"}) {
+      ASSERT_TRUE(json["results"][method].contains(set)) << method << " " << set;
+      expect_metrics(json["results"][method][set], method + " " + set);
+    }
+    expect_metrics(json["mean"][method], method + " mean");
+    EXPECT_TRUE(json["settings"][method].is_string()) << method;
+  }
+  EXPECT_TRUE(json["id_accuracy"].is_number());
+  EXPECT_EQ(json["seed"], 3);
+  EXPECT_FALSE(json["commit"].get<std::string>().empty());
+  std::vector<std::string> written = json["arguments"];
+  ASSERT_FALSE(written.empty());
+  written.erase(written.begin());  // the binary
+  EXPECT_EQ(written, arguments);
   EXPECT_EQ(run({"demo", "--epochs", "1", "--out", directory / "demo"}).status, 0) << "a second demo replaces the first";
 }
 

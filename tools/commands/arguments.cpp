@@ -1,6 +1,8 @@
 #include "tools/commands/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdlib>
 #include <memory>
 
 #include "tools/commands/common.h"
@@ -40,10 +42,37 @@ void add_threads(CLI::App* command, int& threads) {
       ->capture_default_str();
 }
 
+/// CLI11's own ranges let NaN pass, and print their limits with 309 digits.
+CLI::Validator number(const std::string& what, bool (*fits)(double)) {
+  return CLI::Validator(
+      [what, fits](std::string& text) {
+        char* end = nullptr;
+        const double value = std::strtod(text.c_str(), &end);
+        const bool whole = end != text.c_str() && *end == 0;
+        return whole && std::isfinite(value) && fits(value) ? std::string() : fmt::format("expected {}, got {}", what, text);
+      },
+      "");
+}
+
+CLI::Validator any_number() {
+  return number("a finite number", [](double) { return true; });
+}
+CLI::Validator positive_number() {
+  return number("a finite number > 0", [](double value) { return value > 0; });
+}
+CLI::Validator number_from_zero() {
+  return number("a finite number >= 0", [](double value) { return value >= 0; });
+}
+CLI::Validator share() {
+  return number("a number of 0 .. 1", [](double value) { return value >= 0 && value <= 1; });
+}
+
 void add_foreign(CLI::App* command, std::string& arch, std::vector<double>& mean, std::vector<double>& std) {
   command->add_option("--arch", arch, "network, for weights that do not say it (resnet20, resnet18, ...)");
-  command->add_option("--mean", mean, "three numbers of the normalisation, pixels in 0 .. 1, for weights that do not say it")->expected(3);
-  command->add_option("--std", std, "likewise")->expected(3);
+  command->add_option("--mean", mean, "three numbers of the normalisation, pixels in 0 .. 1, for weights that do not say it")
+      ->expected(3)
+      ->check(any_number());
+  command->add_option("--std", std, "likewise")->expected(3)->check(positive_number());
 }
 
 CLI::App* add_train(CLI::App& app, TrainOptions& o) {
@@ -55,10 +84,10 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
   command->add_option("--epochs", o.epochs)->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--batch", o.batch, "pictures per step")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--lr", o.lr, "learning rate at the peak; falls to a thousandth of it along a cosine")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number())
       ->capture_default_str();
-  command->add_option("--weight-decay", o.weight_decay)->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--momentum", o.momentum)->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  command->add_option("--weight-decay", o.weight_decay)->check(number_from_zero())->capture_default_str();
+  command->add_option("--momentum", o.momentum)->check(share())->capture_default_str();
   command->add_flag("--nesterov", o.nesterov, "Nesterov's momentum");
   command->add_option("--warmup-epochs", o.warmup_epochs, "epochs in which the learning rate rises to the peak")
       ->check(CLI::NonNegativeNumber)
@@ -70,8 +99,10 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
   command->add_option("--size", o.size, "edge of the network's input")->check(CLI::Range(1, 4096))->capture_default_str();
   command->add_flag_callback(
       "--no-augment", [&o] { o.augment = false; }, "train on the pictures as they are, without crop and flip");
-  command->add_option("--mean", o.mean, "three numbers, pixels in 0 .. 1; default: CIFAR's own, else measured")->expected(3);
-  command->add_option("--std", o.std, "likewise")->expected(3);
+  command->add_option("--mean", o.mean, "three numbers, pixels in 0 .. 1; default: CIFAR's own, else measured")
+      ->expected(3)
+      ->check(any_number());
+  command->add_option("--std", o.std, "likewise")->expected(3)->check(positive_number());
   command->add_flag("--resume", o.resume, "go on with the run in --out; everything else is taken from it");
   add_threads(command, o.threads);
   example(command, "mode train --data cifar10:DIR --val 'cifar10:DIR?split=test' --arch resnet20 --epochs 30 --out runs/resnet20");
@@ -85,7 +116,7 @@ CLI::App* add_eval(CLI::App& app, EvalOptions& o) {
   command->add_option("--id-test", o.id_test, "in-distribution test pictures; default: those of --id");
   command->add_option("--ood", o.ood, "NAME=SPEC, any number of them; without any, ID accuracy alone is printed");
   command->add_option("--methods", o.methods, fmt::format("all, or some of {}", join(known_methods(), ", ")))->delimiter(',');
-  command->add_option("--out", o.out, "directory for results.json and scores/SET.csv");
+  command->add_option("--out", o.out, "directory for results.json and, with --ood, scores/SET.csv");
   add_foreign(command, o.arch, o.mean, o.std);
   command->add_option("--csd-k", o.csd_k, "neighbour whose distance csd takes")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_option("--knn-k", o.knn_k, "neighbour whose distance knn takes")->check(CLI::Range(1, 1024))->capture_default_str();
@@ -116,8 +147,8 @@ CLI::App* add_info(CLI::App& app, InfoOptions& o) {
   command->add_option("--data", o.data, "pictures: how many, which classes, the first names");
   command->add_option("--size", o.size, "edge of the input, for --arch and --data")->check(CLI::Range(1, 4096))->capture_default_str();
   command->add_option("--classes", o.classes, "for --arch")->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--mean", o.mean, "three numbers, for weights that do not say it")->expected(3);
-  command->add_option("--std", o.std, "likewise")->expected(3);
+  command->add_option("--mean", o.mean, "three numbers, for weights that do not say it")->expected(3)->check(any_number());
+  command->add_option("--std", o.std, "likewise")->expected(3)->check(positive_number());
   example(command, "mode info --arch resnet18");
   return command;
 }
@@ -189,10 +220,8 @@ std::function<int()> parse_arguments(int argc, char** argv) {
       if (option->count() > 0 && !option->get_lnames().empty()) options->train.given.insert(option->get_lnames()[0]);
     return [options] { return run_train(options->train); };
   }
-  if (eval->parsed()) {
-    options->eval.command_line.assign(argv, argv + argc);
-    return [options] { return run_eval(options->eval); };
-  }
+  options->eval.command_line = options->demo.command_line = {argv, argv + argc};
+  if (eval->parsed()) return [options] { return run_eval(options->eval); };
   if (features->parsed()) return [options] { return run_features(options->features); };
   if (info->parsed()) return [options] { return run_info(options->info); };
   if (gradcheck->parsed()) return [options] { return run_gradcheck(options->gradcheck); };

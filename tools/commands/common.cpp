@@ -12,7 +12,6 @@
 
 #include "mode/version.h"
 #include "tensor/isa.h"
-#include "tensor/ops/reduce.h"
 #include "tensor/parallel.h"
 #include "tools/commands/progress.h"
 
@@ -123,13 +122,6 @@ std::vector<std::string> parse_methods(const std::vector<std::string>& words) {
     if (std::find(methods.begin(), methods.end(), word) == methods.end()) methods.push_back(word);
   }
   return methods.empty() ? known : methods;
-}
-
-int64_t count_right(const tensor::Tensor& logits, const tensor::Tensor& labels) {
-  const tensor::Tensor predicted = tensor::ops::argmax_columns(logits);
-  int64_t right = 0;
-  for (int64_t row = 0; row < labels.numel(); ++row) right += predicted.data<int64_t>()[row] == labels.data<int64_t>()[row];
-  return right;
 }
 
 Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t batch, const std::string& label) {

@@ -46,8 +46,6 @@ NamedSpec parse_named_spec(const std::string& text);
 /// "all" or names with commas or as several words -> names, each known.
 std::vector<std::string> parse_methods(const std::vector<std::string>& words);
 
-/// Pictures whose largest logit is at the label.
-int64_t count_right(const tensor::Tensor& logits, const tensor::Tensor& labels);
 /// The file's network; refused where neither the file nor the arguments say how pictures are normalised.
 nn::LoadedModel load_usable_model(const std::string& path, const nn::ModelOverrides& overrides);
 /// A pass over the set with a progress line of the set's name.

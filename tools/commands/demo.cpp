@@ -1,7 +1,5 @@
 #include "tools/commands/demo.h"
 
-#include <filesystem>
-
 #include "nn/data/synthetic.h"
 #include "tools/commands/common.h"
 #include "tools/commands/eval.h"
@@ -10,18 +8,7 @@
 
 namespace mode::tools {
 
-namespace {
-
-/// Removes an earlier demo's files, and only those: a directory of that name may hold other things.
-void clear(const std::string& out) {
-  for (const char* file : {"model.safetensors", "state.safetensors", "log.csv"}) std::filesystem::remove(std::filesystem::path(out) / file);
-}
-
-}  // namespace
-
 int run_demo(const DemoOptions& options) {
-  ensure_writable_directory(options.out);
-  clear(options.out);
   const Progress clock("demo", 0, "");
   const std::string train_set = fmt::format("synthetic:shapes?split=train&seed={}", options.seed);
   const std::string test_set = fmt::format("synthetic:shapes?split=test&seed={}", options.seed);
@@ -36,6 +23,7 @@ int run_demo(const DemoOptions& options) {
   train.batch = 64;
   train.seed = options.seed;
   train.threads = options.threads;
+  train.made_by = "demo";  // it alone may replace what a demo left there
   const int status = run_train(train);
   if (status != 0) return status;
 
@@ -51,8 +39,7 @@ int run_demo(const DemoOptions& options) {
     eval.ood.push_back(fmt::format("{}=synthetic:{}?seed={}", name, name, options.seed));
   eval.out = options.out + "/report";
   eval.threads = options.threads;
-  eval.command_line = {
-      "mode", "demo", "--arch", options.arch, "--epochs", std::to_string(options.epochs), "--seed", std::to_string(options.seed)};
+  eval.command_line = options.command_line;
   run_eval(eval);
 
   fmt::print("\nDone in {}. In {}: the network (model.safetensors), how it learned (log.csv), every score (report/).\n",

@@ -3,15 +3,17 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace mode::tools {
 
 struct DemoOptions {
-  std::string out = "runs/demo";  ///< begun afresh each time
+  std::string out = "runs/demo";  ///< an earlier demo there is replaced; any other run is refused
   std::string arch = "resnet8";
   int64_t epochs = 10;
   uint64_t seed = 1;
   int threads = 0;
+  std::vector<std::string> command_line;  ///< goes into the report
 };
 int run_demo(const DemoOptions& options);
 

@@ -1,6 +1,7 @@
 #include "tools/commands/eval.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "mode/evaluation.h"
 #include "mode/version.h"
@@ -15,7 +16,6 @@ void check_options(const EvalOptions& options, const std::vector<NamedSpec>& ood
   if (options.id.empty() && options.id_test.empty())
     throw UsageError("--id SPEC (training pictures) or --id-test SPEC is needed, for example --id-test 'cifar10:DIR?split=test'");
   if (!ood.empty() && options.id.empty()) throw UsageError("--ood needs --id SPEC: the training pictures that the detectors compare with");
-  if (ood.empty() && !options.out.empty()) throw UsageError("--out writes the report on OOD sets; name at least one with --ood NAME=SPEC");
   std::vector<std::string> names;
   for (const NamedSpec& set : ood) names.push_back(set.name);
   check_ood_names(names);
@@ -47,6 +47,39 @@ std::unique_ptr<nn::Dataset> open_checked(const std::string& spec, const nn::Loa
   return dataset;
 }
 
+/// K beyond the bank: known from the number of pictures and the size of the last map, before any feature is extracted.
+void check_banks(const std::vector<std::string>& methods, const DetectorOptions& options, const nn::LoadedModel& model,
+                 const nn::Dataset& train) {
+  const int64_t edge = model.checkpoint.preprocessing.size;
+  nn::Shape map;
+  for (const nn::LayerRow& row : model.net->layer_table(edge, edge))
+    if (row.output.rank() == 4) map = row.output;
+  const int64_t scales = static_cast<int64_t>(csd_scales(map[1], map[2]).size());
+  for (const std::string& method : methods) make_detector(method, options)->check_bank(train.size(), scales);
+}
+
+ReportContext context_of(const EvalOptions& options, const nn::LoadedModel& model, const std::string& test_spec,
+                         const std::vector<NamedSpec>& ood) {
+  ReportContext context;
+  const auto seed = model.checkpoint.metadata.find("seed");
+  if (seed != model.checkpoint.metadata.end()) {
+    uint64_t number = 0;
+    const std::string& text = seed->second;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc() && end == text.data() + text.size()) context.seed = number;
+  }
+  context.arguments = options.command_line;
+  context.facts = {{"model", options.model},
+                   {"weights", nn::content_hash(nn::export_weights(*model.net))},
+                   {"arch", model.net->arch()},
+                   {"id", options.id},
+                   {"id_test", test_spec},
+                   {"commit", std::string(mode::commit())},
+                   {"isa", std::string(tensor::name(tensor::isa()))}};
+  for (const NamedSpec& set : ood) context.facts["ood." + set.name] = set.spec;
+  return context;
+}
+
 }  // namespace
 
 int run_eval(const EvalOptions& options) {
@@ -55,7 +88,6 @@ int run_eval(const EvalOptions& options) {
   check_options(options, ood_specs);
   const std::vector<std::string> methods = parse_methods(options.methods);
   use_threads(options.threads);
-  if (!options.out.empty()) prepare_report(options.out);
 
   nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std});
   fmt::print("mode eval: {} from {}; {}\n", model.net->arch(), options.model, machine_line());
@@ -68,35 +100,28 @@ int run_eval(const EvalOptions& options) {
   if (!ood_specs.empty()) train_set = open_checked(options.id, model, true);
   for (const NamedSpec& set : ood_specs) ood_sets.push_back(open_checked(set.spec, model, false));
 
+  const DetectorOptions detectors{.csd_k = options.csd_k, .knn_k = options.knn_k};
+  if (train_set) check_banks(methods, detectors, model, *train_set);
+  if (!options.out.empty()) prepare_report(options.out, !ood_specs.empty());
+
   const Features id_test = features_of(model, *test_set, options.batch, options.id_test.empty() ? "ID" : "ID test");
   print_accuracy(id_test, test_spec);
-  if (ood_specs.empty()) return 0;
-
-  if (options.id_test.empty())
-    fmt::print("note: without --id-test the detectors are judged on the pictures they were fitted on, each its own nearest neighbour\n");
-  const Features train = options.id_test.empty() ? id_test : features_of(model, *train_set, options.batch, "ID training");
+  Features train;
   std::vector<OodSet> ood;
-  for (size_t set = 0; set < ood_sets.size(); ++set)
-    ood.push_back({ood_specs[set].name, features_of(model, *ood_sets[set], options.batch, "OOD " + ood_specs[set].name)});
-  fmt::print("scoring with {} ...\n", join(methods, ", "));
-  std::fflush(stdout);
-  const Evaluation evaluation = evaluate(methods, {.csd_k = options.csd_k, .knn_k = options.knn_k}, train, id_test, ood);
-  fmt::print("\n{}", format_table(evaluation));
+  if (!ood_specs.empty()) {
+    if (options.id_test.empty())
+      fmt::print("note: without --id-test the detectors are judged on the pictures they were fitted on, each its own nearest neighbour\n");
+    train = options.id_test.empty() ? id_test : features_of(model, *train_set, options.batch, "ID training");
+    for (size_t set = 0; set < ood_sets.size(); ++set)
+      ood.push_back({ood_specs[set].name, features_of(model, *ood_sets[set], options.batch, "OOD " + ood_specs[set].name)});
+    fmt::print("scoring with {} ...\n\n", join(methods, ", "));
+    std::fflush(stdout);
+  }
+  const Evaluation evaluation = evaluate(ood.empty() ? std::vector<std::string>() : methods, detectors, train, id_test, ood);
+  fmt::print("{}", format_table(evaluation));
   if (options.out.empty()) return 0;
-
-  const auto seed = model.checkpoint.metadata.find("seed");
-  std::map<std::string, std::string> context = {{"model", options.model},
-                                                {"weights", nn::content_hash(nn::export_weights(*model.net))},
-                                                {"arch", model.net->arch()},
-                                                {"id", options.id},
-                                                {"id_test", test_spec},
-                                                {"seed", seed == model.checkpoint.metadata.end() ? "unknown" : seed->second},
-                                                {"commit", std::string(mode::commit())},
-                                                {"isa", std::string(tensor::name(tensor::isa()))},
-                                                {"arguments", join(options.command_line, " ")}};
-  for (const NamedSpec& set : ood_specs) context["ood." + set.name] = set.spec;
-  write_report(options.out, evaluation, id_test, ood, context);
-  fmt::print("\nreport     {}/results.json and scores/\n", options.out);
+  write_report(options.out, evaluation, id_test, ood, context_of(options, model, test_spec, ood_specs));
+  fmt::print("\nreport     {}/results.json{}\n", options.out, ood.empty() ? "" : " and scores/");
   return 0;
 }
 

@@ -111,6 +111,15 @@ bool RunDirectory::holds_run() const {
   }
 }
 
+bool RunDirectory::holds_demo() const {
+  if (!std::filesystem::exists(state_path())) return false;
+  try {
+    return need(nn::read_safetensors(state_path()).metadata, "made_by", state_path()) == "demo";
+  } catch (const tensor::Error&) {
+    return false;
+  }
+}
+
 void RunDirectory::save_state(const RunState& state, const nn::ResNet& net, const nn::Sgd& sgd) const {
   nn::TensorFile file;
   file.tensors = nn::export_weights(net);
@@ -129,6 +138,7 @@ void RunDirectory::save_state(const RunState& state, const nn::ResNet& net, cons
   file.metadata["isa"] = state.isa;
   file.metadata["data_hash"] = state.data_hash;
   file.metadata["commit"] = mode::commit();
+  file.metadata["made_by"] = state.options.made_by;
   nn::seal(file);
   nn::write_safetensors(state_path(), file);
 }
@@ -142,6 +152,7 @@ RunState RunDirectory::load_state() {
   for (const auto& [key, value] : metadata)
     if (key.rfind("option.", 0) == 0) text[key.substr(7)] = value;
   options_from_text(text, state.options);
+  if (const auto made_by = metadata.find("made_by"); made_by != metadata.end()) state.options.made_by = made_by->second;
   const std::vector<double> mean = split_numbers(need(metadata, "mean", state_path()));
   const std::vector<double> std = split_numbers(need(metadata, "std", state_path()));
   CHECK(mean.size() == 3 && std.size() == 3, "{}: mean and std should be three numbers each", state_path());

@@ -35,6 +35,8 @@ class RunDirectory {
 
   /// A run stands here that is worth keeping: it has a model, or its state is past step 0.
   bool holds_run() const;
+  /// Its state says that a demo began it.
+  bool holds_demo() const;
 
   void save_state(const RunState& state, const nn::ResNet& net, const nn::Sgd& sgd) const;
   /// First the state alone (the network is built from it), then the numbers into network and optimiser.

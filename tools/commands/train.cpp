@@ -53,6 +53,16 @@ nn::Shortcut parse_shortcut(const TrainOptions& options) {
   throw UsageError(fmt::format("--shortcut {}: expected a or projection", options.shortcut));
 }
 
+/// BatchNorm has no variance of one value: better said now than at the end of an epoch.
+void check_last_batch(const nn::ResNet& net, const TrainOptions& options, int64_t pictures) {
+  if ((pictures - 1) % options.batch + 1 != 1) return;
+  for (const nn::LayerRow& row : net.layer_table(options.size, options.size))
+    CHECK(row.output.rank() != 4 || row.output[1] * row.output[2] > 1,
+          "{} pictures in batches of {} leave a last one of a single picture, and at --size {} the map behind {} is 1 x 1: BatchNorm needs "
+          "two values to learn from; choose another --batch, a larger --size or another number of pictures (limit=N in --data)",
+          pictures, options.batch, options.size, row.name);
+}
+
 nn::Stem parse_stem(const std::string& stem) {
   if (stem == "cifar") return nn::Stem::cifar;
   if (stem == "imagenet") return nn::Stem::imagenet;
@@ -95,6 +105,7 @@ Training::Training(RunState state, RunDirectory directory) : state_(std::move(st
   config.shortcut = parse_shortcut(options);
   config.seed = options.seed;
   net_ = nn::make_resnet(options.arch, config);
+  check_last_batch(*net_, options, data_->size());
   sgd_ = std::make_unique<nn::Sgd>(
       net_->named_parameters(),
       nn::SgdOptions{.lr = options.lr, .momentum = options.momentum, .weight_decay = options.weight_decay, .nesterov = options.nesterov});
@@ -282,7 +293,10 @@ int run_train(const TrainOptions& options) {
     return training.run();
   }
   if (options.data.empty()) throw UsageError("--data SPEC is needed, for example --data cifar10:DIR");
-  CHECK(!directory.holds_run(), "{} already holds a run; go on with it by --resume, or choose another --out", options.out);
+  const bool earlier_demo = options.made_by == "demo" && directory.holds_demo();
+  CHECK(earlier_demo || options.made_by != "demo" || !directory.holds_run(),
+        "{} holds a run that no demo made; a demo replaces only another demo: choose another --out", options.out);
+  CHECK(earlier_demo || !directory.holds_run(), "{} already holds a run; go on with it by --resume, or choose another --out", options.out);
   RunState state;
   state.options = options;
   Training training(std::move(state), directory);

@@ -26,7 +26,8 @@ struct TrainOptions {
   std::vector<double> mean, std;  ///< three each; empty: known for CIFAR, else measured on the training pictures
   int threads = 0;                ///< 0: all
   bool resume = false;
-  std::set<std::string> given;  ///< options that the command line named, as "--lr": on --resume they must agree with the run's own
+  std::string made_by = "train";  ///< the command that begins the run: "demo" replaces an earlier demo's
+  std::set<std::string> given;    ///< options that the command line named, as "--lr": on --resume they must agree with the run's own
 };
 
 /// Returns the exit status: 0, or 130 when it was interrupted and saved what it had.
