@@ -47,5 +47,16 @@ TEST(Broadcast, Errors) {
   expect_error([&] { add_row(Tensor::zeros({}), Tensor::zeros({1})); }, "scalar");
 }
 
+TEST(Broadcast, AgreesWithTheOracle) {
+  for_each_path([](Dtype dtype) {
+    const Tensor x = random_tensor({2, 7, 19}, dtype, 3), row = random_tensor({19}, dtype, 4), column = random_tensor({2, 7}, dtype, 5);
+    const double tolerance = dtype == Dtype::f64 ? 1e-15 : 1e-7;
+    expect_close(add_row(x, row), naive::add_row(x, row), tolerance);
+    expect_close(multiply_row(x, row), naive::multiply_row(x, row), tolerance);
+    expect_close(add_column(x, column), naive::add_column(x, column), tolerance);
+    expect_close(multiply_column(x, column), naive::multiply_column(x, column), tolerance);
+  });
+}
+
 }  // namespace
 }  // namespace tensor::ops

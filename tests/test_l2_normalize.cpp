@@ -74,5 +74,14 @@ TEST(L2Normalize, SameBitsEmptyAndErrors) {
   expect_error([&] { l2_normalize_grad(x, Tensor::zeros({3}), x); }, "norm has shape (3), expected (3001)");
 }
 
+TEST(L2Normalize, AgreesWithTheOracle) {
+  for_each_path([](Dtype dtype) {
+    const Tensor x = random_tensor({3, 5, 33}, dtype, 3);
+    const L2NormalizeResult got = l2_normalize(x), want = naive::l2_normalize(x);
+    expect_close(got.y, want.y, dtype == Dtype::f64 ? 1e-14 : 1e-6);
+    expect_close(got.norm, want.norm, dtype == Dtype::f64 ? 1e-14 : 1e-6);
+  });
+}
+
 }  // namespace
 }  // namespace tensor::ops

@@ -93,5 +93,16 @@ TEST(Reduce, SameBitsForAnyNumberOfThreads) {
   });
 }
 
+TEST(Reduce, AgreesWithTheOracle) {
+  for_each_path([](Dtype dtype) {
+    const Tensor x = random_tensor({13, 3, 41}, dtype, 3);
+    const double tolerance = dtype == Dtype::f64 ? 1e-13 : 1e-5;
+    expect_close(sum(x), naive::sum(x), tolerance);
+    expect_close(sum_rows(x), naive::sum_rows(x), tolerance);
+    expect_close(sum_columns(x), naive::sum_columns(x), tolerance);
+    expect_close(max_columns(x), naive::max_columns(x), 0);
+  });
+}
+
 }  // namespace
 }  // namespace tensor::ops

@@ -104,5 +104,15 @@ TEST(Softmax, EmptyAndErrors) {
   expect_error([] { softmax_grad(Tensor::zeros({3, 2}), Tensor::zeros({2, 3})); }, "they must be equal");
 }
 
+TEST(Softmax, AgreesWithTheOracle) {
+  for_each_path([](Dtype dtype) {
+    const Tensor x = random_tensor({5, 37}, dtype, 3);
+    const double tolerance = dtype == Dtype::f64 ? 1e-14 : 1e-6;
+    expect_close(softmax(x), naive::softmax(x), tolerance);
+    expect_close(log_softmax(x), naive::log_softmax(x), tolerance);
+    expect_close(logsumexp(x), naive::logsumexp(x), tolerance);
+  });
+}
+
 }  // namespace
 }  // namespace tensor::ops

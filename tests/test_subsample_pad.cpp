@@ -53,5 +53,14 @@ TEST(SubsamplePad, SameBitsAndErrors) {
   expect_error([&] { subsample_pad_grad(Tensor::zeros({3, 17, 17, 16}), x.shape(), 2); }, "expected (3, 17, 16, 16)");
 }
 
+TEST(SubsamplePad, AgreesWithTheOracle) {
+  for_each_path([](Dtype dtype) {
+    const Tensor x = random_tensor({2, 7, 5, 3}, dtype, 3);
+    for (const int64_t stride : {1, 2, 3})
+      for (const int64_t channels : {3, 4, 7})
+        expect_close(subsample_pad(x, stride, channels), naive::subsample_pad(x, stride, channels), 0);
+  });
+}
+
 }  // namespace
 }  // namespace tensor::ops

@@ -11,4 +11,12 @@ Tensor multiply_row(const Tensor& x, const Tensor& row);        ///< y[r,c] = x[
 Tensor add_column(const Tensor& x, const Tensor& column);       ///< y[r,c] = x[r,c] + column[r]; column has x's shape without the last axis
 Tensor multiply_column(const Tensor& x, const Tensor& column);  ///< y[r,c] = x[r,c] * column[r]
 
+namespace naive {
+/// The same in double, plainly: the oracles.
+Tensor add_row(const Tensor& x, const Tensor& row);
+Tensor multiply_row(const Tensor& x, const Tensor& row);
+Tensor add_column(const Tensor& x, const Tensor& column);
+Tensor multiply_column(const Tensor& x, const Tensor& column);
+}  // namespace naive
+
 }  // namespace tensor::ops

@@ -14,4 +14,9 @@ struct CrossEntropyResult {
 CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& labels);
 Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, const Tensor& dloss);
 
+namespace naive {
+/// The loss in double, plainly: the oracle.
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
+}  // namespace naive
+
 }  // namespace tensor::ops

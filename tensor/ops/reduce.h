@@ -13,4 +13,12 @@ Tensor sum_columns(const Tensor& x);     ///< (.., C) -> (..): over the last axi
 Tensor max_columns(const Tensor& x);     ///< (.., C) -> (..), C >= 1; NaN wins
 Tensor argmax_columns(const Tensor& x);  ///< (.., C) -> i64 (..): the first index of the maximum; NaN wins
 
+namespace naive {
+/// One running sum (or maximum) in double: the oracles.
+Tensor sum(const Tensor& x);
+Tensor sum_rows(const Tensor& x);
+Tensor sum_columns(const Tensor& x);
+Tensor max_columns(const Tensor& x);
+}  // namespace naive
+
 }  // namespace tensor::ops

@@ -17,4 +17,11 @@ Tensor log_softmax(const Tensor& x);
 Tensor log_softmax_grad(const Tensor& y, const Tensor& dy);
 Tensor logsumexp(const Tensor& x);
 
+namespace naive {
+/// The same in double, plainly: the oracles.
+Tensor softmax(const Tensor& x);
+Tensor log_softmax(const Tensor& x);
+Tensor logsumexp(const Tensor& x);
+}  // namespace naive
+
 }  // namespace tensor::ops

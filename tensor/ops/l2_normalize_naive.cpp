@@ -1,0 +1,23 @@
+// The oracle of l2_normalize: x / (|x| + eps), in double.
+
+#include <cmath>
+
+#include "tensor/ops/l2_normalize.h"
+#include "tensor/ops/naive.h"
+
+namespace tensor::ops::naive {
+
+L2NormalizeResult l2_normalize(const Tensor& x, double eps) {
+  const std::vector<double> values = x.to_vector();
+  const int64_t columns = x.dim(-1);
+  const auto norm = [&](int64_t r) {
+    double squares = 0;
+    for (int64_t c = 0; c < columns; ++c)
+      squares += values[static_cast<size_t>(r * columns + c)] * values[static_cast<size_t>(r * columns + c)];
+    return std::sqrt(squares);
+  };
+  return {by_element(x, [&](int64_t r, int64_t c) { return values[static_cast<size_t>(r * columns + c)] / (norm(r) + eps); }),
+          by_row(x, norm)};
+}
+
+}  // namespace tensor::ops::naive
