@@ -10,26 +10,15 @@ TEST(Broadcast, EveryRankAndOddSizes) {
     for (const Shape& shape : {Shape{1}, Shape{7}, Shape{1, 1}, Shape{3, 5}, Shape{13, 1}, Shape{0, 4}, Shape{4, 0}, Shape{2, 3, 17},
                                Shape{2, 3, 5, 33}, Shape{1001, 67}}) {
       SCOPED_TRACE(shape.to_string());
-      const int64_t columns = shape[-1], rows = columns ? shape.numel() / columns : shape[0];
       Shape column_shape;
       for (int axis = 0; axis + 1 < shape.rank(); ++axis) column_shape.push_back(shape[axis]);
-      const Tensor x = random_tensor(shape, dtype, 1), row = random_tensor({columns}, dtype, 2),
+      const Tensor x = random_tensor(shape, dtype, 1), row = random_tensor({shape[-1]}, dtype, 2),
                    column = random_tensor(column_shape, dtype, 3);
-      const auto a = x.to_vector(), b = row.to_vector(), c = column.to_vector();
-      std::vector<double> plus_row(a.size()), times_row(a.size()), plus_column(a.size()), times_column(a.size());
-      for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = 0; i < columns; ++i) {
-          const size_t at = static_cast<size_t>(r * columns + i);
-          plus_row[at] = a[at] + b[static_cast<size_t>(i)];
-          times_row[at] = a[at] * b[static_cast<size_t>(i)];
-          plus_column[at] = a[at] + c[static_cast<size_t>(r)];
-          times_column[at] = a[at] * c[static_cast<size_t>(r)];
-        }
       // One operation on two numbers of the dtype: rounding the double result gives the same bits.
-      expect_close(add_row(x, row), tensor_of(plus_row, shape, dtype), 0);
-      expect_close(multiply_row(x, row), tensor_of(times_row, shape, dtype), 0);
-      expect_close(add_column(x, column), tensor_of(plus_column, shape, dtype), 0);
-      expect_close(multiply_column(x, column), tensor_of(times_column, shape, dtype), 0);
+      expect_close(add_row(x, row), naive::add_row(x, row), 0);
+      expect_close(multiply_row(x, row), naive::multiply_row(x, row), 0);
+      expect_close(add_column(x, column), naive::add_column(x, column), 0);
+      expect_close(multiply_column(x, column), naive::multiply_column(x, column), 0);
     }
   });
 }
@@ -47,14 +36,14 @@ TEST(Broadcast, Errors) {
   expect_error([&] { add_row(Tensor::zeros({}), Tensor::zeros({1})); }, "scalar");
 }
 
-TEST(Broadcast, AgreesWithTheOracle) {
+TEST(Broadcast, HandWorkedNumbers) {
   for_each_path([](Dtype dtype) {
-    const Tensor x = random_tensor({2, 7, 19}, dtype, 3), row = random_tensor({19}, dtype, 4), column = random_tensor({2, 7}, dtype, 5);
-    const double tolerance = dtype == Dtype::f64 ? 1e-15 : 1e-7;
-    expect_close(add_row(x, row), naive::add_row(x, row), tolerance);
-    expect_close(multiply_row(x, row), naive::multiply_row(x, row), tolerance);
-    expect_close(add_column(x, column), naive::add_column(x, column), tolerance);
-    expect_close(multiply_column(x, column), naive::multiply_column(x, column), tolerance);
+    const Tensor x = tensor_of({1, 2, 3, 4, 5, 6}, {2, 3}, dtype), row = tensor_of({10, 20, 30}, {3}, dtype),
+                 column = tensor_of({-1, 2}, {2}, dtype);
+    EXPECT_EQ(add_row(x, row).to_vector(), (std::vector<double>{11, 22, 33, 14, 25, 36}));
+    EXPECT_EQ(multiply_row(x, row).to_vector(), (std::vector<double>{10, 40, 90, 40, 100, 180}));
+    EXPECT_EQ(add_column(x, column).to_vector(), (std::vector<double>{0, 1, 2, 6, 7, 8}));
+    EXPECT_EQ(multiply_column(x, column).to_vector(), (std::vector<double>{-1, -2, -3, 8, 10, 12}));
   });
 }
 

@@ -25,7 +25,12 @@ TEST(Pool2d, AgreesWithTheNaiveLoops) {
       const MaxPoolResult got = max_pool2d(x, test.params), want = naive::max_pool2d(x, test.params);
       expect_same_bits(got.y, want.y);
       expect_same_bits(got.argmax, want.argmax);
-      expect_close(avg_pool2d(x, test.params), naive::avg_pool2d(x, test.params), dtype == Dtype::f64 ? 1e-15 : 3e-7);
+      const double tolerance = dtype == Dtype::f64 ? 1e-15 : 3e-7;
+      expect_close(avg_pool2d(x, test.params), naive::avg_pool2d(x, test.params), tolerance);
+      const Tensor dy = random_tensor(want.y.shape(), dtype, 2);
+      expect_close(max_pool2d_grad(dy, want.argmax, x.shape(), test.params),
+                   naive::max_pool2d_grad(dy, want.argmax, x.shape(), test.params), tolerance);
+      expect_close(avg_pool2d_grad(dy, x.shape(), test.params), naive::avg_pool2d_grad(dy, x.shape(), test.params), tolerance);
     }
   });
 }

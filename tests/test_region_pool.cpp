@@ -28,7 +28,10 @@ TEST(RegionPool, AgreesWithTheNaiveLoops) {
     for (const Case& test : cases()) {
       SCOPED_TRACE(fmt::format("{} regions of {}", test.regions.size(), test.x.to_string()));
       const Tensor x = random_tensor(test.x, dtype, 1);
-      expect_close(region_pool(x, test.regions), naive::region_pool(x, test.regions), dtype == Dtype::f64 ? 1e-15 : 2e-7);
+      const double tolerance = dtype == Dtype::f64 ? 1e-15 : 2e-7;
+      expect_close(region_pool(x, test.regions), naive::region_pool(x, test.regions), tolerance);
+      const Tensor dy = random_tensor({test.x[0], static_cast<int64_t>(test.regions.size()), test.x[3]}, dtype, 2);
+      expect_close(region_pool_grad(dy, test.x, test.regions), naive::region_pool_grad(dy, test.x, test.regions), tolerance);
     }
   });
 }

@@ -16,26 +16,16 @@ TEST(SubsamplePad, HandWorkedNumbers) {
   }
 }
 
-TEST(SubsamplePad, IndexFormulaOnOddShapes) {
+TEST(SubsamplePad, AgreesWithTheNaiveLoops) {
   for (const Dtype dtype : {Dtype::f32, Dtype::f64})
     for (const Shape& shape : {Shape{1, 1, 1, 1}, Shape{2, 5, 7, 3}, Shape{1, 8, 6, 16}, Shape{0, 4, 4, 2}})
       for (const int64_t stride : {1, 2, 3})
         for (const int64_t extra : {0, 1, 16}) {
-          const int64_t channels = shape[3] + extra, front = extra / 2;
-          const Tensor x = random_tensor(shape, dtype, 1), y = subsample_pad(x, stride, channels);
-          ASSERT_EQ(y.shape(), (Shape{shape[0], (shape[1] + stride - 1) / stride, (shape[2] + stride - 1) / stride, channels}));
-          const auto in = x.to_vector(), out = y.to_vector();
-          size_t at = 0;
-          for (int64_t n = 0; n < y.dim(0); ++n)
-            for (int64_t h = 0; h < y.dim(1); ++h)
-              for (int64_t w = 0; w < y.dim(2); ++w)
-                for (int64_t c = 0; c < channels; ++c, ++at) {
-                  const bool inside = c >= front && c < front + shape[3];
-                  const int64_t from = ((n * shape[1] + h * stride) * shape[2] + w * stride) * shape[3] + c - front;
-                  ASSERT_EQ(out[at], inside ? in[static_cast<size_t>(from)] : 0);
-                }
+          const int64_t channels = shape[3] + extra;
+          const Tensor x = random_tensor(shape, dtype, 1), y = subsample_pad(x, stride, channels), dy = random_tensor(y.shape(), dtype, 2);
+          expect_same_bits(y, naive::subsample_pad(x, stride, channels));
+          expect_same_bits(subsample_pad_grad(dy, shape, stride), naive::subsample_pad_grad(dy, shape, stride));
           if (dtype == Dtype::f64) {
-            const Tensor dy = random_tensor(y.shape(), dtype, 2);
             expect_gradient(x, dy, subsample_pad_grad(dy, shape, stride),
                             [&](const Tensor& z) { return subsample_pad(z, stride, channels); });
           }
@@ -51,15 +41,6 @@ TEST(SubsamplePad, SameBitsAndErrors) {
   expect_error([&] { subsample_pad(x, 2, 15); }, "15 channels are fewer than the 16 of x");
   expect_error([&] { subsample_pad(x, 0, 16); }, "stride 0");
   expect_error([&] { subsample_pad_grad(Tensor::zeros({3, 17, 17, 16}), x.shape(), 2); }, "expected (3, 17, 16, 16)");
-}
-
-TEST(SubsamplePad, AgreesWithTheOracle) {
-  for_each_path([](Dtype dtype) {
-    const Tensor x = random_tensor({2, 7, 5, 3}, dtype, 3);
-    for (const int64_t stride : {1, 2, 3})
-      for (const int64_t channels : {3, 4, 7})
-        expect_close(subsample_pad(x, stride, channels), naive::subsample_pad(x, stride, channels), 0);
-  });
 }
 
 }  // namespace

@@ -15,8 +15,9 @@ CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& labels);
 Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, const Tensor& dloss);
 
 namespace naive {
-/// The loss in double, plainly: the oracle.
+/// The loss and its gradient in double, plainly: the oracles.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
+Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, const Tensor& dloss);
 }  // namespace naive
 
 }  // namespace tensor::ops

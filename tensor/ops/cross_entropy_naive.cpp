@@ -1,4 +1,4 @@
-// The oracle of cross_entropy: the mean of logsumexp minus the label's logit, in double.
+// The oracles of cross_entropy: the mean of logsumexp minus the label's logit, and its gradient, in double.
 
 #include "tensor/ops/cross_entropy.h"
 #include "tensor/ops/naive.h"
@@ -13,6 +13,14 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
   for (int64_t r = 0; r < labels.numel(); ++r)
     loss += sums[static_cast<size_t>(r)] - values[static_cast<size_t>(r * logits.dim(1) + labels.data<int64_t>()[r])];
   return rounded({loss / static_cast<double>(labels.numel())}, {}, logits.dtype());
+}
+
+Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, const Tensor& dloss) {
+  const std::vector<double> p = probabilities.to_vector();
+  const double scale = dloss.item() / static_cast<double>(labels.numel());
+  return by_element(probabilities, [&](int64_t r, int64_t c) {
+    return scale * (p[static_cast<size_t>(r * probabilities.dim(1) + c)] - (c == labels.data<int64_t>()[r] ? 1 : 0));
+  });
 }
 
 }  // namespace tensor::ops::naive

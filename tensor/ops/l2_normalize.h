@@ -16,8 +16,9 @@ L2NormalizeResult l2_normalize(const Tensor& x, double eps = 1e-10);
 Tensor l2_normalize_grad(const Tensor& x, const Tensor& norm, const Tensor& dy, double eps = 1e-10);
 
 namespace naive {
-/// The same in double, plainly: the oracle.
+/// The same in double, plainly: the oracles.
 L2NormalizeResult l2_normalize(const Tensor& x, double eps = 1e-10);
+Tensor l2_normalize_grad(const Tensor& x, const Tensor& norm, const Tensor& dy, double eps = 1e-10);
 }  // namespace naive
 
 }  // namespace tensor::ops

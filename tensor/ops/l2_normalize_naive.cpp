@@ -1,4 +1,4 @@
-// The oracle of l2_normalize: x / (|x| + eps), in double.
+// The oracles of l2_normalize: x / (|x| + eps) and its gradient, in double.
 
 #include <cmath>
 
@@ -18,6 +18,19 @@ L2NormalizeResult l2_normalize(const Tensor& x, double eps) {
   };
   return {by_element(x, [&](int64_t r, int64_t c) { return values[static_cast<size_t>(r * columns + c)] / (norm(r) + eps); }),
           by_row(x, norm)};
+}
+
+Tensor l2_normalize_grad(const Tensor& x, const Tensor& norm, const Tensor& dy, double eps) {
+  const std::vector<double> values = x.to_vector(), norms = norm.to_vector(), g = dy.to_vector();
+  const int64_t columns = x.dim(-1);
+  return by_element(x, [&](int64_t r, int64_t c) {
+    const size_t at = static_cast<size_t>(r * columns + c);
+    const double n = norms[static_cast<size_t>(r)];
+    if (n == 0) return g[at] / eps;
+    double dot = 0;
+    for (int64_t k = 0; k < columns; ++k) dot += values[static_cast<size_t>(r * columns + k)] * g[static_cast<size_t>(r * columns + k)];
+    return (g[at] - values[at] * dot / (n * (n + eps))) / (n + eps);
+  });
 }
 
 }  // namespace tensor::ops::naive

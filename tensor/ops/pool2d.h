@@ -28,7 +28,9 @@ Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams para
 
 namespace naive {
 MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params);
+Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_shape, Pool2dParams params);
 Tensor avg_pool2d(const Tensor& x, Pool2dParams params);
+Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams params);
 }  // namespace naive
 
 }  // namespace tensor::ops

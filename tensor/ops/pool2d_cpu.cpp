@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "tensor/isa.h"
+#include "tensor/ops/naive.h"
 #include "tensor/parallel.h"
 
 namespace tensor::ops {
@@ -225,6 +226,29 @@ Tensor avg_pool2d(const Tensor& x, Pool2dParams params) {
     });
     return Tensor::from(std::vector<T>(sums.begin(), sums.end()), shape);
   });
+}
+
+/// Every dy goes to the pixel that was the maximum of its window.
+Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_shape, Pool2dParams) {
+  const std::vector<double> g = dy.to_vector();
+  const int64_t windows = dy.dim(1) * dy.dim(2), channels = dy.dim(3);
+  std::vector<double> dx(static_cast<size_t>(x_shape.numel()));
+  for (int64_t n = 0; n < dy.dim(0); ++n)
+    for (int64_t window = 0; window < windows; ++window)
+      for (int64_t c = 0; c < channels; ++c) {
+        const int64_t at = (n * windows + window) * channels + c, pixel = argmax.data<int32_t>()[at];
+        dx[static_cast<size_t>((n * x_shape[1] * x_shape[2] + pixel) * channels + c)] += g[static_cast<size_t>(at)];
+      }
+  return rounded(dx, x_shape, dy.dtype());
+}
+
+Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams params) {
+  const std::vector<double> g = dy.to_vector();
+  std::vector<double> dx(static_cast<size_t>(x_shape.numel()));
+  for_each_in_window(x_shape, dy.shape(), params, [&](int64_t y_at, int64_t x_at, int64_t) {
+    dx[static_cast<size_t>(x_at)] += g[static_cast<size_t>(y_at)] / static_cast<double>(params.kernel * params.kernel);
+  });
+  return rounded(dx, x_shape, dy.dtype());
 }
 
 }  // namespace naive

@@ -16,9 +16,11 @@ Tensor argmax_columns(const Tensor& x);  ///< (.., C) -> i64 (..): the first ind
 namespace naive {
 /// One running sum (or maximum) in double: the oracles.
 Tensor sum(const Tensor& x);
+Tensor mean(const Tensor& x);
 Tensor sum_rows(const Tensor& x);
 Tensor sum_columns(const Tensor& x);
 Tensor max_columns(const Tensor& x);
+Tensor argmax_columns(const Tensor& x);
 }  // namespace naive
 
 }  // namespace tensor::ops

@@ -1,4 +1,4 @@
-// The oracles of the reductions: one running sum in double.
+// The oracles of the reductions: one running sum (or the maximum so far) in double.
 
 #include "tensor/ops/naive.h"
 #include "tensor/ops/reduce.h"
@@ -9,6 +9,12 @@ Tensor sum(const Tensor& x) {
   double total = 0;
   for (const double value : x.to_vector()) total += value;
   return rounded({total}, {}, x.dtype());
+}
+
+Tensor mean(const Tensor& x) {
+  double total = 0;
+  for (const double value : x.to_vector()) total += value;
+  return rounded({total / static_cast<double>(x.numel())}, {}, x.dtype());
 }
 
 Tensor sum_rows(const Tensor& x) {
@@ -29,17 +35,23 @@ Tensor sum_columns(const Tensor& x) {
   });
 }
 
+Tensor argmax_columns(const Tensor& x) {
+  const std::vector<double> values = x.to_vector();
+  std::vector<int64_t> first;
+  for (int64_t r = 0; r < as_matrix(x).rows; ++r) {
+    const double* row = values.data() + r * x.dim(-1);
+    int64_t best = 0;
+    for (int64_t c = 1; c < x.dim(-1); ++c)
+      if (row[best] == row[best] && (row[c] > row[best] || row[c] != row[c])) best = c;  // NaN is above every number
+    first.push_back(best);
+  }
+  return Tensor::from(first, without_last_axis(x.shape()));
+}
+
 Tensor max_columns(const Tensor& x) {
   const std::vector<double> values = x.to_vector();
-  return by_row(x, [&](int64_t r) {
-    double largest = values[static_cast<size_t>(r * x.dim(-1))];
-    for (int64_t c = 1; c < x.dim(-1); ++c) {
-      const double value = values[static_cast<size_t>(r * x.dim(-1) + c)];
-      if (value > largest || value != value) largest = value;
-      if (largest != largest) break;
-    }
-    return largest;
-  });
+  const Tensor best = argmax_columns(x);
+  return by_row(x, [&](int64_t r) { return values[static_cast<size_t>(r * x.dim(-1) + best.data<int64_t>()[r])]; });
 }
 
 }  // namespace tensor::ops::naive

@@ -22,6 +22,7 @@ Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vecto
 
 namespace naive {
 Tensor region_pool(const Tensor& x, const std::vector<Region>& regions);
-}
+Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Region>& regions);
+}  // namespace naive
 
 }  // namespace tensor::ops

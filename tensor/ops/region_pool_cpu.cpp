@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "tensor/isa.h"
+#include "tensor/ops/naive.h"
 #include "tensor/parallel.h"
 
 namespace tensor::ops {
@@ -125,6 +126,22 @@ Tensor region_pool(const Tensor& x, const std::vector<Region>& regions) {
         }
   });
   return y;
+}
+
+Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Region>& regions) {
+  const std::vector<double> g = dy.to_vector();
+  const int64_t count = static_cast<int64_t>(regions.size()), channels = x_shape[3];
+  std::vector<double> dx(static_cast<size_t>(x_shape.numel()));
+  for (int64_t n = 0; n < x_shape[0]; ++n)
+    for (int64_t m = 0; m < count; ++m) {
+      const Region& region = regions[static_cast<size_t>(m)];
+      for (int64_t h = region.top; h < region.bottom; ++h)
+        for (int64_t w = region.left; w < region.right; ++w)
+          for (int64_t c = 0; c < channels; ++c)
+            dx[static_cast<size_t>(((n * x_shape[1] + h) * x_shape[2] + w) * channels + c)] +=
+                g[static_cast<size_t>((n * count + m) * channels + c)] / static_cast<double>(area(region));
+    }
+  return rounded(dx, x_shape, dy.dtype());
 }
 
 }  // namespace naive

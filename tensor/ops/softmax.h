@@ -20,7 +20,9 @@ Tensor logsumexp(const Tensor& x);
 namespace naive {
 /// The same in double, plainly: the oracles.
 Tensor softmax(const Tensor& x);
+Tensor softmax_grad(const Tensor& y, const Tensor& dy);
 Tensor log_softmax(const Tensor& x);
+Tensor log_softmax_grad(const Tensor& y, const Tensor& dy);
 Tensor logsumexp(const Tensor& x);
 }  // namespace naive
 

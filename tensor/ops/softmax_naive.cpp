@@ -30,4 +30,24 @@ Tensor softmax(const Tensor& x) {
   return by_element(x, [&](int64_t r, int64_t c) { return std::exp(logs[static_cast<size_t>(r * x.dim(-1) + c)]); });
 }
 
+Tensor softmax_grad(const Tensor& y, const Tensor& dy) {
+  const std::vector<double> p = y.to_vector(), g = dy.to_vector();
+  const int64_t columns = y.dim(-1);
+  return by_element(y, [&](int64_t r, int64_t c) {
+    double dot = 0;
+    for (int64_t k = 0; k < columns; ++k) dot += g[static_cast<size_t>(r * columns + k)] * p[static_cast<size_t>(r * columns + k)];
+    return p[static_cast<size_t>(r * columns + c)] * (g[static_cast<size_t>(r * columns + c)] - dot);
+  });
+}
+
+Tensor log_softmax_grad(const Tensor& y, const Tensor& dy) {
+  const std::vector<double> log_p = y.to_vector(), g = dy.to_vector();
+  const int64_t columns = y.dim(-1);
+  return by_element(y, [&](int64_t r, int64_t c) {
+    double sum = 0;
+    for (int64_t k = 0; k < columns; ++k) sum += g[static_cast<size_t>(r * columns + k)];
+    return g[static_cast<size_t>(r * columns + c)] - std::exp(log_p[static_cast<size_t>(r * columns + c)]) * sum;
+  });
+}
+
 }  // namespace tensor::ops::naive

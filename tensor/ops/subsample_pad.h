@@ -13,8 +13,9 @@ Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels);
 Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride);
 
 namespace naive {
-/// The same, plainly: the oracle.
+/// The same, plainly: the oracles.
 Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels);
+Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride);
 }  // namespace naive
 
 }  // namespace tensor::ops
