@@ -1,13 +1,11 @@
 // maths    the three sums of conv2d.h, each as a sum over windows: the forward pass and dx correlate padded pictures with packed weights
-// (dx:
-//          dy with the kernel turned round; for stride s one such correlation per residue of (row, column) modulo s), dw multiplies dy^T
-//          with the window columns of x
+//          (dx: dy with the kernel turned round; for stride s one such correlation per residue of (row, column) modulo s), dw multiplies
+//          dy^T with the window columns of x
+// shapes   as in conv2d.h; the kernels see blocks of pixels and panels of weights (conv2d_blocks.h)
 // cost     2*N*OH*OW*O*KH*KW*C flop each; scratch: packed weights (|w|, channels rounded up to a vector), per thread a padded copy of a
-// block of
-//          about 192 KB; dw: per thread 128 to 512 pixels of dy and of one column tile, and `slices` copies of dw, at most 4 MB
-// parallel a block of pixels (forward, dx) or a tile of columns of one slice of pixels (dw) is one thread's; blocks are cut by shape alone,
-// slices
-//          are added in index order: no race, the same bits for any number of threads
+//          block of about 192 KB; dw: per thread 128 to 512 pixels of dy and of one column tile, and `slices` copies of dw, at most 4 MB
+// parallel a block of pixels (forward, dx) or a tile of columns of one slice of pixels (dw) is one thread's; blocks are cut by shape
+//          alone, slices are added in index order: no race, the same bits for any number of threads
 // numerics sums run in the tensor's own dtype, in pieces of 128 to 1024 products by instruction set and width of the panel
 #include "tensor/ops/conv2d.h"
 

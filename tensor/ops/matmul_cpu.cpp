@@ -1,6 +1,7 @@
 // maths    y = A B as one pass of a 1x1 convolution, whose three passes are the three products with at most one transposition:
-//            forward  y[m,n] = sum_k x[m,k] w[n,k]  = a b^T      dx  dx[m,n] = sum_k dy[m,k] w[k,n] = a b      dw  dw[m,n] = sum_k dy[k,m]
-//            x[k,n] = a^T b
+//            forward  y[m,n]  = sum_k x[m,k] w[n,k]   = a b^T
+//            dx       dx[m,n] = sum_k dy[m,k] w[k,n]  = a b
+//            dw       dw[m,n] = sum_k dy[k,m] x[k,n]  = a^T b
 // shapes   a row is a picture of one pixel
 // cost     2 M N K flop; a^T b^T copies b once, transposed
 // parallel as conv2d's passes
