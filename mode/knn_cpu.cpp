@@ -232,7 +232,7 @@ KnnResult knn(const Tensor& queries, const Tensor& bank, int64_t k) {
 
 }  // namespace cpu
 
-KnnResult knn(const Tensor& queries, const Tensor& bank, int64_t k) { DISPATCH_DEVICE(queries, knn, queries, bank, k); }
+KnnResult knn(const Tensor& queries, const Tensor& bank, int64_t k) { DISPATCH_CPU(queries, knn, queries, bank, k); }
 
 KnnResult naive::knn(const Tensor& queries, const Tensor& bank, int64_t k) {
   check_arguments(queries, bank, k);

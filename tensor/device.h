@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "tensor/check.h"
 
@@ -18,11 +19,25 @@ struct Device {
   std::string to_string() const { return is_cpu() ? "cpu" : "cuda:" + std::to_string(index); }
 };
 
+/// "cpu", "cuda" (the first device) or "cuda:1". Anything else is an error, and so is a device that no kernel can run on.
+Device parse_device(std::string_view text);
+
 }  // namespace tensor
 
 /// DISPATCH_DEVICE(x, relu, x, y): calls `cpu::relu(x, y)` or `cuda::relu(x, y)`, by where `x` lives.
-#define DISPATCH_DEVICE(tensor_, op_, ...)                                                                \
-  do {                                                                                                    \
-    CHECK((tensor_).device().is_cpu(), #op_ ": this build has no CUDA kernels; use a tensor on the cpu"); \
-    return cpu::op_(__VA_ARGS__);                                                                         \
+#ifdef MODE_WITH_CUDA
+#define DISPATCH_DEVICE(tensor_, op_, ...)                         \
+  do {                                                             \
+    if ((tensor_).device().is_cpu()) return cpu::op_(__VA_ARGS__); \
+    return cuda::op_(__VA_ARGS__);                                 \
+  } while (false)
+#else
+#define DISPATCH_DEVICE(tensor_, op_, ...) DISPATCH_CPU(tensor_, op_, __VA_ARGS__)
+#endif
+
+/// The same for an op that has no CUDA kernel.
+#define DISPATCH_CPU(tensor_, op_, ...)                                                                           \
+  do {                                                                                                            \
+    CHECK((tensor_).device().is_cpu(), #op_ ": no CUDA kernel for it in this build; move the tensor to the cpu"); \
+    return cpu::op_(__VA_ARGS__);                                                                                 \
   } while (false)

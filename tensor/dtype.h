@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "tensor/check.h"
+#include "tensor/host_device.h"
 
 namespace tensor {
 
@@ -15,13 +16,13 @@ struct bfloat16 {
 
   bfloat16() = default;
   /// Rounds to nearest, ties to even; NaN stays NaN.
-  explicit bfloat16(float value) {
+  HOST_DEVICE explicit bfloat16(float value) {
     uint32_t word;
     std::memcpy(&word, &value, 4);
     const bool is_nan = (word & 0x7fffffffu) > 0x7f800000u;
     bits = is_nan ? static_cast<uint16_t>((word >> 16) | 0x40u) : static_cast<uint16_t>((word + 0x7fffu + ((word >> 16) & 1u)) >> 16);
   }
-  explicit operator float() const {
+  HOST_DEVICE explicit operator float() const {
     const uint32_t word = static_cast<uint32_t>(bits) << 16;
     float value;
     std::memcpy(&value, &word, 4);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tensor/check.h"
+#include "tensor/cuda/cuda.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STORAGE_CACHE 0
@@ -42,8 +43,12 @@ std::byte* allocate(int64_t bytes) {
 
 }  // namespace
 
-Storage::Storage(int64_t bytes) : bytes_(bytes) {
+Storage::Storage(int64_t bytes, Device device) : bytes_(bytes), device_(device) {
   CHECK(bytes >= 0, "storage of {} bytes", bytes);
+  if (!device.is_cpu()) {
+    data_ = static_cast<std::byte*>(cuda::allocate(bytes, device.index));
+    return;
+  }
   Cache& pool = cache();
   std::unique_lock lock(pool.mutex);
   if (STORAGE_CACHE) {
@@ -72,6 +77,10 @@ Storage::Storage(int64_t bytes) : bytes_(bytes) {
 }
 
 Storage::~Storage() {
+  if (!device_.is_cpu()) {
+    cuda::deallocate(data_, bytes_, device_.index);
+    return;
+  }
   Cache& pool = cache();
   const std::lock_guard lock(pool.mutex);
   pool.statistics.live_bytes -= capacity_;

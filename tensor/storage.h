@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <memory>
 
+#include "tensor/device.h"
+
 namespace tensor {
 
 class Storage {
  public:
-  /// `bytes` of uninitialised memory, aligned to 64. Under AddressSanitizer an allocation of exactly that size, else one from the cache.
-  explicit Storage(int64_t bytes);
+  /// `bytes` of uninitialised memory, aligned to 64. Under AddressSanitizer an allocation of exactly that size, else one from the cache; on
+  /// a CUDA device from its pool (tensor/cuda/cuda.h).
+  explicit Storage(int64_t bytes, Device device = {});
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -22,6 +25,7 @@ class Storage {
   std::byte* data_ = nullptr;
   int64_t bytes_ = 0;
   int64_t capacity_ = 0;
+  Device device_;
 };
 
 struct StorageStatistics {
@@ -29,6 +33,7 @@ struct StorageStatistics {
   int64_t peak_bytes = 0;    ///< the most that tensors ever held at once
   int64_t cached_bytes = 0;  ///< freed and kept for re-use
 };
+/// Of the CPU's memory; tensor/cuda/cuda.h has a device's.
 StorageStatistics storage_statistics();
 void reset_peak_bytes();
 

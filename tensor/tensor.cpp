@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "tensor/cuda/cuda.h"
+
 namespace tensor {
 namespace {
 
@@ -32,20 +34,22 @@ double to_double(bfloat16 value) { return static_cast<float>(value); }
 }  // namespace
 
 Tensor::Tensor(Shape shape, Dtype dtype, Device device) : shape_(shape), dtype_(dtype), device_(device) {
-  CHECK(device.is_cpu(), "device {}: this build has no CUDA", device.to_string());
   int64_t bytes = 0;
   CHECK(!__builtin_mul_overflow(shape.numel(), size_of(dtype), &bytes), "shape {} is too large", shape.to_string());
-  storage_ = std::make_shared<Storage>(bytes);
+  storage_ = std::make_shared<Storage>(bytes, device);
 }
 
 Tensor Tensor::zeros(Shape shape, Dtype dtype, Device device) {
   Tensor result(shape, dtype, device);
-  std::memset(result.raw(), 0, static_cast<size_t>(result.bytes()));
+  if (device.is_cpu())
+    std::memset(result.raw(), 0, static_cast<size_t>(result.bytes()));
+  else
+    cuda::fill_zero(result.raw(), result.bytes(), device.index);
   return result;
 }
 
 Tensor Tensor::full(Shape shape, double value, Dtype dtype, Device device) {
-  Tensor result(shape, dtype, device);
+  Tensor result(shape, dtype);
   dispatch_any(dtype, [&](auto zero) {
     using T = decltype(zero);
     T typed;
@@ -56,7 +60,7 @@ Tensor Tensor::full(Shape shape, double value, Dtype dtype, Device device) {
     T* out = result.data<T>();
     for (int64_t i = 0, n = result.numel(); i < n; ++i) out[i] = typed;
   });
-  return result;
+  return result.to(device);
 }
 
 double Tensor::item() const {
@@ -66,9 +70,10 @@ double Tensor::item() const {
 
 std::vector<double> Tensor::to_vector() const {
   std::vector<double> values(static_cast<size_t>(numel()));
+  const Tensor here = to({});
   dispatch_any(dtype_, [&](auto zero) {
     using T = decltype(zero);
-    const T* in = data<T>();
+    const T* in = here.data<T>();
     for (size_t i = 0; i < values.size(); ++i) values[i] = to_double(in[i]);
   });
   return values;
@@ -112,7 +117,23 @@ Tensor Tensor::rows(int64_t begin, int64_t end) const {
 
 Tensor Tensor::clone() const {
   Tensor copy(shape_, dtype_, device_);
-  std::memcpy(copy.raw(), raw(), static_cast<size_t>(bytes()));
+  if (device_.is_cpu())
+    std::memcpy(copy.raw(), raw(), static_cast<size_t>(bytes()));
+  else
+    cuda::copy_on_device(copy.raw(), raw(), bytes(), device_.index);
+  return copy;
+}
+
+Tensor Tensor::to(Device device) const {
+  CHECK(defined(), "to({}) of an undefined tensor", device.to_string());
+  if (device == device_) return *this;
+  Tensor copy(shape_, dtype_, device);
+  if (device_.is_cpu())
+    cuda::copy_to_device(copy.raw(), raw(), bytes(), device.index);
+  else if (device.is_cpu())
+    cuda::copy_to_host(copy.raw(), raw(), bytes(), device_.index);
+  else
+    return to({}).to(device);
   return copy;
 }
 

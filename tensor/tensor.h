@@ -23,7 +23,7 @@ class Tensor {
   static Tensor full(Shape shape, double value, Dtype dtype = Dtype::f32, Device device = {});
   /// A copy of `values`, in row-major order; as many as the shape has elements.
   template <class T>
-  static Tensor from(const std::vector<T>& values, Shape shape);
+  static Tensor from(const std::vector<T>& values, Shape shape, Device device = {});
 
   bool defined() const { return storage_ != nullptr; }
   const Shape& shape() const { return shape_; }
@@ -34,7 +34,7 @@ class Tensor {
   Dtype dtype() const { return dtype_; }
   Device device() const { return device_; }
 
-  /// First element, typed; throws when T is not the dtype.
+  /// First element, typed; throws when T is not the dtype. On a CUDA device an address for kernels alone.
   template <class T>
   T* data() {
     check_access(dtype_of<T>());
@@ -58,8 +58,10 @@ class Tensor {
   Tensor reshape(Shape shape) const;
   /// Rows begin <= row < end of the first axis, sharing storage. The only other view.
   Tensor rows(int64_t begin, int64_t end) const;
-  /// A copy with its own storage.
+  /// A copy with its own storage, on the same device.
   Tensor clone() const;
+  /// On that device: a copy, or this very tensor where it is there already. From a device to the cpu it waits for the device.
+  Tensor to(Device device) const;
   /// True when no other Tensor shares the storage, so that it may be written in place.
   bool unique() const { return storage_.use_count() == 1; }
   bool shares_storage(const Tensor& other) const { return storage_ == other.storage_; }
@@ -75,11 +77,11 @@ class Tensor {
 };
 
 template <class T>
-Tensor Tensor::from(const std::vector<T>& values, Shape shape) {
+Tensor Tensor::from(const std::vector<T>& values, Shape shape, Device device) {
   CHECK(static_cast<int64_t>(values.size()) == shape.numel(), "{} values for shape {}", values.size(), shape.to_string());
   Tensor result(shape, dtype_of<T>());
   if (!values.empty()) std::memcpy(result.raw(), values.data(), values.size() * sizeof(T));
-  return result;
+  return result.to(device);
 }
 
 }  // namespace tensor

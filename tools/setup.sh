@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a job lacks; silent and quick when none is missing.
-# usage: setup.sh build|test|bench|lint|format...
+# usage: setup.sh build|test|emulated|bench|lint|format...
 set -euo pipefail
 export LC_ALL=C
 
@@ -10,6 +10,7 @@ declare -A packages
 packages[build]="g++:g++ cmake:cmake ninja-build:ninja libfmt-dev:fmt/format.h libcli11-dev:CLI/CLI.hpp
                  nlohmann-json3-dev:nlohmann/json.hpp libstb-dev:stb/stb_image.h libxxhash-dev:xxhash.h"
 packages[test]="${packages[build]} libgtest-dev:gtest/gtest.h binutils:objdump"
+packages[emulated]="${packages[test]} libboost-context-dev:boost/context/detail/fcontext.hpp"
 packages[bench]="${packages[build]} libbenchmark-dev:benchmark/benchmark.h"
 packages[format]="clang-format:clang-format git:git"
 packages[lint]="${packages[test]} ${packages[bench]} ${packages[format]} clang-tidy:clang-tidy python3:python3 shellcheck:shellcheck"
@@ -23,7 +24,7 @@ is_there() {
 
 missing=
 for job in "$@"; do
-  [ -n "${packages[$job]:-}" ] || { echo "setup: no job is called '$job'; use build, test, bench, lint or format" >&2; exit 2; }
+  [ -n "${packages[$job]:-}" ] || { echo "setup: no job is called '$job'; use build, test, emulated, bench, lint or format" >&2; exit 2; }
   for entry in ${packages[$job]}; do
     package=${entry%%:*}
     case " $missing " in *" $package "*) continue ;; esac

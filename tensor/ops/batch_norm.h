@@ -49,4 +49,12 @@ BatchNormGradients batch_norm_grad(const Tensor& x, const Tensor& y, const Tenso
                                    const Tensor& rstd, BatchNormParams params, bool needs_dresidual);
 }  // namespace naive
 
+namespace cuda {
+decltype(ops::batch_norm) batch_norm;
+decltype(ops::update_running_statistics) update_running_statistics;
+decltype(ops::batch_norm_inference) batch_norm_inference;
+decltype(ops::batch_norm_grad) batch_norm_grad;
+decltype(ops::batch_norm_inference_grad) batch_norm_inference_grad;
+}  // namespace cuda
+
 }  // namespace tensor::ops

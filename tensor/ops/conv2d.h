@@ -31,4 +31,10 @@ Tensor conv2d_dx(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2d
 Tensor conv2d_dw(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params);
 }  // namespace naive
 
+namespace cuda {
+decltype(ops::conv2d) conv2d;
+decltype(ops::conv2d_dx) conv2d_dx;
+decltype(ops::conv2d_dw) conv2d_dw;
+}  // namespace cuda
+
 }  // namespace tensor::ops

@@ -84,13 +84,13 @@ Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, con
 
 CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& labels) {
   check(logits, labels);
-  DISPATCH_DEVICE(logits, cross_entropy, logits, labels);
+  DISPATCH_CPU(logits, cross_entropy, logits, labels);
 }
 
 Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, const Tensor& dloss) {
   check(probabilities, labels);
   CHECK(dloss.numel() == 1, "cross_entropy_grad: dloss has shape {}, expected one element", dloss.shape().to_string());
-  DISPATCH_DEVICE(probabilities, cross_entropy_grad, probabilities, labels, dloss);
+  DISPATCH_CPU(probabilities, cross_entropy_grad, probabilities, labels, dloss);
 }
 
 }  // namespace tensor::ops

@@ -24,4 +24,21 @@ Tensor cast(const Tensor& x, Dtype dtype);
 /// True when every element is finite. f32 and f64.
 bool all_finite(const Tensor& x);
 
+namespace cuda {
+decltype(ops::add) add;
+decltype(ops::subtract) subtract;
+decltype(ops::multiply) multiply;
+decltype(ops::divide) divide;
+decltype(ops::scale) scale;
+decltype(ops::add_scalar) add_scalar;
+decltype(ops::relu) relu;
+decltype(ops::relu_grad) relu_grad;
+decltype(ops::exp) exp;
+decltype(ops::log) log;
+decltype(ops::sqrt) sqrt;
+decltype(ops::add_into) add_into;
+decltype(ops::cast) cast;
+decltype(ops::all_finite) all_finite;
+}  // namespace cuda
+
 }  // namespace tensor::ops

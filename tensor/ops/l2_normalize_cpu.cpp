@@ -71,14 +71,14 @@ Tensor l2_normalize_grad(const Tensor& x, const Tensor& norm, const Tensor& dy, 
 L2NormalizeResult l2_normalize(const Tensor& x, double eps) {
   check_eps(eps);
   as_matrix(x);
-  DISPATCH_DEVICE(x, l2_normalize, x, eps);
+  DISPATCH_CPU(x, l2_normalize, x, eps);
 }
 
 Tensor l2_normalize_grad(const Tensor& x, const Tensor& norm, const Tensor& dy, double eps) {
   check_eps(eps);
   CHECK_SAME(x, dy);
   CHECK_SHAPE(norm, (without_last_axis(x.shape())));
-  DISPATCH_DEVICE(x, l2_normalize_grad, x, norm, dy, eps);
+  DISPATCH_CPU(x, l2_normalize_grad, x, norm, dy, eps);
 }
 
 }  // namespace tensor::ops

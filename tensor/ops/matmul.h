@@ -16,4 +16,8 @@ namespace naive {
 Tensor matmul(const Tensor& a, const Tensor& b, Transpose transpose_a = Transpose::no, Transpose transpose_b = Transpose::no);
 }  // namespace naive
 
+namespace cuda {
+decltype(ops::matmul) matmul;
+}  // namespace cuda
+
 }  // namespace tensor::ops

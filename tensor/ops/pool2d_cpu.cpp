@@ -161,19 +161,19 @@ Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams para
 
 }  // namespace cpu
 
-MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) { DISPATCH_DEVICE(x, max_pool2d, x, params); }
+MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) { DISPATCH_CPU(x, max_pool2d, x, params); }
 
 Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_shape, Pool2dParams params) {
   CHECK_SHAPE(dy, (output_shape(x_shape, params)));
   CHECK_SHAPE(argmax, (dy.shape()));
-  DISPATCH_DEVICE(dy, max_pool2d_grad, dy, argmax, x_shape, params);
+  DISPATCH_CPU(dy, max_pool2d_grad, dy, argmax, x_shape, params);
 }
 
-Tensor avg_pool2d(const Tensor& x, Pool2dParams params) { DISPATCH_DEVICE(x, avg_pool2d, x, params); }
+Tensor avg_pool2d(const Tensor& x, Pool2dParams params) { DISPATCH_CPU(x, avg_pool2d, x, params); }
 
 Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams params) {
   CHECK_SHAPE(dy, (output_shape(x_shape, params)));
-  DISPATCH_DEVICE(dy, avg_pool2d_grad, dy, x_shape, params);
+  DISPATCH_CPU(dy, avg_pool2d_grad, dy, x_shape, params);
 }
 
 namespace naive {

@@ -23,4 +23,13 @@ Tensor max_columns(const Tensor& x);
 Tensor argmax_columns(const Tensor& x);
 }  // namespace naive
 
+namespace cuda {
+decltype(ops::sum) sum;
+decltype(ops::mean) mean;
+decltype(ops::sum_rows) sum_rows;
+decltype(ops::sum_columns) sum_columns;
+decltype(ops::max_columns) max_columns;
+decltype(ops::argmax_columns) argmax_columns;
+}  // namespace cuda
+
 }  // namespace tensor::ops

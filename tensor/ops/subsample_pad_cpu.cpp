@@ -74,12 +74,12 @@ Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride
 
 }  // namespace cpu
 
-Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) { DISPATCH_DEVICE(x, subsample_pad, x, stride, channels); }
+Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) { DISPATCH_CPU(x, subsample_pad, x, stride, channels); }
 
 Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride) {
   CHECK(dy.rank() == 4, "subsample_pad_grad: expected dy (N,H,W,C), got {}", dy.shape().to_string());
   CHECK_SHAPE(dy, (output_shape(x_shape, stride, dy.dim(3))));
-  DISPATCH_DEVICE(dy, subsample_pad_grad, dy, x_shape, stride);
+  DISPATCH_CPU(dy, subsample_pad_grad, dy, x_shape, stride);
 }
 
 }  // namespace tensor::ops

@@ -70,7 +70,7 @@ TopkResult topk(const Tensor& x, int64_t k, Order order) {
 
 TopkResult topk(const Tensor& x, int64_t k, Order order) {
   check(x, k);
-  DISPATCH_DEVICE(x, topk, x, k, order);
+  DISPATCH_CPU(x, topk, x, k, order);
 }
 
 namespace naive {

@@ -1,0 +1,8 @@
+#pragma once
+// CUDA's runtime API for host code: the Toolkit's, or the part of it that the emulator has.
+
+#ifdef MODE_CUDA_EMULATED
+#include "tensor/emulator/cuda_api.h"
+#else
+#include <cuda_runtime_api.h>
+#endif

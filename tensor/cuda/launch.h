@@ -1,0 +1,64 @@
+#pragma once
+// launch(kernel, grid, block, shared_bytes, stream, arguments...): starts a kernel, and names the caller's file and line in every error.
+
+#include <cstddef>
+#include <cstdint>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "tensor/cuda/api.h"
+#include "tensor/device.h"
+
+/// CUDA_CHECK(call): the call must return cudaSuccess; the Error names the call, what CUDA says, and this file and line.
+#define CUDA_CHECK(call_) ::tensor::cuda::check_success((call_), #call_, __FILE__, __LINE__)
+
+namespace tensor::cuda {
+
+void check_success(cudaError_t status, const char* call, const char* file, int line);
+
+/// The stream of a device: all its work is issued there, in order. Makes the device current.
+cudaStream_t stream_of(Device device);
+
+/// Blocks of a launch. A function argument of this type also notes where the call stands.
+struct Grid {
+  Grid(int64_t x_, const char* file_ = __builtin_FILE(), int line_ = __builtin_LINE()) : x(x_), file(file_), line(line_) {}
+  Grid(int64_t x_, int64_t y_, int64_t z_ = 1, const char* file_ = __builtin_FILE(), int line_ = __builtin_LINE())
+      : x(x_), y(y_), z(z_), file(file_), line(line_) {}
+  int64_t x, y = 1, z = 1;
+  const char* file;
+  int line;
+};
+
+/// What a device would refuse: no block, y or z above 65,535, more than 1,024 threads in a block, more than 227 KB of shared memory.
+void check_launch(const Grid& grid, dim3 block, size_t shared_bytes);
+
+constexpr size_t most_shared_bytes = 227 << 10;
+constexpr size_t most_static_shared_bytes = 48 << 10;
+
+#ifndef MODE_CUDA_EMULATED
+/// cudaLaunchKernel, the check after it, and with MODE_SYNC=1 the wait for its end.
+void launch_on_device(const void* kernel, const Grid& grid, dim3 block, size_t shared_bytes, cudaStream_t stream, void** arguments);
+#endif
+
+/// `arguments` are converted to the kernel's parameters: pointers to device memory, numbers, and trivially copyable functors or structs.
+template <class... Parameters, class... Arguments>
+void launch(void (*kernel)(Parameters...), Grid grid, dim3 block, size_t shared_bytes, cudaStream_t stream, const Arguments&... arguments) {
+  static_assert(sizeof...(Parameters) == sizeof...(Arguments), "the kernel has another number of parameters");
+  static_assert((std::is_trivially_copyable_v<Parameters> && ...), "a kernel's parameters are copied byte by byte");
+  check_launch(grid, block, shared_bytes);
+#ifdef MODE_CUDA_EMULATED
+  emulator::launch(kernel, {grid.x, grid.y, grid.z, grid.file, grid.line}, block, shared_bytes, stream,
+                   static_cast<Parameters>(arguments)...);
+#else
+  std::tuple<Parameters...> values(static_cast<Parameters>(arguments)...);
+  std::apply(
+      [&](auto&... value) {
+        void* pointers[] = {const_cast<void*>(static_cast<const void*>(&value))..., nullptr};
+        launch_on_device(reinterpret_cast<const void*>(kernel), grid, block, shared_bytes, stream, pointers);
+      },
+      values);
+#endif
+}
+
+}  // namespace tensor::cuda

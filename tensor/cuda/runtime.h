@@ -1,0 +1,34 @@
+#pragma once
+// What a CUDA source includes, before anything else: the kernel language, launch(), shared memory. nvcc takes the language from the CUDA
+// Toolkit, g++ from tensor/emulator/, which runs the same source on a CPU.
+
+#ifdef MODE_CUDA_EMULATED
+#include "tensor/emulator/kernel_language.h"
+#else
+#include <cuda_runtime.h>
+#define HOST_DEVICE __host__ __device__ __forceinline__
+
+/// SHARED(float, tile, [64][40]): float tile[64][40], one for each block. At most 48 KB in all.
+#define SHARED(type_, name_, extents_) __shared__ type_ name_ extents_
+/// DYNAMIC_SHARED(bfloat16, buffer): bfloat16* to the shared_bytes of the launch, aligned to 128. At most 227 KB with SHARED.
+#define DYNAMIC_SHARED(type_, name_)                                      \
+  extern __shared__ __align__(128) unsigned char dynamic_shared_memory[]; \
+  type_* const name_ = reinterpret_cast<type_*>(&dynamic_shared_memory[0])
+#endif
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "tensor/cuda/launch.h"
+#include "tensor/tensor.h"
+
+namespace tensor::cuda {
+
+/// N elements that are read and written at once; 16 bytes is the widest.
+template <class T, int N>
+struct alignas(sizeof(T) * N) Pack {
+  T values[N];
+};
+
+}  // namespace tensor::cuda
