@@ -1,5 +1,6 @@
 #pragma once
-// What the tests of values share: random inputs, comparisons that NaN does not pass, every instruction set, any number of threads.
+// What the tests of values share: random inputs, comparisons that NaN does not pass, every instruction set, any number of threads, and the
+// same test on a CUDA device (KERNEL_TEST).
 
 #include <gtest/gtest.h>
 
@@ -10,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/cuda/cuda.h"
+#include "tensor/emulator/emulator.h"
 #include "tensor/isa.h"
 #include "tensor/parallel.h"
 #include "tensor/philox.h"
@@ -18,10 +21,21 @@
 
 namespace tensor {
 
-inline Tensor tensor_of(const std::vector<double>& values, Shape shape, Dtype dtype) {
-  if (dtype == Dtype::f64) return Tensor::from(values, shape);
-  return Tensor::from(std::vector<float>(values.begin(), values.end()), shape);
+/// Where tensor_of, random_tensor and full put what they make: the cpu, unless a test runs on another device.
+inline Device& device_under_test() {
+  static Device device;
+  return device;
 }
+
+inline Tensor tensor_of(const std::vector<double>& values, Shape shape, Dtype dtype) {
+  if (dtype == Dtype::f64) return Tensor::from(values, shape, device_under_test());
+  return Tensor::from(std::vector<float>(values.begin(), values.end()), shape, device_under_test());
+}
+
+inline Tensor full(Shape shape, double value, Dtype dtype) { return Tensor::full(shape, value, dtype, device_under_test()); }
+
+/// For the oracles, which run on the cpu. What is undefined stays so.
+inline Tensor on_cpu(const Tensor& x) { return x.defined() ? x.to({}) : x; }
 
 /// Uniform in [-1, 1).
 inline Tensor random_tensor(Shape shape, Dtype dtype, uint64_t seed) {
@@ -53,16 +67,25 @@ inline void expect_close(const Tensor& got, const Tensor& want, double tolerance
 inline void expect_same_bits(const Tensor& a, const Tensor& b) {
   ASSERT_EQ(a.shape().to_string(), b.shape().to_string());
   ASSERT_EQ(a.dtype(), b.dtype());
-  EXPECT_EQ(std::memcmp(a.raw(), b.raw(), static_cast<size_t>(a.bytes())), 0);
+  const Tensor left = a.to({}), right = b.to({});
+  EXPECT_EQ(std::memcmp(left.raw(), right.raw(), static_cast<size_t>(left.bytes())), 0);
 }
 
-/// Restores instruction set and threads at the end of a test.
+/// Restores instruction set, threads, device and the emulator's settings at the end of a test.
 struct RestoreSettings {
   Isa chosen = isa();
   int threads = num_threads();
+  Device device = device_under_test();
+#ifdef MODE_CUDA_EMULATED
+  emulator::Settings emulated = emulator::settings();
+#endif
   ~RestoreSettings() {
     set_isa(chosen);
     set_num_threads(threads);
+    device_under_test() = device;
+#ifdef MODE_CUDA_EMULATED
+    emulator::settings() = emulated;
+#endif
   }
 };
 
@@ -77,15 +100,93 @@ inline void for_each_path(const std::function<void(Dtype)>& body) {
     }
 }
 
+/// Another order of threads and blocks in every kernel from here on; without effect on a real device, which has one of its own.
+inline void reorder_threads([[maybe_unused]] uint64_t seed) {
+#ifdef MODE_CUDA_EMULATED
+  emulator::settings().seed = seed;
+#endif
+}
+
+/// body(dtype) for f32 and f64 with device_under_test() on the CUDA device; emulated twice, with asynchronous copies that land at once and
+/// as late as they may, and in two orders of threads.
+inline void for_each_path_on_cuda(const std::function<void(Dtype)>& body) {
+  const RestoreSettings restore;
+  device_under_test() = {Device::Kind::cuda, 0};
+  for (const bool lands_late : {false, true}) {
+#ifdef MODE_CUDA_EMULATED
+    emulator::settings().landing = lands_late ? emulator::Landing::late : emulator::Landing::early;
+#else
+    if (lands_late) break;
+#endif
+    reorder_threads(lands_late ? 17 : 1);
+    for (const Dtype dtype : {Dtype::f32, Dtype::f64}) {
+      SCOPED_TRACE(fmt::format("cuda {}{}", name(dtype), lands_late ? ", copies land late" : ""));
+      body(dtype);
+    }
+  }
+}
+
+/// Ends a test that needs a CUDA device where there is none, as skipped and with the reason. The emulated device is always there.
+#ifdef MODE_CUDA_EMULATED
+#define SKIP_WITHOUT_CUDA() ASSERT_EQ(::tensor::cuda::unavailable_because(), "")
+#else
+#define SKIP_WITHOUT_CUDA() \
+  if (const std::string reason_ = ::tensor::cuda::unavailable_because(); !reason_.empty()) GTEST_SKIP() << reason_
+#endif
+
+/// KERNEL_TEST(Reduce, Empty) { ... dtype ... }: one body, two tests. Reduce.Empty runs it for f32 and f64 on every instruction set,
+/// Reduce.EmptyOnCuda on the CUDA device, or is skipped by its name. Inputs come from tensor_of, random_tensor and full.
+#define KERNEL_TEST(suite_, name_)                                          \
+  void suite_##_##name_##_body(::tensor::Dtype dtype);                      \
+  TEST(suite_, name_) { ::tensor::for_each_path(suite_##_##name_##_body); } \
+  TEST(suite_, name_##OnCuda) {                                             \
+    SKIP_WITHOUT_CUDA();                                                    \
+    ::tensor::for_each_path_on_cuda(suite_##_##name_##_body);               \
+  }                                                                         \
+  void suite_##_##name_##_body([[maybe_unused]] ::tensor::Dtype dtype)
+
+/// CUDA_TEST(Reduce, EveryStep) { ... dtype ... }: the same on the CUDA device alone. The body is a template, so that a build without CUDA
+/// reads it and needs none of the functions it calls.
+#ifdef MODE_WITH_CUDA
+#define RUN_ON_CUDA(body_) ::tensor::for_each_path_on_cuda(body_<0>)
+#else
+#define RUN_ON_CUDA(body_) static_cast<void>(0)
+#endif
+#define CUDA_TEST(suite_, name_)                       \
+  template <int>                                       \
+  void suite_##_##name_##_body(::tensor::Dtype dtype); \
+  TEST(suite_, name_) {                                \
+    SKIP_WITHOUT_CUDA();                               \
+    RUN_ON_CUDA(suite_##_##name_##_body);              \
+  }                                                    \
+  template <int>                                       \
+  void suite_##_##name_##_body([[maybe_unused]] ::tensor::Dtype dtype)
+
+/// The same bits for 1, 2 and 5 threads; on a CUDA device in three orders of its threads. `compute` makes its inputs outside.
 inline void expect_same_bits_for_any_threads(const std::function<std::vector<Tensor>()>& compute) {
   const RestoreSettings restore;
-  set_num_threads(1);
-  const std::vector<Tensor> alone = compute();
-  for (const int threads : {2, 5}) {
+  std::vector<Tensor> first;
+  for (const int threads : {1, 2, 5}) {
     set_num_threads(threads);
-    const std::vector<Tensor> together = compute();
-    ASSERT_EQ(together.size(), alone.size());
-    for (size_t i = 0; i < alone.size(); ++i) expect_same_bits(together[i], alone[i]);
+    reorder_threads(100 + static_cast<uint64_t>(threads));
+    const std::vector<Tensor> results = compute();
+    if (first.empty()) first = results;
+    ASSERT_EQ(results.size(), first.size());
+    for (size_t i = 0; i < first.size(); ++i) expect_same_bits(results[i], first[i]);
+  }
+}
+
+/// cpu == cuda: `compute` makes its inputs by random_tensor and the like, and runs with device_under_test() on both.
+inline void expect_close_on_cpu_and_cuda(const std::function<std::vector<Tensor>()>& compute, double tolerance) {
+  const RestoreSettings restore;
+  device_under_test() = {};
+  const std::vector<Tensor> here = compute();
+  device_under_test() = {Device::Kind::cuda, 0};
+  const std::vector<Tensor> there = compute();
+  ASSERT_EQ(there.size(), here.size());
+  for (size_t i = 0; i < here.size(); ++i) {
+    EXPECT_EQ(there[i].device(), device_under_test());
+    expect_close(there[i], here[i], tolerance);
   }
 }
 

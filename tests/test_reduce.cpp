@@ -7,85 +7,81 @@ namespace {
 
 const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
 
-TEST(Reduce, AgreesWithTheNaiveLoops) {
-  for_each_path([](Dtype dtype) {
-    const double tolerance = dtype == Dtype::f64 ? 1e-13 : 1e-6;
-    for (const Shape& shape : {Shape{1, 1}, Shape{1, 7}, Shape{7, 1}, Shape{5, 3}, Shape{2, 3, 31}, Shape{2, 2, 3, 33}, Shape{4099, 5},
-                               Shape{3, 4099}, Shape{1031, 129}, Shape{70001, 1}}) {
-      SCOPED_TRACE(shape.to_string());
-      const Tensor x = random_tensor(shape, dtype, 1);
-      expect_close(sum(x), naive::sum(x), tolerance);
-      expect_close(mean(x), naive::mean(x), tolerance);
-      expect_close(sum_rows(x), naive::sum_rows(x), tolerance);
-      expect_close(sum_columns(x), naive::sum_columns(x), tolerance);
-      expect_close(max_columns(x), naive::max_columns(x), 0);
-      expect_same_bits(argmax_columns(x), naive::argmax_columns(x));
-    }
-  });
+KERNEL_TEST(Reduce, AgreesWithTheNaiveLoops) {
+  const double tolerance = dtype == Dtype::f64 ? 1e-13 : 1e-6;
+  for (const Shape& shape : {Shape{1, 1}, Shape{1, 7}, Shape{7, 1}, Shape{5, 3}, Shape{2, 3, 31}, Shape{2, 2, 3, 33}, Shape{4099, 5},
+                             Shape{3, 4099}, Shape{1031, 129}, Shape{70001, 1}}) {
+    SCOPED_TRACE(shape.to_string());
+    const Tensor x = random_tensor(shape, dtype, 1);
+    expect_close(sum(x), naive::sum(x), tolerance);
+    expect_close(mean(x), naive::mean(x), tolerance);
+    expect_close(sum_rows(x), naive::sum_rows(x), tolerance);
+    expect_close(sum_columns(x), naive::sum_columns(x), tolerance);
+    expect_close(max_columns(x), naive::max_columns(x), 0);
+    expect_same_bits(argmax_columns(x), naive::argmax_columns(x));
+  }
 }
 
-TEST(Reduce, HandWorkedNumbers) {
-  for_each_path([](Dtype dtype) {
-    const Tensor x = tensor_of({1, 5, 5, -2, -4, -3}, {2, 3}, dtype);
-    EXPECT_EQ(sum(x).item(), 2);
-    EXPECT_NEAR(mean(x).item(), 1.0 / 3, 1e-7);
-    EXPECT_EQ(sum_rows(x).to_vector(), (std::vector<double>{-1, 1, 2}));
-    EXPECT_EQ(sum_columns(x).to_vector(), (std::vector<double>{11, -9}));
-    EXPECT_EQ(max_columns(x).to_vector(), (std::vector<double>{5, -2}));
-    EXPECT_EQ(argmax_columns(x).to_vector(), (std::vector<double>{1, 0}));
-  });
+KERNEL_TEST(Reduce, HandWorkedNumbers) {
+  const Tensor x = tensor_of({1, 5, 5, -2, -4, -3}, {2, 3}, dtype);
+  EXPECT_EQ(sum(x).item(), 2);
+  EXPECT_NEAR(mean(x).item(), 1.0 / 3, 1e-7);
+  EXPECT_EQ(sum_rows(x).to_vector(), (std::vector<double>{-1, 1, 2}));
+  EXPECT_EQ(sum_columns(x).to_vector(), (std::vector<double>{11, -9}));
+  EXPECT_EQ(max_columns(x).to_vector(), (std::vector<double>{5, -2}));
+  EXPECT_EQ(argmax_columns(x).to_vector(), (std::vector<double>{1, 0}));
 }
 
-TEST(Reduce, AMillionSmallNumbersDoNotVanish) {
+KERNEL_TEST(Reduce, AMillionSmallNumbersDoNotVanish) {
   // A running f32 sum would stop at 2^24 ones.
-  for_each_path([](Dtype dtype) {
-    const int64_t n = (1 << 24) + 1000;
-    if (dtype == Dtype::f64) return;
-    const Tensor ones = Tensor::full({n}, 1, dtype);
-    EXPECT_EQ(sum(ones).item(), static_cast<double>(static_cast<float>(n)));
-    EXPECT_EQ(sum_columns(ones).item(), static_cast<double>(static_cast<float>(n)));
-    EXPECT_EQ(sum_rows(ones.reshape(Shape{n / 8, 8})).to_vector(), std::vector<double>(8, static_cast<double>(n / 8)));
-  });
+  const int64_t n = (1 << 24) + 1000;
+  if (dtype == Dtype::f64) return;
+  const Tensor ones = full({n}, 1, dtype);
+  EXPECT_EQ(sum(ones).item(), static_cast<double>(static_cast<float>(n)));
+  EXPECT_EQ(sum_columns(ones).item(), static_cast<double>(static_cast<float>(n)));
+  EXPECT_EQ(sum_rows(ones.reshape(Shape{n / 8, 8})).to_vector(), std::vector<double>(8, static_cast<double>(n / 8)));
 }
 
-TEST(Reduce, NanWinsTiesGoToTheFirst) {
-  for_each_path([](Dtype dtype) {
-    for (const int64_t columns : {1, 5, 16, 37})
-      for (int64_t at = 0; at < columns; ++at) {
-        std::vector<double> values(static_cast<size_t>(columns), 1);
-        EXPECT_EQ(argmax_columns(tensor_of(values, {columns}, dtype)).item(), 0);
-        values[static_cast<size_t>(at)] = nan;
-        values[0] = at == 0 ? nan : infinity;
-        const Tensor x = tensor_of(values, {columns}, dtype);
-        EXPECT_TRUE(std::isnan(max_columns(x).item()));
-        EXPECT_EQ(argmax_columns(x).item(), static_cast<double>(at));
-        EXPECT_EQ(naive::argmax_columns(x).item(), static_cast<double>(at));
-        EXPECT_TRUE(std::isnan(sum(x).item()));
-        EXPECT_TRUE(std::isnan(sum_rows(x).to_vector()[static_cast<size_t>(at)]));
-      }
-    EXPECT_EQ(max_columns(Tensor::full({2, 9}, -infinity, dtype)).to_vector(), (std::vector<double>{-infinity, -infinity}));
-    EXPECT_EQ(argmax_columns(Tensor::full({2, 9}, -infinity, dtype)).to_vector(), (std::vector<double>{0, 0}));
-  });
+KERNEL_TEST(Reduce, NanWinsTiesGoToTheFirst) {
+  for (const int64_t columns : {1, 5, 16, 37})
+    for (int64_t at = 0; at < columns; ++at) {
+      std::vector<double> values(static_cast<size_t>(columns), 1);
+      EXPECT_EQ(argmax_columns(tensor_of(values, {columns}, dtype)).item(), 0);
+      values[static_cast<size_t>(at)] = nan;
+      values[0] = at == 0 ? nan : infinity;
+      const Tensor x = tensor_of(values, {columns}, dtype);
+      EXPECT_TRUE(std::isnan(max_columns(x).item()));
+      EXPECT_EQ(argmax_columns(x).item(), static_cast<double>(at));
+      EXPECT_EQ(naive::argmax_columns(x).item(), static_cast<double>(at));
+      EXPECT_TRUE(std::isnan(sum(x).item()));
+      EXPECT_TRUE(std::isnan(sum_rows(x).to_vector()[static_cast<size_t>(at)]));
+    }
+  EXPECT_EQ(max_columns(full({2, 9}, -infinity, dtype)).to_vector(), (std::vector<double>{-infinity, -infinity}));
+  EXPECT_EQ(argmax_columns(full({2, 9}, -infinity, dtype)).to_vector(), (std::vector<double>{0, 0}));
 }
 
-TEST(Reduce, Empty) {
-  EXPECT_EQ(sum(Tensor({0, 3})).item(), 0);
-  EXPECT_EQ(sum_rows(Tensor({0, 3})).to_vector(), (std::vector<double>{0, 0, 0}));
-  EXPECT_EQ(sum_rows(Tensor({0, 1})).to_vector(), (std::vector<double>{0}));
-  EXPECT_EQ(sum_columns(Tensor({2, 0})).to_vector(), (std::vector<double>{0, 0}));
-  EXPECT_EQ(sum_columns(Tensor({0, 2})).numel(), 0);
-  EXPECT_EQ(argmax_columns(Tensor({0, 2})).numel(), 0);
-  EXPECT_EQ(sum_columns(Tensor::full({3}, 2)).shape(), Shape{});
+KERNEL_TEST(Reduce, Empty) {
+  const auto empty = [&](Shape shape) { return full(shape, 0, dtype); };
+  EXPECT_EQ(sum(empty({0, 3})).item(), 0);
+  EXPECT_EQ(sum_rows(empty({0, 3})).to_vector(), (std::vector<double>{0, 0, 0}));
+  EXPECT_EQ(sum_rows(empty({0, 1})).to_vector(), (std::vector<double>{0}));
+  EXPECT_EQ(sum_rows(empty({2, 0})).numel(), 0);
+  EXPECT_EQ(sum_columns(empty({2, 0})).to_vector(), (std::vector<double>{0, 0}));
+  EXPECT_EQ(sum_columns(empty({0, 2})).numel(), 0);
+  EXPECT_EQ(max_columns(empty({0, 2})).numel(), 0);
+  EXPECT_EQ(argmax_columns(empty({0, 2})).numel(), 0);
+  EXPECT_EQ(sum_columns(full({3}, 2, dtype)).shape(), Shape{});
+}
+
+TEST(Reduce, Errors) {
   expect_error([] { mean(Tensor({0})); }, "mean of no elements");
   expect_error([] { max_columns(Tensor({2, 0})); }, "no columns");
   expect_error([] { sum_rows(Tensor::zeros({})); }, "scalar");
 }
 
-TEST(Reduce, SameBitsForAnyNumberOfThreads) {
-  for_each_path([](Dtype dtype) {
-    const Tensor x = random_tensor({20011, 13}, dtype, 3);
-    expect_same_bits_for_any_threads([&] { return std::vector<Tensor>{sum(x), sum_rows(x), sum_columns(x), max_columns(x)}; });
-  });
+KERNEL_TEST(Reduce, SameBitsForAnyNumberOfThreads) {
+  const Tensor x = random_tensor({20011, 13}, dtype, 3);
+  expect_same_bits_for_any_threads([&] { return std::vector<Tensor>{sum(x), sum_rows(x), sum_columns(x), max_columns(x)}; });
 }
 
 }  // namespace
