@@ -1,0 +1,27 @@
+#pragma once
+// The emulated device's memory: allocations that only kernels and copies may touch, and the shared memory of the running block.
+
+#include <cstddef>
+
+#include "tensor/emulator/cuda_api.h"
+
+namespace tensor::emulator {
+
+/// While one lives, all device memory may be touched. Outside, AddressSanitizer reports host code that follows a device's pointer.
+class DeviceMemoryOpen {
+ public:
+  DeviceMemoryOpen();
+  ~DeviceMemoryOpen();
+  DeviceMemoryOpen(const DeviceMemoryOpen&) = delete;
+  DeviceMemoryOpen& operator=(const DeviceMemoryOpen&) = delete;
+};
+
+bool is_device_memory(const void* begin, size_t bytes);
+cudaError_t free_now(void* memory);
+
+// Shared memory of a block: poisoned between its arrays, and filled with NaNs.
+void begin_shared(size_t dynamic_bytes);
+void end_shared();
+bool is_shared_memory(const void* begin, size_t bytes);
+
+}  // namespace tensor::emulator
