@@ -9,6 +9,9 @@
 
 #include "tensor/cuda/api.h"
 #include "tensor/device.h"
+#ifdef MODE_CUDA_EMULATED
+#include "tensor/emulator/launch.h"
+#endif
 
 /// CUDA_CHECK(call): the call must return cudaSuccess; the Error names the call, what CUDA says, and this file and line.
 #define CUDA_CHECK(call_) ::tensor::cuda::check_success((call_), #call_, __FILE__, __LINE__)
@@ -22,10 +25,9 @@ cudaStream_t stream_of(Device device);
 
 /// Blocks of a launch. A function argument of this type also notes where the call stands.
 struct Grid {
-  Grid(int64_t x_, const char* file_ = __builtin_FILE(), int line_ = __builtin_LINE()) : x(x_), file(file_), line(line_) {}
-  Grid(int64_t x_, int64_t y_, int64_t z_ = 1, const char* file_ = __builtin_FILE(), int line_ = __builtin_LINE())
+  Grid(int64_t x_, int64_t y_ = 1, int64_t z_ = 1, const char* file_ = __builtin_FILE(), int line_ = __builtin_LINE())
       : x(x_), y(y_), z(z_), file(file_), line(line_) {}
-  int64_t x, y = 1, z = 1;
+  int64_t x, y, z;
   const char* file;
   int line;
 };

@@ -127,8 +127,8 @@ std::string describe_deadlock(const Block& b) {
         else
           elsewhere = b.threads[static_cast<size_t>(number)].site;
       }
-      const std::string where = gone != 0 ? fmt::format("lanes {} have left the kernel", lanes_of(gone))
-                                          : fmt::format("they wait in {}", elsewhere.to_string());
+      const std::string where =
+          gone != 0 ? fmt::format("lanes {} have left the kernel", lanes_of(gone)) : fmt::format("they wait in {}", elsewhere.to_string());
       return fmt::format("lanes missing: lanes {} of warp {} wait in {} (mask {:08x}) for lanes {}; {}", lanes_of(operation.arrived), warp,
                          operation.site.to_string(), operation.mask, lanes_of(missing), where);
     }
@@ -156,8 +156,8 @@ void finish(Block& b) {
   thread.fiber = nullptr;
   ++b.done;
   if (b.at_barrier > 0)
-    fail(fmt::format("divergent barrier: thread {} has left the kernel while {} threads wait in {}", thread_name(b, b.current), b.at_barrier,
-                     b.barrier.to_string()));
+    fail(fmt::format("divergent barrier: thread {} has left the kernel while {} threads wait in {}", thread_name(b, b.current),
+                     b.at_barrier, b.barrier.to_string()));
 }
 
 /// Runs threads from their first line, one after the other, as long as none of them waits.
@@ -329,8 +329,8 @@ void __syncthreads(const char* file, int line) {
   if (b.done > 0)
     fail(fmt::format("divergent barrier: {} of {} threads have left the kernel before {}", b.done, b.count, site.to_string()));
   if (b.at_barrier > 0 && (b.barrier.line != line || std::string_view(b.barrier.file) != file))
-    fail(fmt::format("divergent barrier: thread {} is in {}, {} threads wait in {}", thread_name(b, b.current), site.to_string(), b.at_barrier,
-                     b.barrier.to_string()));
+    fail(fmt::format("divergent barrier: thread {} is in {}, {} threads wait in {}", thread_name(b, b.current), site.to_string(),
+                     b.at_barrier, b.barrier.to_string()));
   b.barrier = site;
   this_thread().site = site;
   this_thread().state = Thread::State::at_barrier;

@@ -1,6 +1,6 @@
 #pragma once
-// One block of a kernel: its threads, who may run, who waits for what. One block runs at a time, on one OS thread, and each wait is a switch
-// to another thread of the block, drawn at random from a seed: what a kernel may not rely on, it does not get.
+// One block of a kernel: its threads, who may run, who waits for what. One block runs at a time, on one OS thread, and each wait is a
+// switch to another thread of the block, drawn at random from a seed: what a kernel may not rely on, it does not get.
 
 #include <array>
 #include <cstdint>

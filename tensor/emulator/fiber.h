@@ -7,10 +7,10 @@ namespace tensor::emulator {
 
 /// A place to go on at: the host's own stack, or a fiber's.
 struct Context {
-  void* place = nullptr;             // Boost.Context's fcontext_t
-  const void* stack_low = nullptr;   // lowest byte of the stack
+  void* place = nullptr;            // Boost.Context's fcontext_t
+  const void* stack_low = nullptr;  // lowest byte of the stack
   size_t stack_bytes = 0;
-  void* fake_stack = nullptr;        // AddressSanitizer's
+  void* fake_stack = nullptr;  // AddressSanitizer's
 
   const void* stack_high() const { return static_cast<const char*>(stack_low) + stack_bytes; }
 };

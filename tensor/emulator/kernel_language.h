@@ -5,10 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <tuple>
-#include <type_traits>
 
-#include "tensor/emulator/cuda_api.h"
+#include "tensor/emulator/launch.h"
 
 #define __global__
 #define __device__
@@ -77,45 +75,6 @@ void ldmatrix_x4_transposed(uint32_t (&registers)[4], const void* shared_row, co
                             int line = __builtin_LINE());
 void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], const char* file = __builtin_FILE(),
                   int line = __builtin_LINE());
-
-struct LaunchGrid {
-  int64_t x, y, z;
-  const char* file;
-  int line;
-};
-
-/// A kernel and its arguments as bytes: what a stream keeps until it runs, and a graph for as long as it lives.
-struct Packed {
-  void (*call)(const void* packed);
-  const void* bytes;
-  size_t size;
-};
-void launch_packed(const LaunchGrid& grid, dim3 block, size_t shared_bytes, cudaStream_t stream, Packed packed, const void* const* pointers,
-                   int pointer_count);
-
-template <class T>
-const void* pointer_or_null(const T& argument) {
-  if constexpr (std::is_pointer_v<T>)
-    return argument;
-  else
-    return nullptr;
-}
-
-template <class... Parameters>
-void launch(void (*kernel)(Parameters...), const LaunchGrid& grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
-            Parameters... arguments) {
-  struct Call {
-    void (*kernel)(Parameters...);
-    std::tuple<Parameters...> arguments;
-  };
-  const Call call = {kernel, {arguments...}};
-  const void* const pointers[] = {pointer_or_null(arguments)..., nullptr};
-  const auto run = [](const void* packed) {
-    const Call& recorded = *static_cast<const Call*>(packed);
-    std::apply(recorded.kernel, recorded.arguments);
-  };
-  launch_packed(grid, block, shared_bytes, stream, {run, &call, sizeof(call)}, pointers, sizeof...(Parameters));
-}
 
 }  // namespace tensor::emulator
 

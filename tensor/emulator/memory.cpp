@@ -125,8 +125,8 @@ void* static_shared(const char* key, size_t bytes, size_t alignment, const char*
     if (array.key == key) return array.begin;
   static_bytes += bytes;
   if (static_bytes > most_static)
-    fail(fmt::format("static shared memory: {} bytes with '{}', at most {}; take it from the launch with DYNAMIC_SHARED", static_bytes, name,
-                     most_static));
+    fail(fmt::format("static shared memory: {} bytes with '{}', at most {}; take it from the launch with DYNAMIC_SHARED", static_bytes,
+                     name, most_static));
   if (static_bytes + dynamic_bytes_of_launch > most_shared)
     fail(fmt::format("shared memory: {} bytes static and {} of the launch; at most {} together", static_bytes, dynamic_bytes_of_launch,
                      most_shared));

@@ -199,7 +199,8 @@ void cp_async(void* to_shared, const void* from, bool from_there) {
   if (!is_shared_memory(to_shared, bytes) || is_poisoned(to_shared, bytes))
     fail(fmt::format("cp_async: {} bytes to a place outside of an array in shared memory", bytes));
   if (from_there) {
-    if (!is_device_memory(from, bytes) || is_poisoned(from, bytes)) fail(fmt::format("cp_async: {} bytes from a place outside of device memory", bytes));
+    if (!is_device_memory(from, bytes) || is_poisoned(from, bytes))
+      fail(fmt::format("cp_async: {} bytes from a place outside of device memory", bytes));
     shadow::read(from, bytes);
   }
   Thread& thread = this_thread();
@@ -217,8 +218,8 @@ void cp_async_commit() { ++this_thread().committed_groups; }
 void cp_async_wait_for(int newest) { land_copies(this_thread(), this_thread().committed_groups - newest); }
 
 void land_copies(Thread& thread, int64_t before_group) {
-  const auto landed = std::stable_partition(thread.copies.begin(), thread.copies.end(),
-                                            [&](const AsyncCopy& copy) { return copy.group < before_group; });
+  const auto landed =
+      std::stable_partition(thread.copies.begin(), thread.copies.end(), [&](const AsyncCopy& copy) { return copy.group < before_group; });
   for (auto copy = thread.copies.begin(); copy != landed; ++copy) {
     if (settings().landing == Landing::late) land(*copy);
     shadow::async_land(copy->to, static_cast<size_t>(copy->bytes), copy->id);
@@ -254,7 +255,8 @@ void __threadfence() {}
 void __threadfence_block() {}
 
 int atomicAdd(int* address, int value) {
-  return atomically(address, "atomicAdd", [value](int old) { return static_cast<int>(static_cast<unsigned>(old) + static_cast<unsigned>(value)); });
+  return atomically(address, "atomicAdd",
+                    [value](int old) { return static_cast<int>(static_cast<unsigned>(old) + static_cast<unsigned>(value)); });
 }
 unsigned atomicAdd(unsigned* address, unsigned value) {
   return atomically(address, "atomicAdd", [value](unsigned old) { return old + value; });
