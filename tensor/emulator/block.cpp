@@ -21,6 +21,8 @@ namespace {
 
 constexpr int most_threads = 1024;
 
+struct KernelFailed {};  // unwinds the thread that met the fault, as far as its fiber's first function
+
 /// Small and fast; how good it is does not matter.
 struct Dice {
   uint64_t state = 1;
@@ -87,10 +89,7 @@ Fiber* idle_fiber(Block& b) {
 /// Goes on with `thread`, on its own fiber if it has one, else from the kernel's first line on an idle fiber.
 void switch_to(Block& b, Context& from, int thread) {
   Fiber* fiber = b.threads[static_cast<size_t>(thread)].fiber;
-  if (fiber == nullptr) {
-    fiber = idle_fiber(b);
-    fiber->start = thread;
-  }
+  if (fiber == nullptr) fiber = idle_fiber(b);
   enter(b, thread, fiber);
   switch_context(from, fiber->context);
 }
@@ -165,11 +164,18 @@ void body_of_a_fiber() {
   Block& b = block();
   Fiber* const self = b.threads[static_cast<size_t>(b.current)].fiber;
   for (;;) {
-    self->start = -1;
-    b.launch->call(b.launch->arguments);
-    finish(b);
-    if (b.runnable.empty()) {
-      if (b.done < b.count) fail(describe_deadlock(b));
+    // Only this thread's stack is unwound; those that wait keep nothing on theirs that would have to be destroyed.
+    try {
+      b.launch->call(b.launch->arguments);
+      finish(b);
+      if (b.runnable.empty() && b.done < b.count) fail(describe_deadlock(b));
+    } catch (const KernelFailed&) {
+      b.failed = true;
+    } catch (...) {
+      b.failed = true;
+      b.failure = fmt::format("an exception left {}", position());
+    }
+    if (b.failed || b.runnable.empty()) {
       b.idle.push_back(self);
       switch_context(self->context, b.host);
       continue;
@@ -240,15 +246,10 @@ std::string position() {
                      thread_name(b, b.current), b.launch->grid.file, b.launch->grid.line);
 }
 
-void fail(std::string message) {
+void fail(const std::string& message) {
   Block& b = block();
   b.failure = fmt::format("{}; in {}", message, position());
-  b.failed = true;
-  message.clear();
-  message.shrink_to_fit();  // nothing on this stack is ever destroyed
-  Context nowhere;
-  switch_context(b.current >= 0 && this_thread().fiber != nullptr ? this_thread().fiber->context : nowhere, b.host);
-  __builtin_unreachable();
+  throw KernelFailed{};
 }
 
 void run_kernel(const Launch& launch) {

@@ -63,7 +63,7 @@ Thread& this_thread();
 int this_thread_number();
 int this_lane();
 /// Ends the kernel: run_kernel() throws this, with the block, the thread and the launch.
-[[noreturn]] void fail(std::string message);
+[[noreturn]] void fail(const std::string& message);
 /// Waits for every lane of `mask`; the last to arrive calls complete(operands of all lanes, mask) before any goes on.
 void warp_operation(unsigned mask, const Site& site, void* operand, void (*complete)(WarpOperation& operation));
 /// Copies of the current thread whose group is older than `group`.

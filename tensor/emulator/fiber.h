@@ -30,7 +30,6 @@ class Fiber {
   /// Forgets what the fiber was doing: the next switch to it calls body() again.
   void restart();
   Context context;
-  int start = -1;  ///< the thread that an idle fiber is to run when it is switched to
 
  private:
   void* mapping_;

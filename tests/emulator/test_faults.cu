@@ -107,7 +107,8 @@ TEST_F(Faults, ReadOfUnwrittenSharedMemory) {
 
 __global__ void __launch_bounds__(64) store_past_shared(float* out, int past) {
   SHARED(float, tile, [64]);
-  tile[static_cast<int>(threadIdx.x) + past] = 1;
+  float* const first = &tile[0];  // the array's own type would let UBSan see it
+  first[static_cast<int>(threadIdx.x) + past] = 1;
   __syncthreads();
   out[threadIdx.x] = tile[threadIdx.x];
 }
