@@ -43,4 +43,9 @@ void parallel_each(int64_t n, int64_t work, const Body& body) {
 /// A grain for cheap element-wise bodies: large enough to pay for the hand-over, the same for any number of threads.
 constexpr int64_t elementwise_grain = 1 << 15;
 
+/// Rows of a block for work over rows of `columns` elements: about elementwise_grain elements, the same for any number of threads.
+inline int64_t rows_per_block(int64_t columns) {
+  return columns >= elementwise_grain ? 1 : elementwise_grain / (columns > 0 ? columns : 1);
+}
+
 }  // namespace tensor

@@ -9,6 +9,7 @@
 #include "tensor/isa.h"
 #include "tensor/ops/elementwise_functors.h"
 #include "tensor/ops/matrix_view.h"
+#include "tensor/parallel.h"
 
 namespace tensor::ops {
 namespace {

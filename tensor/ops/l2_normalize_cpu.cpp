@@ -11,6 +11,7 @@
 
 #include "tensor/isa.h"
 #include "tensor/ops/matrix_view.h"
+#include "tensor/parallel.h"
 
 namespace tensor::ops {
 namespace {

@@ -1,7 +1,6 @@
 #pragma once
 // A tensor of any rank >= 1 seen as a matrix: the last extent is C, rows is the product of the others.
 
-#include "tensor/parallel.h"
 #include "tensor/tensor.h"
 
 namespace tensor::ops {
@@ -19,11 +18,6 @@ inline Shape without_last_axis(const Shape& shape) {
 inline MatrixView as_matrix(const Tensor& x) {
   CHECK(x.rank() >= 1, "expected a tensor of rows x channels, got a scalar; reshape it");
   return {without_last_axis(x.shape()).numel(), x.dim(-1)};
-}
-
-/// Rows of a block for work over rows of `columns` elements: about elementwise_grain elements, the same for any number of threads.
-inline int64_t rows_per_block(int64_t columns) {
-  return columns >= elementwise_grain ? 1 : elementwise_grain / (columns > 0 ? columns : 1);
 }
 
 }  // namespace tensor::ops

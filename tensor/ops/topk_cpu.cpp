@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "tensor/ops/matrix_view.h"
+#include "tensor/parallel.h"
 
 namespace tensor::ops {
 namespace {

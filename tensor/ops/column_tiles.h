@@ -1,0 +1,54 @@
+#pragma once
+// How kernels walk down the columns of a matrix of rows x channels: for CUDA sources, after tensor/cuda/runtime.h.
+
+#include <algorithm>
+
+#include "tensor/cuda/runtime.h"
+
+namespace tensor::ops::cuda {
+
+/// The matrix cut into tiles by its shape alone. A block owns one tile: `width` neighbouring columns, so that a warp reads whole stretches
+/// of memory, and one slice of the rows. A thread stays in its column and takes every step()-th row, so that what belongs to a channel is
+/// read once and no element is divided to find its channel.
+struct ColumnTiles {
+  static constexpr int threads = 256;
+  static constexpr int64_t wanted_blocks = 1024;  // several for each multiprocessor of a large device
+  static constexpr int64_t least_steps = 8;       // rows of one thread; fewer would not pay for the addition of its partial sum
+
+  int64_t rows, columns, slice_rows, slices, tiles;
+  int width = 1;  // a power of two
+
+  ColumnTiles(int64_t rows_, int64_t columns_, bool one_slice = false) : rows(rows_), columns(columns_) {
+    while (width < 32 && width < columns) width *= 2;
+    tiles = (columns + width - 1) / width;
+    const int64_t least_rows = least_steps * threads / width, most_slices = (rows + least_rows - 1) / least_rows;
+    slices = one_slice || tiles == 0 ? 1 : std::clamp<int64_t>(wanted_blocks / tiles, 1, std::max<int64_t>(1, most_slices));
+    slice_rows = (rows + slices - 1) / slices;
+  }
+  tensor::cuda::Grid grid(const char* file = __builtin_FILE(), int line = __builtin_LINE()) const { return {tiles, slices, 1, file, line}; }
+
+  __device__ int64_t column() const { return int64_t{blockIdx.x} * width + threadIdx.x % width; }
+  __device__ bool has_column() const { return column() < columns; }
+  __device__ int64_t step() const { return threads / width; }
+  __device__ int64_t begin() const { return blockIdx.y * slice_rows + threadIdx.x / width; }
+  /// A thread beyond the last column has no rows. It still comes to every barrier.
+  __device__ int64_t end() const { return has_column() ? slice_end() : 0; }
+  __device__ int64_t slice_end() const { return (blockIdx.y + 1) * slice_rows < rows ? (blockIdx.y + 1) * slice_rows : rows; }
+  /// True for the one thread of each column that writes the column's result.
+  __device__ bool writes() const { return threadIdx.x < static_cast<unsigned>(width) && has_column(); }
+};
+
+/// The sum of the values that the threads of one column hold, for each of them: a tree over shared memory, the same for every run.
+__device__ inline double sum_of_column(double value, int width) {
+  SHARED(double, sums, [ColumnTiles::threads]);
+  __syncthreads();  // the sums of the call before may still be read
+  sums[threadIdx.x] = value;
+  for (unsigned half = ColumnTiles::threads / 2; half >= static_cast<unsigned>(width); half /= 2) {
+    __syncthreads();
+    if (threadIdx.x < half) sums[threadIdx.x] += sums[threadIdx.x + half];
+  }
+  __syncthreads();
+  return sums[threadIdx.x % width];
+}
+
+}  // namespace tensor::ops::cuda
