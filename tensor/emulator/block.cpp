@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <numeric>
+#include <string_view>
 
 #include "tensor/check.h"
 #include "tensor/emulator/emulator.h"
@@ -64,6 +65,8 @@ void enter(Block& b, int thread, Fiber* fiber) {
   threadIdx = b.threads[static_cast<size_t>(thread)].index;
   shadow::set_thread(thread, thread / warpSize, fiber->context.stack_low, fiber->context.stack_high());
 }
+
+bool same_text(const char* a, const char* b) { return a == b || std::string_view(a) == b; }
 
 /// Takes one of those that may run, at random.
 int draw(Block& b) {
@@ -298,7 +301,7 @@ void warp_operation(unsigned mask, const Site& site, void* operand, void (*compl
     if (other.mask != mask)
       fail(fmt::format("lanes disagree: lane {} is in {} with mask {:08x}, lanes {} wait in {} with mask {:08x}", lane, site.to_string(),
                        mask, lanes_of(other.arrived), other.site.to_string(), other.mask));
-    if (std::string_view(other.site.what) != site.what)
+    if (!same_text(other.site.what, site.what))
       fail(fmt::format("lanes disagree: lane {} is in {}, lanes {} wait in {}", lane, site.to_string(), lanes_of(other.arrived),
                        other.site.to_string()));
     operation = &other;
@@ -329,7 +332,7 @@ void __syncthreads(const char* file, int line) {
   const Site site = {"__syncthreads", file, line};
   if (b.done > 0)
     fail(fmt::format("divergent barrier: {} of {} threads have left the kernel before {}", b.done, b.count, site.to_string()));
-  if (b.at_barrier > 0 && (b.barrier.line != line || std::string_view(b.barrier.file) != file))
+  if (b.at_barrier > 0 && (b.barrier.line != line || !same_text(b.barrier.file, file)))
     fail(fmt::format("divergent barrier: thread {} is in {}, {} threads wait in {}", thread_name(b, b.current), site.to_string(),
                      b.at_barrier, b.barrier.to_string()));
   b.barrier = site;
