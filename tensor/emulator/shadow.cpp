@@ -1,0 +1,152 @@
+// What is ordered: the time of barriers, and what an access means for the records of its cell.
+
+#ifdef EMULATOR_RACES
+
+#include <algorithm>
+#include <vector>
+
+#include "tensor/emulator/shadow_cells.h"
+
+namespace tensor::emulator::shadow {
+
+constinit thread_local OwnStack own_stack;
+constinit State state;
+constinit Position position;
+
+namespace {
+
+constinit Record now = Record{1} << time_shift;
+
+struct Block {
+  Record begin;
+  uint64_t number;
+};
+std::vector<Block>& blocks_of_launch() {
+  static auto* blocks = new std::vector<Block>;
+  return *blocks;
+}
+
+int warp_of(Record record) { return static_cast<int>(record & thread_bits) / 32; }
+
+Record oldest_of(const Region& region) { return region.is_shared ? state.block : state.launch; }
+
+/// Nothing orders the record's access and one by the running thread. The record is of Cell::read, or of Cell::written without in_flight.
+bool is_unordered(Record record, const Region& region) {
+  if (record < oldest_of(region)) return false;
+  if ((record & several_blocks) || record < state.block) return true;
+  if (record < state.interval) return false;
+  if (record & several_warps) return true;
+  if (warp_of(record) == warp_of(state.mine) && record < state.warps[static_cast<size_t>(warp_of(record))]) return false;
+  return (record & several_of_warp) || (record & thread_bits) != (state.mine & thread_bits);
+}
+
+/// What stands for the record's access and the running thread's.
+Record joined(Record record, const Region& region) {
+  if (!is_unordered(record, region)) return state.mine;
+  if ((record & several_blocks) || record < state.block) return state.mine | several_blocks;
+  if ((record & several_warps) || warp_of(record) != warp_of(state.mine)) return state.mine | several_warps;
+  return state.mine | several_of_warp;
+}
+
+Record tick() { return now += Record{1} << time_shift; }
+void set_time() { state.mine = now | (state.mine & thread_bits); }
+
+template <Access access>
+void check_for_thread(const void* begin, size_t bytes, uintptr_t code) {
+  const auto address = reinterpret_cast<uintptr_t>(begin);
+  if (bytes > 0) check<access>(address, bytes, slot_of_address(address), code);
+}
+
+}  // namespace
+
+uint64_t block_at(Record record) {
+  const auto& blocks = blocks_of_launch();
+  const auto later = std::upper_bound(blocks.begin(), blocks.end(), record, [](Record r, const Block& block) { return r < block.begin; });
+  return later == blocks.begin() ? 0 : std::prev(later)->number;
+}
+
+void settle(Cell& cell, const Region& region, size_t cell_no, Access access, uintptr_t code) {
+  const Record oldest = oldest_of(region), written = cell.written & ~in_flight;
+  const bool by_atomics = (written & by_atomic) != 0, says_something = written >= oldest;
+  const auto report = [&](Hazard kind, Record other) { report_hazard(kind, region, cell_no << region.shift, access, other, code); };
+  const bool both_atomic = access == Access::atomic && by_atomics && (written >= state.block || !(written & after_plain));
+  if (says_something && cell.written != written)
+    report(Hazard::in_flight, written);
+  else if (!says_something && region.is_shared && access != Access::write)
+    report(Hazard::unwritten, written);
+  else if (is_unordered(written, region) && !both_atomic)
+    report(by_atomics ? Hazard::after_atomic : Hazard::after_write, written);
+  else if (access != Access::read && is_unordered(cell.read, region))
+    report(Hazard::after_read, cell.read);
+
+  if (access == Access::read) {
+    cell.read = joined(cell.read, region);
+  } else if (access == Access::write) {
+    cell.written = state.mine;
+  } else {
+    const bool plain_before = written >= std::max(oldest, state.block) && (!by_atomics || (written & after_plain));
+    cell.written = (by_atomics ? joined(written, region) : state.mine) | by_atomic | (plain_before ? after_plain : 0);
+  }
+}
+
+void begin_launch(const char* file, int line) {
+  position = {.launch_file = file, .launch_line = line};
+  blocks_of_launch().clear();
+  state.launch = state.block = state.interval = tick();
+  set_time();
+}
+
+void begin_block(uint64_t number) {
+  position.block = number;
+  position.barrier_line = 0;
+  state.block = state.interval = tick();
+  blocks_of_launch().push_back({state.block, number});
+  set_time();
+}
+
+void end_block() {}
+
+void set_thread(int thread, int, const void* stack_low, const void* stack_high) {
+  if (thread < 0) {
+    own_stack = {};
+    return;
+  }
+  own_stack.low = reinterpret_cast<uintptr_t>(stack_low);
+  own_stack.bytes = reinterpret_cast<uintptr_t>(stack_high) - own_stack.low;
+  state.mine = now | static_cast<Record>(thread);
+}
+
+void barrier(const char* file, int line) {
+  position.barrier_file = file;
+  position.barrier_line = line;
+  state.interval = tick();
+  set_time();
+}
+
+void warp_barrier(int warp) {
+  state.warps[static_cast<size_t>(warp)] = tick();
+  set_time();
+}
+
+void read(const void* address, size_t bytes) { check_for_thread<Access::read>(address, bytes, caller()); }
+void write(const void* address, size_t bytes) { check_for_thread<Access::write>(address, bytes, caller()); }
+void atomic(const void* address, size_t bytes) { check_for_thread<Access::atomic>(address, bytes, caller()); }
+
+void async_issue(const void* shared, size_t bytes, uint64_t) {
+  const auto address = reinterpret_cast<uintptr_t>(shared);
+  check_for_thread<Access::write>(shared, bytes, caller());
+  for_cells(address, bytes, Access::write, slot_of_address(address), caller(),
+            [](Cell& cell, const Region&, size_t) { cell.written = state.mine | in_flight; });
+}
+
+void async_land(const void* shared, size_t bytes, uint64_t) {
+  const auto address = reinterpret_cast<uintptr_t>(shared);
+  for_cells(address, bytes, Access::write, slot_of_address(address), caller(),
+            [](Cell& cell, const Region&, size_t) { cell.written = state.mine; });
+}
+
+int64_t accesses() { return state.accesses; }
+
+}  // namespace tensor::emulator::shadow
+
+#endif
