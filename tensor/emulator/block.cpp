@@ -53,7 +53,13 @@ struct Block {
 };
 
 Block& block() {
-  static Block* instance = new Block;
+  static Block* instance = [] {
+    shadow::allow_constant(&threadIdx, sizeof threadIdx);
+    shadow::allow_constant(&blockIdx, sizeof blockIdx);
+    shadow::allow_constant(&blockDim, sizeof blockDim);
+    shadow::allow_constant(&gridDim, sizeof gridDim);
+    return new Block;
+  }();
   return *instance;
 }
 std::mutex launch_mutex;

@@ -5,8 +5,11 @@
 #include <fmt/format.h>
 #include <link.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include <algorithm>
+#include <array>
+#include <string>
 
 #include "tensor/emulator/shadow_cells.h"
 
@@ -54,12 +57,31 @@ Segment segment_of(uintptr_t address) {
   return segment;
 }
 
+/// Return addresses of the calls that are under way, innermost first.
+struct Frames {
+  std::array<uintptr_t, 32> codes;
+  size_t count = 0;
+};
+_Unwind_Reason_Code add_frame(_Unwind_Context* context, void* data) {
+  auto& frames = *static_cast<Frames*>(data);
+  if (frames.count == frames.codes.size()) return _URC_END_OF_STACK;
+  frames.codes[frames.count++] = _Unwind_GetIP(context);
+  return _URC_NO_REASON;
+}
+
+/// The command that names the line of the access and its callers: the innermost may be the emulator's, of a primitive or an atomic.
 std::string source_of(uintptr_t code) {
-  const Segment segment = segment_of(code - 1);  // the call before the return address
-  if (segment.offset == 0) return fmt::format("{:#x}, outside the program", code);
+  constexpr ptrdiff_t most_named = 4;
+  Frames frames;
+  _Unwind_Backtrace(add_frame, &frames);
+  const auto end = frames.codes.begin() + static_cast<ptrdiff_t>(frames.count);
+  auto frame = std::find(frames.codes.begin(), end, code);
   char path[4096];
   const ssize_t length = readlink("/proc/self/exe", path, sizeof path);
-  return fmt::format("addr2line -fipCe {} {:#x}", std::string(path, static_cast<size_t>(std::max<ssize_t>(length, 0))), segment.offset);
+  std::string command = "addr2line -fipCe " + std::string(path, static_cast<size_t>(std::max<ssize_t>(length, 0)));
+  for (ptrdiff_t named = 0; frame != end && named < most_named; ++frame, ++named)
+    if (const uintptr_t offset = segment_of(*frame - 1).offset; offset != 0) command += fmt::format(" {:#x}", offset);
+  return command;
 }
 
 void report(const std::string& hazard, uintptr_t code) {
@@ -108,13 +130,14 @@ void report_outside(uintptr_t address, size_t bytes, Access access, const Region
   const AsHost as_host;
   if (access == Access::read && segment_of(address).is_read_only) return;  // tables and texts of the program
   constexpr uintptr_t near_bytes = 4096;
-  std::string hazard = fmt::format("{} {} bytes ", verb(access), bytes);
+  std::string hazard = fmt::format("{} {} bytes of memory that is not the kernel's: ", verb(access), bytes);
   if (before != nullptr && address - before->begin < before->bytes + near_bytes)
-    hazard += fmt::format("out of the bounds of {}: at byte {} of {}", name(*before), address - before->begin, before->bytes);
+    hazard +=
+        fmt::format("out of bounds at byte {} of {}, which has {}, or the host's", address - before->begin, name(*before), before->bytes);
   else if (after != nullptr && after->begin - address < near_bytes)
-    hazard += fmt::format("out of the bounds of {}: {} before its begin", name(*after), after->begin - address);
+    hazard += fmt::format("out of bounds, {} bytes before {}, or the host's", after->begin - address, name(*after));
   else
-    hazard += fmt::format("of host memory or of another thread's stack, at {:#x}", address);
+    hazard += fmt::format("the host's, or another thread's stack, at {:#x}", address);
   report(hazard, code);
 }
 
