@@ -38,8 +38,14 @@ void check_launch(const Grid& grid, dim3 block, size_t shared_bytes);
 constexpr size_t most_shared_bytes = 227 << 10;
 constexpr size_t most_static_shared_bytes = 48 << 10;
 
+/// MODE_SYNC=1: every launch waits for its kernel, so that an error names the line that launched it; graphs are not captured then.
+bool is_synchronous();
+void set_synchronous(bool on);
+
+/// The check after a launch, and with MODE_SYNC=1 the wait for its end.
+void check_launched(const Grid& grid, cudaStream_t stream);
+
 #ifndef MODE_CUDA_EMULATED
-/// cudaLaunchKernel, the check after it, and with MODE_SYNC=1 the wait for its end.
 void launch_on_device(const void* kernel, const Grid& grid, dim3 block, size_t shared_bytes, cudaStream_t stream, void** arguments);
 #endif
 
@@ -61,6 +67,7 @@ void launch(void (*kernel)(Parameters...), Grid grid, dim3 block, size_t shared_
       },
       values);
 #endif
+  check_launched(grid, stream);
 }
 
 }  // namespace tensor::cuda
