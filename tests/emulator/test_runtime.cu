@@ -19,7 +19,10 @@ constexpr Device cuda0{Device::Kind::cuda, 0};
 
 class Runtime : public emulator::Emulated {
  protected:
-  Runtime() { release_cached(0); }
+  Runtime() {
+    set_synchronous(false);
+    release_cached(0);
+  }
   ~Runtime() override {
     set_pool_keeps_blocks(kept_);
     set_synchronous(false);
@@ -67,6 +70,7 @@ TEST_F(Runtime, OutOfMemorySaysWhatIsHeldAndWhatToDo) {
     set_pool_keeps_blocks(keeps);
     const Tensor held({300 << 10}, Dtype::u8, cuda0);
     size_t free = 0, total = 0;
+    synchronize(0);
     EXPECT_EQ(cudaMemGetInfo(&free, &total), cudaSuccess);
     settings().memory_bytes = total - free + (1 << 20);
     { const Tensor freed({900 << 10}, Dtype::u8, cuda0); }
@@ -107,8 +111,11 @@ TEST_F(Runtime, PoolHandsOutTheSmallestBlockThatFits) {
 }
 
 TEST_F(Runtime, WithoutThePoolATensorIsAnAllocationOfItsSize) {
-  if (std::getenv("MODE_POOL") == nullptr) EXPECT_FALSE(pool_keeps_blocks()) << "the emulator's bounds are the tensor's own";
+  if (std::getenv("MODE_POOL") == nullptr) {
+    EXPECT_FALSE(pool_keeps_blocks()) << "the emulator's bounds are the tensor's own";
+  }
   set_pool_keeps_blocks(false);
+  synchronize(0);
   size_t before = 0, after = 0, total = 0;
   EXPECT_EQ(cudaMemGetInfo(&before, &total), cudaSuccess);
   const Tensor x({13}, Dtype::u8, cuda0);
