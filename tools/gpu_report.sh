@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# What a GPU says of the CUDA code: its tests, compute-sanitizer, and the primitives' outputs for tests/golden/. Writes into OUT.
+# usage: gpu_report.sh BUILD_DIR OUT
+set -uo pipefail
+build=${1:?usage: gpu_report.sh BUILD_DIR OUT}
+out=${2:?usage: gpu_report.sh BUILD_DIR OUT}
+tests="test_device test_primitives test_elementwise test_reduce test_batch_norm test_matmul test_conv2d test_op_gradients"
+
+reason=$("$build/mode" info 2>/dev/null | grep '^cuda:') || true
+case $reason in
+  "" | *unavailable* | *"without CUDA"* | *"no "*) echo "gpu-report: skipped: ${reason:-this build has no CUDA}"; exit 0 ;;
+esac
+mkdir -p "$out"
+failed=0
+step() {
+  local name=$1
+  shift
+  if "$@" >"$out/$name.log" 2>&1; then echo "passed: $name"; else echo "FAILED: $name, see $out/$name.log"; failed=1; fi
+}
+
+{ date -u +%Y-%m-%d; "$build/mode" --version; echo "$reason"; } | tee "$out/machine.txt"
+for test in $tests; do step "$test" "$build/$test"; done
+step gradcheck "$build/mode" gradcheck --device cuda
+# Each tensor its own allocation, so that memcheck knows where it ends.
+if command -v compute-sanitizer >/dev/null; then
+  for tool in memcheck racecheck synccheck initcheck; do
+    for test in test_primitives test_elementwise test_reduce test_batch_norm test_matmul test_conv2d; do
+      step "$tool-$test" env MODE_POOL=off compute-sanitizer --tool "$tool" --error-exitcode 1 "$build/$test" --gtest_filter='*Cuda*:*cuda*:*Primitives*:*Steps*'
+    done
+  done
+else
+  echo "skipped: compute-sanitizer is not there"
+fi
+step record-primitives env MODE_RECORD_PRIMITIVES="$out/cuda_primitives.safetensors" "$build/test_primitives" --gtest_filter='*RecordThemselves'
+exit $failed
