@@ -36,6 +36,8 @@ inline Tensor full(Shape shape, double value, Dtype dtype) { return Tensor::full
 
 /// For the oracles, which run on the cpu. What is undefined stays so.
 inline Tensor on_cpu(const Tensor& x) { return x.defined() ? x.to({}) : x; }
+/// Back again.
+inline Tensor on_device_under_test(const Tensor& x) { return x.defined() ? x.to(device_under_test()) : x; }
 
 /// Uniform in [-1, 1).
 inline Tensor random_tensor(Shape shape, Dtype dtype, uint64_t seed) {
@@ -176,7 +178,7 @@ inline void expect_same_bits_for_any_threads(const std::function<std::vector<Ten
   }
 }
 
-/// cpu == cuda: `compute` makes its inputs by random_tensor and the like, and runs with device_under_test() on both.
+/// cpu == cuda: `compute` makes its inputs by random_tensor and the like, and runs with device_under_test() on both. For CUDA_TEST.
 inline void expect_close_on_cpu_and_cuda(const std::function<std::vector<Tensor>()>& compute, double tolerance) {
   const RestoreSettings restore;
   device_under_test() = {};

@@ -1,5 +1,6 @@
 #include "tensor/ops/reduce.h"
 
+#include "tensor/ops/reduce_steps.h"
 #include "tests/kernel_testing.h"
 
 namespace tensor::ops {
@@ -7,10 +8,11 @@ namespace {
 
 const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
 
+const Shape shapes[] = {{1, 1}, {1, 7}, {7, 1}, {5, 3}, {2, 3, 31}, {2, 2, 3, 33}, {4099, 5}, {3, 4099}, {1031, 129}, {70001, 1}};
+
 KERNEL_TEST(Reduce, AgreesWithTheNaiveLoops) {
   const double tolerance = dtype == Dtype::f64 ? 1e-13 : 1e-6;
-  for (const Shape& shape : {Shape{1, 1}, Shape{1, 7}, Shape{7, 1}, Shape{5, 3}, Shape{2, 3, 31}, Shape{2, 2, 3, 33}, Shape{4099, 5},
-                             Shape{3, 4099}, Shape{1031, 129}, Shape{70001, 1}}) {
+  for (const Shape& shape : shapes) {
     SCOPED_TRACE(shape.to_string());
     const Tensor x = random_tensor(shape, dtype, 1);
     expect_close(sum(x), naive::sum(x), tolerance);
@@ -20,6 +22,30 @@ KERNEL_TEST(Reduce, AgreesWithTheNaiveLoops) {
     expect_close(max_columns(x), naive::max_columns(x), 0);
     expect_same_bits(argmax_columns(x), naive::argmax_columns(x));
   }
+}
+
+CUDA_TEST(Reduce, EveryStepAgreesWithTheNaiveLoops) {
+  const double tolerance = dtype == Dtype::f64 ? 1e-13 : 1e-6;
+  for (const Shape& shape : shapes) {
+    SCOPED_TRACE(shape.to_string());
+    const Tensor x = random_tensor(shape, dtype, 2);
+    const Tensor columns = naive::sum_columns(x);
+    expect_close(cuda::steps::sum_columns_thread_per_row(x), columns, tolerance);
+    // A block or a warp for each of 70001 rows of one element is what the next step is for.
+    if (shape[0] < 5000) expect_close(cuda::steps::sum_columns_shared_tree(x), columns, tolerance);
+    if (shape[0] < 5000) expect_close(cuda::steps::sum_columns_warp_per_row(x), columns, tolerance);
+    expect_close(cuda::steps::sum_rows_thread_per_column(x), naive::sum_rows(x), tolerance);
+    expect_close(cuda::steps::sum_one_block(x), naive::sum(x), tolerance);
+  }
+}
+
+CUDA_TEST(Reduce, CpuAndCudaAgree) {
+  expect_close_on_cpu_and_cuda(
+      [&] {
+        const Tensor x = random_tensor({1031, 37}, dtype, 4);
+        return std::vector<Tensor>{sum(x), mean(x), sum_rows(x), sum_columns(x), max_columns(x), argmax_columns(x)};
+      },
+      dtype == Dtype::f64 ? 1e-13 : 1e-6);
 }
 
 KERNEL_TEST(Reduce, HandWorkedNumbers) {

@@ -23,17 +23,19 @@ struct ColumnTiles {
     tiles = (columns + width - 1) / width;
     const int64_t least_rows = least_steps * threads / width, most_slices = (rows + least_rows - 1) / least_rows;
     slices = one_slice || tiles == 0 ? 1 : std::clamp<int64_t>(wanted_blocks / tiles, 1, std::max<int64_t>(1, most_slices));
-    slice_rows = (rows + slices - 1) / slices;
+    slice_rows = std::max<int64_t>(1, (rows + slices - 1) / slices);
+    slices = std::max<int64_t>(1, (rows + slice_rows - 1) / slice_rows);  // none of them empty
   }
   tensor::cuda::Grid grid(const char* file = __builtin_FILE(), int line = __builtin_LINE()) const { return {tiles, slices, 1, file, line}; }
 
   __device__ int64_t column() const { return int64_t{blockIdx.x} * width + threadIdx.x % width; }
   __device__ bool has_column() const { return column() < columns; }
   __device__ int64_t step() const { return threads / width; }
-  __device__ int64_t begin() const { return blockIdx.y * slice_rows + threadIdx.x / width; }
+  __device__ int64_t slice_begin() const { return int64_t{blockIdx.y} * slice_rows; }
+  __device__ int64_t begin() const { return slice_begin() + threadIdx.x / width; }
   /// A thread beyond the last column has no rows. It still comes to every barrier.
   __device__ int64_t end() const { return has_column() ? slice_end() : 0; }
-  __device__ int64_t slice_end() const { return (blockIdx.y + 1) * slice_rows < rows ? (blockIdx.y + 1) * slice_rows : rows; }
+  __device__ int64_t slice_end() const { return rows - slice_begin() < slice_rows ? rows : slice_begin() + slice_rows; }
   /// True for the one thread of each column that writes the column's result.
   __device__ bool writes() const { return threadIdx.x < static_cast<unsigned>(width) && has_column(); }
 };
