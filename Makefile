@@ -44,10 +44,10 @@ sanitize: ## the quick tests under AddressSanitizer and UndefinedBehaviorSanitiz
 
 lint: ## the rules of the house (tools/lint.py) and clang-tidy
 	@tools/setup.sh lint
-	$(call configure,build,-DMODE_TESTS=ON -DMODE_BENCH=ON)
-	@ninja $(quiet) -C build mode_commit
+	$(call configure,build-lint,-DMODE_CUDA=emulated -DMODE_TESTS=ON -DMODE_BENCH=ON)
+	@ninja $(quiet) -C build-lint mode_commit
 	@python3 tools/lint.py --self-test
-	@python3 tools/lint.py --tidy build
+	@python3 tools/lint.py --tidy build-lint
 
 format: ## clang-format over every C++ file
 	@tools/setup.sh format

@@ -289,7 +289,7 @@ def tidy(build, files):
     jobs = []
     for entry in json.loads(Path(build, "compile_commands.json").read_text()):
         path = os.path.relpath(entry["file"], root)
-        if path in files and not path.startswith("tests/"):
+        if path in files and path.endswith(".cpp") and not path.startswith("tests/"):
             key = cache / tidy_key(path, files, (flags, re.sub(r"\s-[oc]\s+\S+", "", entry["command"]).replace(root, "")))
             if not key.exists():
                 jobs.append((path, key))

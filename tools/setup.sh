@@ -13,7 +13,7 @@ packages[test]="${packages[build]} libgtest-dev:gtest/gtest.h binutils:objdump"
 packages[emulated]="${packages[test]} libboost-context-dev:boost/context/detail/fcontext.hpp"
 packages[bench]="${packages[build]} libbenchmark-dev:benchmark/benchmark.h"
 packages[format]="clang-format:clang-format git:git"
-packages[lint]="${packages[test]} ${packages[bench]} ${packages[format]} clang-tidy:clang-tidy python3:python3 shellcheck:shellcheck"
+packages[lint]="${packages[emulated]} ${packages[bench]} ${packages[format]} clang-tidy:clang-tidy python3:python3 shellcheck:shellcheck"
 
 is_there() {
   case $1 in
