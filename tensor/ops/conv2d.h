@@ -3,7 +3,11 @@
 //          dx[n,ih,iw,c]  = sum_{kh,kw,o} dy[n, (ih+p-kh)/s, (iw+p-kw)/s, o] * w[o,kh,kw,c]  (only where s divides)
 //          dw[o,kh,kw,c]  = sum_{n,oh,ow} x[n, oh*s+kh-p, ow*s+kw-p, c] * dy[n,oh,ow,o]
 // shapes   x (N,H,W,C)  w (O,KH,KW,C)  y, dy (N,OH,OW,O)  OH = (H + 2p - KH) / s + 1, rounded down
-// types    f32 and f64; any kernel, stride, padding
+// types    f32 and f64: all operands and the result in one of them; any kernel, stride, padding. On CUDA also
+//            conv2d     x bf16, w f32 or bf16    -> y bf16         (f32 weights are packed by cast)
+//            conv2d_dx  dy bf16, w f32 or bf16   -> dx bf16
+//            conv2d_dw  x and dy bf16            -> dw f32
+//          with C and O multiples of 8: pad the channels of pictures and classes
 // cost     2*N*OH*OW*O*KH*KW*C flop for each of the three; compute-bound from C, O of about 16 on
 
 #include "tensor/tensor.h"

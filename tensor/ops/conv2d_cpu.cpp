@@ -252,19 +252,34 @@ Tensor conv2d_dw(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2d
 }  // namespace
 }  // namespace cpu
 
+namespace {
+
+/// The types of the header's table, and both operands in one place. `a` is the activation.
+void check_operands(const char* op, const char* a_name, const Tensor& a, const char* b_name, const Tensor& b, bool packs_weights) {
+  const bool is_packed = packs_weights && a.dtype() == Dtype::bf16 && b.dtype() == Dtype::f32;
+  CHECK(a.dtype() == b.dtype() || is_packed, "{}: {} is {}, {} is {}; cast one of them", op, a_name, name(a.dtype()), b_name,
+        name(b.dtype()));
+  CHECK(a.device() == b.device(), "{}: {} is on {}, {} on {}; move one of them", op, a_name, a.device().to_string(), b_name,
+        b.device().to_string());
+  CHECK(a.dtype() != Dtype::bf16 || !a.device().is_cpu(), "{}: bf16 is convolved on CUDA alone; cast to f32 for the cpu", op);
+}
+
+}  // namespace
+
 Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dParams params) {
-  CHECK(x.dtype() == w.dtype(), "conv2d: x is {}, w is {}; cast one of them", name(x.dtype()), name(w.dtype()));
+  check_operands("conv2d", "x", x, "w", w, true);
+  conv2d_output_shape(x.shape(), w.shape(), params);
   DISPATCH_DEVICE(x, conv2d, x, w, params);
 }
 
 Tensor conv2d_dx(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2dParams params) {
-  CHECK(dy.dtype() == w.dtype(), "conv2d_dx: dy is {}, w is {}; cast one of them", name(dy.dtype()), name(w.dtype()));
+  check_operands("conv2d_dx", "dy", dy, "w", w, true);
   CHECK_SHAPE(dy, = conv2d_output_shape(x_shape, w.shape(), params));
   DISPATCH_DEVICE(dy, conv2d_dx, dy, w, x_shape, params);
 }
 
 Tensor conv2d_dw(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params) {
-  CHECK(x.dtype() == dy.dtype(), "conv2d_dw: x is {}, dy is {}; cast one of them", name(x.dtype()), name(dy.dtype()));
+  check_operands("conv2d_dw", "x", x, "dy", dy, false);
   CHECK_SHAPE(dy, = conv2d_output_shape(x.shape(), w_shape, params));
   DISPATCH_DEVICE(x, conv2d_dw, x, dy, w_shape, params);
 }

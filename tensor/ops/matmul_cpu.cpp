@@ -20,6 +20,8 @@ struct Extents {
 Extents extents_of(const Tensor& a, const Tensor& b, Transpose transpose_a, Transpose transpose_b) {
   CHECK(a.rank() == 2 && b.rank() == 2, "matmul: expected two matrices, got {} and {}", a.shape().to_string(), b.shape().to_string());
   CHECK(a.dtype() == b.dtype(), "matmul: a is {}, b is {}; cast one of them", name(a.dtype()), name(b.dtype()));
+  CHECK(a.device() == b.device(), "matmul: a is on {}, b on {}; move one of them", a.device().to_string(), b.device().to_string());
+  CHECK(a.dtype() != Dtype::bf16 || !a.device().is_cpu(), "matmul: bf16 is multiplied on CUDA alone; cast to f32 for the cpu");
   const bool flip_a = transpose_a == Transpose::yes, flip_b = transpose_b == Transpose::yes;
   const Extents e = {a.dim(flip_a ? 1 : 0), a.dim(flip_a ? 0 : 1), b.dim(flip_b ? 0 : 1)};
   CHECK(b.dim(flip_b ? 1 : 0) == e.k, "matmul: a {}{} and b {}{} do not fit", a.shape().to_string(), flip_a ? "^T" : "",

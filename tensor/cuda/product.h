@@ -1,0 +1,71 @@
+#pragma once
+// Starts a product of operands (operand.h) on the main loop that fits their type: bf16 on the tensor cores, f32 and f64 in registers.
+
+#include <algorithm>
+
+#include "tensor/cuda/tensor_core_product.h"
+#include "tensor/cuda/tile_product.h"
+
+namespace tensor::cuda {
+
+/// A count that a kernel keeps in an int, with room for the rest of a tile.
+inline int index_extent(int64_t count, const char* what) {
+  CHECK(count <= (int64_t{1} << 31) - 256, "{}: {} is more than a kernel's 32-bit index counts; split the batch", what, count);
+  return static_cast<int>(count);
+}
+
+/// How the depth is cut. By shape alone, so that a result has the same bits every time.
+struct Slices {
+  int64_t count, depth;  // the depth is a multiple of the tile's
+};
+
+/// Where tiles of y alone would leave a large device idle, about 256 blocks in all, each at least 512 deep. So the partial results are at
+/// most 256 tiles: 4 MB in f32, half a MB in f64.
+template <class T>
+Slices slices_of(int64_t rows, int64_t columns, int64_t depth) {
+  constexpr int64_t extent = Tile<T>::extent, tile_depth = Tile<T>::depth;
+  const int64_t tiles = std::max<int64_t>(1, ((rows + extent - 1) / extent) * ((columns + extent - 1) / extent));
+  const int64_t wanted = std::clamp<int64_t>(depth / 512, 1, std::max<int64_t>(1, 256 / tiles));
+  const int64_t slice = std::max(tile_depth, ((depth + wanted - 1) / wanted + tile_depth - 1) / tile_depth * tile_depth);
+  return {std::max<int64_t>(1, (depth + slice - 1) / slice), slice};
+}
+
+/// out = a b^T, `rows` x out.columns over `depth`; the rows of slice s are out's rows of slice s.
+template <class A, class B, class Out>
+void start_product(const A& a, const B& b, const Out& out, int rows, int depth, const Slices& slices, Device device) {
+  using T = typename A::Element;
+  static_assert(std::is_same_v<T, typename B::Element>, "both operands have one type");
+  constexpr int64_t extent = Tile<T>::extent;
+  const int64_t row_tiles = (rows + extent - 1) / extent, column_tiles = (out.columns + extent - 1) / extent;
+  if (row_tiles * column_tiles == 0) return;
+  if constexpr (std::is_same_v<T, bfloat16>)
+    launch(tensor_core_product<A, B, Out>, {row_tiles * column_tiles, slices.count}, Tile<T>::threads, 0, stream_of(device), a, b, out,
+           static_cast<int>(column_tiles), depth, static_cast<int>(slices.depth));
+  else
+    launch(tile_product<A, B, Out>, {row_tiles * column_tiles, slices.count}, Tile<T>::threads, 0, stream_of(device), a, b, out,
+           static_cast<int>(column_tiles), depth, static_cast<int>(slices.depth));
+}
+
+/// y[i] = sum_s partial[s, i], in order of s.
+template <class T>
+__global__ void __launch_bounds__(256) add_slices(const T* partial, T* y, int64_t count, int slices) {
+  const int64_t i = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x;
+  if (i >= count) return;
+  T sum = partial[i];
+  for (int slice = 1; slice < slices; ++slice) sum += partial[slice * count + i];
+  y[i] = sum;
+}
+
+/// y = a b^T, (rows, columns) in T, over a depth that may be long: slices of it are summed side by side, then in order.
+template <class T, class A, class B>
+void product_in_slices(const A& a, const B& b, int rows, int columns, int depth, Tensor& y) {
+  const Slices slices = slices_of<typename A::Element>(rows, columns, depth);
+  const int64_t count = static_cast<int64_t>(rows) * columns;
+  Tensor partial = slices.count == 1 ? y : Tensor({slices.count, count}, dtype_of<T>(), y.device());
+  start_product(a, b, RowsOut<T>{partial.data<T>(), rows, columns}, rows, depth, slices, y.device());
+  if (slices.count > 1)
+    launch(add_slices<T>, (count + 255) / 256, 256, 0, stream_of(y.device()), partial.data<T>(), y.data<T>(), count,
+           static_cast<int>(slices.count));
+}
+
+}  // namespace tensor::cuda
