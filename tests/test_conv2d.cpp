@@ -1,5 +1,7 @@
 #include "tensor/ops/conv2d.h"
 
+#include "tensor/ops/conv2d_steps.h"
+#include "tensor/ops/elementwise.h"
 #include "tests/kernel_testing.h"
 
 namespace tensor::ops {
@@ -27,43 +29,163 @@ const Case cases[] = {
     {0, 4, 4, 3, 2, 3, 3, 1, 1},                                     // an empty batch
 };
 
-void check_all_passes(const Case& c, Dtype dtype) {
-  SCOPED_TRACE(
-      fmt::format("x ({},{},{},{}) w ({},{},{},{}) stride {} padding {}", c.n, c.h, c.w, c.c, c.o, c.kh, c.kw, c.c, c.stride, c.pad));
+// For the tensor cores: channels in eights.
+const Case bf16_cases[] = {
+    {1, 7, 5, 8, 24, 1, 1, 2, 0},  {2, 8, 8, 16, 72, 1, 1, 2, 0}, {2, 9, 7, 8, 16, 3, 3, 1, 1},  // 72: two tiles
+    {1, 23, 19, 8, 8, 7, 7, 2, 3}, {2, 6, 6, 8, 8, 5, 3, 3, 2},   {1, 13, 11, 24, 40, 3, 3, 2, 1}, {5, 4, 4, 72, 80, 3, 3, 1, 1},  //
+    {4, 20, 20, 8, 8, 3, 3, 1, 1},                               // several slices of pixels in dw
+    {2, 5, 5, 8, 8, 1, 1, 3, 0},   {1, 6, 6, 8, 8, 2, 2, 4, 0},  // inputs that no tap reaches
+    {1, 5, 6, 8, 8, 2, 4, 1, 0},   {0, 4, 4, 8, 8, 3, 3, 1, 1},
+};
+
+struct Arguments {
+  Tensor x, w, dy;
+  Conv2dParams params;
+};
+
+Arguments arguments_of(const Case& c, Dtype dtype) {
   const Conv2dParams params{c.stride, c.pad};
   const Tensor x = random_tensor({c.n, c.h, c.w, c.c}, dtype, 1), w = random_tensor({c.o, c.kh, c.kw, c.c}, dtype, 2);
-  const Tensor dy = random_tensor(conv2d_output_shape(x.shape(), w.shape(), params), dtype, 3);
-  // Partial sums of K products below 1 reach sqrt(K) / 3, and each addition is off by half an epsilon of its sum: K / 4 epsilon in all,
-  // of which four times are allowed, for the largest of many.
-  const double epsilon = dtype == Dtype::f32 ? 0x1p-24 : 0x1p-53;
-  const auto bound = [&](int64_t products) { return epsilon * static_cast<double>(4 + products); };
-  expect_close(conv2d(x, w, params), naive::conv2d(x, w, params), bound(c.kh * c.kw * c.c));
-  expect_close(conv2d_dx(dy, w, x.shape(), params), naive::conv2d_dx(dy, w, x.shape(), params), bound(c.kh * c.kw * c.o));
-  expect_close(conv2d_dw(x, dy, w.shape(), params), naive::conv2d_dw(x, dy, w.shape(), params), bound(dy.numel() / c.o));
+  return {x, w, random_tensor(conv2d_output_shape(x.shape(), w.shape(), params), dtype, 3), params};
 }
 
-TEST(Conv2d, AgreesWithTheNaiveLoopsInEveryPassOnEveryIsa) {
-  for_each_path([](Dtype dtype) {
-    for (const Case& c : cases) check_all_passes(c, dtype);
-  });
+std::string text(const Case& c) {
+  return fmt::format("x ({},{},{},{}) w ({},{},{},{}) stride {} padding {}", c.n, c.h, c.w, c.c, c.o, c.kh, c.kw, c.c, c.stride, c.pad);
 }
 
-TEST(Conv2d, HandWorked) {
+/// y, dx, dw of the oracles on the cpu.
+std::vector<Tensor> oracles(const Arguments& given) {
+  const Tensor x = on_cpu(given.x), w = on_cpu(given.w), dy = on_cpu(given.dy);
+  return {naive::conv2d(x, w, given.params), naive::conv2d_dx(dy, w, x.shape(), given.params),
+          naive::conv2d_dw(x, dy, w.shape(), given.params)};
+}
+
+std::vector<Tensor> all_passes(const Arguments& a) {
+  return {conv2d(a.x, a.w, a.params), conv2d_dx(a.dy, a.w, a.x.shape(), a.params), conv2d_dw(a.x, a.dy, a.w.shape(), a.params)};
+}
+
+/// How many products the three passes sum.
+std::vector<double> depths(const Case& c, const Tensor& dy) {
+  return {static_cast<double>(c.kh * c.kw * c.c), static_cast<double>(c.kh * c.kw * c.o), static_cast<double>(dy.numel() / c.o)};
+}
+
+// Partial sums of K products below 1 reach sqrt(K) / 3, and each addition is off by half an epsilon of its sum: K / 4 epsilon in all,
+// of which four times are allowed, for the largest of many.
+double bound(Dtype dtype, double products) { return (dtype == Dtype::f32 ? 0x1p-24 : 0x1p-53) * (4 + products); }
+
+void expect_passes_close(const std::vector<Tensor>& got, const std::vector<Tensor>& want, const std::vector<double>& tolerances) {
+  const char* const names[] = {"y", "dx", "dw"};
+  for (size_t i = 0; i < 3; ++i) {
+    SCOPED_TRACE(names[i]);
+    expect_close(got[i], want[i], tolerances[i]);
+  }
+}
+
+void check_all_passes(const Case& c, Dtype dtype, const std::function<std::vector<Tensor>(const Arguments&)>& passes) {
+  SCOPED_TRACE(text(c));
+  const Arguments given = arguments_of(c, dtype);
+  std::vector<double> tolerances;
+  for (const double depth : depths(c, given.dy)) tolerances.push_back(bound(dtype, depth));
+  expect_passes_close(passes(given), oracles(given), tolerances);
+}
+
+KERNEL_TEST(Conv2d, AgreesWithTheNaiveLoopsInEveryPass) {
+  for (const Case& c : cases) check_all_passes(c, dtype, all_passes);
+}
+
+CUDA_TEST(Conv2d, EveryStepAgreesWithTheNaiveLoops) {
+  namespace steps = cuda::steps;
+  for (const Case& c : cases)
+    check_all_passes(c, dtype, [](const Arguments& a) {
+      return std::vector<Tensor>{steps::conv2d_naive(a.x, a.w, a.params), steps::conv2d_dx_naive(a.dy, a.w, a.x.shape(), a.params),
+                                 steps::conv2d_dw_naive(a.x, a.dy, a.w.shape(), a.params)};
+    });
+  const Arguments a = arguments_of(cases[8], dtype);
+  expect_same_bits(steps::conv2d_implicit_gemm(a.x, a.w, a.params), conv2d(a.x, a.w, a.params));
+  expect_same_bits(steps::conv2d_dx_implicit_gemm(a.dy, a.w, a.x.shape(), a.params), conv2d_dx(a.dy, a.w, a.x.shape(), a.params));
+  expect_same_bits(steps::conv2d_dw_implicit_gemm(a.x, a.dy, a.w.shape(), a.params), conv2d_dw(a.x, a.dy, a.w.shape(), a.params));
+}
+
+CUDA_TEST(Conv2d, TensorCoresAgreeWithTheLoopsInDoubleOnTheSameRoundedNumbers) {
+  if (dtype == Dtype::f64) return;
+  for (const Case& c : bf16_cases)
+    for (const bool packed : {false, true}) {
+      SCOPED_TRACE(text(c) + (packed ? ", w packed" : ""));
+      Arguments given = arguments_of(c, dtype), doubles = given;
+      const Tensor rounded_w = cast(given.w, Dtype::bf16);
+      given.x = cast(given.x, Dtype::bf16), given.dy = cast(given.dy, Dtype::bf16);
+      if (packed) given.w = rounded_w;
+      doubles.x = cast(given.x, Dtype::f64), doubles.dy = cast(given.dy, Dtype::f64), doubles.w = cast(rounded_w, Dtype::f64);
+      const std::vector<Tensor> results = all_passes(given);
+      EXPECT_EQ(results[0].dtype(), Dtype::bf16);
+      EXPECT_EQ(results[1].dtype(), Dtype::bf16);
+      EXPECT_EQ(results[2].dtype(), Dtype::f32);
+      // The sums are those of f32; y and dx are then rounded to bf16, off by at most 2^-9 of themselves.
+      const std::vector<double> depth = depths(c, given.dy);
+      expect_passes_close(
+          {cast(results[0], Dtype::f64), cast(results[1], Dtype::f64), cast(results[2], Dtype::f64)}, oracles(doubles),
+          {0x1p-9 + 2 * bound(Dtype::f32, depth[0]), 0x1p-9 + 2 * bound(Dtype::f32, depth[1]), bound(Dtype::f32, depth[2])});
+    }
+}
+
+KERNEL_TEST(Conv2d, PassesAreAdjoint) {
+  // <dy, conv(x, w)> = <dx, x> = <dw, w>: three sums of the same products, so f64 knows them to rounding.
+  if (dtype == Dtype::f32) return;
+  const auto scalar_product = [](const Tensor& a, const Tensor& b) {
+    const std::vector<double> left = a.to_vector(), right = b.to_vector();
+    double sum = 0;
+    for (size_t i = 0; i < left.size(); ++i) sum += left[i] * right[i];
+    return sum;
+  };
+  for (const Case& c : {Case{2, 21, 19, 20, 35, 3, 3, 1, 1}, Case{3, 17, 18, 19, 34, 3, 3, 2, 1}, Case{2, 18, 17, 33, 18, 1, 1, 2, 0},
+                        Case{1, 30, 29, 3, 17, 7, 7, 2, 3}}) {
+    SCOPED_TRACE(text(c));
+    const Arguments given = arguments_of(c, dtype);
+    const std::vector<Tensor> results = all_passes(given);
+    const double loss = scalar_product(given.dy, results[0]);
+    // About sqrt(number of products) / 5, of which rounding leaves 1e-13 untouched.
+    const double scale = std::sqrt(static_cast<double>(given.dy.numel() * c.kh * c.kw * c.c));
+    EXPECT_NEAR(loss, scalar_product(results[1], given.x), 1e-13 * scale);
+    EXPECT_NEAR(loss, scalar_product(results[2], given.w), 1e-13 * scale);
+  }
+}
+
+CUDA_TEST(Conv2d, GradientsAgreeWithDifferences) {
+  if (dtype == Dtype::f32) return;
+  for (const Case& c : {Case{1, 4, 3, 2, 2, 3, 2, 2, 1}, Case{2, 3, 2, 2, 3, 1, 1, 2, 0}}) {
+    SCOPED_TRACE(text(c));
+    const Arguments a = arguments_of(c, dtype);
+    expect_gradient(a.x, a.dy, conv2d_dx(a.dy, a.w, a.x.shape(), a.params), [&](const Tensor& x) { return conv2d(x, a.w, a.params); });
+    expect_gradient(a.w, a.dy, conv2d_dw(a.x, a.dy, a.w.shape(), a.params), [&](const Tensor& w) { return conv2d(a.x, w, a.params); });
+  }
+}
+
+KERNEL_TEST(Conv2d, HandWorked) {
   // One picture 1..9, a 2x2 window of ones: sums of neighbours.
-  const Tensor x = Tensor::from<float>({1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 3, 3, 1}), w = Tensor::full({1, 2, 2, 1}, 1);
+  const Tensor x = tensor_of({1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 3, 3, 1}, dtype), w = full({1, 2, 2, 1}, 1, dtype);
   EXPECT_EQ(conv2d(x, w, {1, 0}).to_vector(), (std::vector<double>{12, 16, 24, 28}));
   EXPECT_EQ(conv2d(x, w, {2, 1}).to_vector(), (std::vector<double>{1, 5, 11, 28}));
-  const Tensor dy = Tensor::from<float>({1, 10, 100, 1000}, {1, 2, 2, 1});
+  const Tensor dy = tensor_of({1, 10, 100, 1000}, {1, 2, 2, 1}, dtype);
   EXPECT_EQ(conv2d_dx(dy, w, x.shape(), {1, 0}).to_vector(), (std::vector<double>{1, 11, 10, 101, 1111, 1010, 100, 1100, 1000}));
   EXPECT_EQ(conv2d_dw(x, dy, w.shape(), {1, 0}).to_vector(), (std::vector<double>{5421, 6532, 8754, 9865}));
 }
 
+CUDA_TEST(Conv2d, CudaAgreesWithTheCpu) {
+  const Case c = {3, 9, 10, 19, 17, 3, 3, 1, 1};
+  expect_close_on_cpu_and_cuda([&] { return all_passes(arguments_of(c, dtype)); }, bound(dtype, 3 * 9 * 10));
+}
+
 TEST(Conv2d, SameBitsForAnyNumberOfThreads) {
-  const Tensor x = random_tensor({6, 17, 17, 24}, Dtype::f32, 1), w = random_tensor({40, 3, 3, 24}, Dtype::f32, 2);
-  const Tensor dy = random_tensor({6, 17, 17, 40}, Dtype::f32, 3);
-  expect_same_bits_for_any_threads([&] {
-    return std::vector<Tensor>{conv2d(x, w, {1, 1}), conv2d_dx(dy, w, x.shape(), {1, 1}), conv2d_dw(x, dy, w.shape(), {1, 1})};
-  });
+  const Arguments given = arguments_of({6, 17, 17, 24, 40, 3, 3, 1, 1}, Dtype::f32);
+  expect_same_bits_for_any_threads([&] { return all_passes(given); });
+}
+
+CUDA_TEST(Conv2d, SameBitsTwice) {
+  Arguments given = arguments_of({4, 20, 20, 8, 8, 3, 3, 1, 1}, dtype);
+  expect_same_bits_for_any_threads([&] { return all_passes(given); });
+  if (dtype == Dtype::f64) return;
+  given.x = cast(given.x, Dtype::bf16), given.dy = cast(given.dy, Dtype::bf16);
+  expect_same_bits_for_any_threads([&] { return all_passes(given); });
 }
 
 TEST(Conv2d, Refuses) {
@@ -74,6 +196,17 @@ TEST(Conv2d, Refuses) {
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3}), {1, 1}); }, "expected x (N,H,W,C)");
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3, 3}, Dtype::f64), {1, 1}); }, "cast one of them");
   expect_error([&] { conv2d_dx(Tensor::zeros({1, 3, 4, 2}), Tensor::zeros({2, 3, 3, 3}), x.shape(), {1, 1}); }, "dy has shape");
+  expect_error([&] { conv2d(Tensor::zeros({1, 4, 4, 3}, Dtype::bf16), Tensor::zeros({2, 3, 3, 3}), {1, 1}); }, "on CUDA alone");
+  expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3, 3}, Dtype::bf16), {1, 1}); }, "cast one of them");
+}
+
+CUDA_TEST(Conv2d, RefusesOnCuda) {
+  const Tensor x = random_tensor({1, 4, 4, 3}, dtype, 1), w = random_tensor({2, 3, 3, 3}, dtype, 2);
+  expect_error([&] { conv2d(x, on_cpu(w), {1, 1}); }, "move one of them");
+  if (dtype == Dtype::f64) return;
+  const Tensor rounded = cast(x, Dtype::bf16);
+  expect_error([&] { conv2d(rounded, w, {1, 1}); }, "pad the channels to a multiple of 8");
+  expect_error([&] { conv2d_dw(rounded, x, w.shape(), {1, 1}); }, "cast one of them");
 }
 
 }  // namespace

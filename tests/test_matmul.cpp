@@ -1,5 +1,7 @@
 #include "tensor/ops/matmul.h"
 
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/matmul_steps.h"
 #include "tests/kernel_testing.h"
 
 namespace tensor::ops {
@@ -8,28 +10,74 @@ namespace {
 struct Case {
   int64_t m, k, n;
 };
-const Case cases[] = {{1, 1, 1},     {1, 7, 1},     {6, 16, 16}, {7, 17, 19}, {13, 300, 5},
-                      {64, 513, 10}, {33, 64, 129}, {0, 3, 4},   {3, 0, 4},   {3, 4, 0}};
+const Case cases[] = {{1, 1, 1},     {1, 7, 1},     {6, 16, 16},   {7, 17, 19},
+                      {13, 300, 5},  {64, 513, 10}, {33, 64, 129},  // several tiles of CUDA's 64 x 64
+                      {70, 1100, 9},                                // K in slices
+                      {0, 3, 4},     {3, 0, 4},     {3, 4, 0}};
 
-TEST(Matmul, AgreesWithTheNaiveLoopsInEveryTransposition) {
-  for_each_path([](Dtype dtype) {
-    for (const Case& c : cases)
-      for (const Transpose transpose_a : {Transpose::no, Transpose::yes})
-        for (const Transpose transpose_b : {Transpose::no, Transpose::yes}) {
-          const bool flip_a = transpose_a == Transpose::yes, flip_b = transpose_b == Transpose::yes;
-          SCOPED_TRACE(fmt::format("m {} k {} n {} {} {}", c.m, c.k, c.n, flip_a ? "a^T" : "a", flip_b ? "b^T" : "b"));
-          const Tensor a = random_tensor(flip_a ? Shape{c.k, c.m} : Shape{c.m, c.k}, dtype, 1);
-          const Tensor b = random_tensor(flip_b ? Shape{c.n, c.k} : Shape{c.k, c.n}, dtype, 2);
-          const double epsilon = dtype == Dtype::f32 ? 0x1p-24 : 0x1p-53;
-          expect_close(matmul(a, b, transpose_a, transpose_b), naive::matmul(a, b, transpose_a, transpose_b),
-                       epsilon * static_cast<double>(4 + c.k));
-        }
+/// check(a, b, transpose_a, transpose_b, tolerance) for every case and transposition, with a and b in f32 or f64.
+void for_each_product(Dtype dtype, const std::function<void(const Tensor&, const Tensor&, Transpose, Transpose, double)>& check) {
+  for (const Case& c : cases)
+    for (const Transpose transpose_a : {Transpose::no, Transpose::yes})
+      for (const Transpose transpose_b : {Transpose::no, Transpose::yes}) {
+        const bool flip_a = transpose_a == Transpose::yes, flip_b = transpose_b == Transpose::yes;
+        SCOPED_TRACE(fmt::format("m {} k {} n {} {} {}", c.m, c.k, c.n, flip_a ? "a^T" : "a", flip_b ? "b^T" : "b"));
+        const Tensor a = random_tensor(flip_a ? Shape{c.k, c.m} : Shape{c.m, c.k}, dtype, 1);
+        const Tensor b = random_tensor(flip_b ? Shape{c.n, c.k} : Shape{c.k, c.n}, dtype, 2);
+        const double epsilon = dtype == Dtype::f32 ? 0x1p-24 : 0x1p-53;
+        check(a, b, transpose_a, transpose_b, epsilon * static_cast<double>(4 + c.k));
+      }
+}
+
+KERNEL_TEST(Matmul, AgreesWithTheNaiveLoopsInEveryTransposition) {
+  for_each_product(dtype, [](const Tensor& a, const Tensor& b, Transpose transpose_a, Transpose transpose_b, double tolerance) {
+    expect_close(matmul(a, b, transpose_a, transpose_b), naive::matmul(on_cpu(a), on_cpu(b), transpose_a, transpose_b), tolerance);
   });
 }
 
-TEST(Matmul, HandWorked) {
-  const Tensor a = Tensor::from<double>({1, 2, 3, 4, 5, 6}, {2, 3}), b = Tensor::from<double>({1, 0, 2, 1, 0, 3}, {3, 2});
+CUDA_TEST(Matmul, EveryStepAgreesWithTheNaiveLoops) {
+  for_each_product(dtype, [](const Tensor& a, const Tensor& b, Transpose transpose_a, Transpose transpose_b, double tolerance) {
+    const Tensor want = naive::matmul(on_cpu(a), on_cpu(b), transpose_a, transpose_b);
+    expect_close(cuda::steps::matmul_naive(a, b, transpose_a, transpose_b), want, tolerance);
+    expect_close(cuda::steps::matmul_tiled(a, b, transpose_a, transpose_b), want, tolerance);
+    expect_same_bits(cuda::steps::matmul_register_tiled(a, b, transpose_a, transpose_b), matmul(a, b, transpose_a, transpose_b));
+  });
+}
+
+CUDA_TEST(Matmul, TensorCoresAgreeWithTheLoopsInDoubleOnTheSameRoundedNumbers) {
+  if (dtype == Dtype::f64) return;
+  // Products of bf16 are exact in f32, so the bound is that of f32.
+  const auto check = [](const Tensor& a, const Tensor& b, Transpose transpose_a, Transpose transpose_b, double tolerance) {
+    const Tensor left = cast(a, Dtype::bf16), right = cast(b, Dtype::bf16);
+    const Tensor y = matmul(left, right, transpose_a, transpose_b);
+    EXPECT_EQ(y.dtype(), Dtype::f32);
+    const Tensor want = naive::matmul(cast(on_cpu(left), Dtype::f64), cast(on_cpu(right), Dtype::f64), transpose_a, transpose_b);
+    expect_close(cast(y, Dtype::f64), want, tolerance);
+  };
+  for_each_product(dtype, check);
+  // Rows that are copied 16 bytes at a time: every length is a multiple of 8.
+  for (const Case& c : {Case{8, 8, 8}, Case{72, 40, 136}, Case{64, 1104, 16}, Case{16, 0, 8}})
+    for (const Transpose transpose_a : {Transpose::no, Transpose::yes})
+      for (const Transpose transpose_b : {Transpose::no, Transpose::yes}) {
+        SCOPED_TRACE(fmt::format("m {} k {} n {}", c.m, c.k, c.n));
+        const Tensor a = random_tensor(transpose_a == Transpose::yes ? Shape{c.k, c.m} : Shape{c.m, c.k}, dtype, 1);
+        const Tensor b = random_tensor(transpose_b == Transpose::yes ? Shape{c.n, c.k} : Shape{c.k, c.n}, dtype, 2);
+        check(a, b, transpose_a, transpose_b, 0x1p-24 * static_cast<double>(4 + c.k));
+      }
+}
+
+KERNEL_TEST(Matmul, HandWorked) {
+  const Tensor a = tensor_of({1, 2, 3, 4, 5, 6}, {2, 3}, dtype), b = tensor_of({1, 0, 2, 1, 0, 3}, {3, 2}, dtype);
   EXPECT_EQ(matmul(a, b).to_vector(), (std::vector<double>{5, 11, 14, 23}));
+}
+
+CUDA_TEST(Matmul, CudaAgreesWithTheCpu) {
+  const int64_t k = 700;
+  expect_close_on_cpu_and_cuda(
+      [&] {
+        return std::vector<Tensor>{matmul(random_tensor({37, k}, dtype, 1), random_tensor({k, 21}, dtype, 2))};
+      },
+      (dtype == Dtype::f32 ? 0x1p-24 : 0x1p-53) * static_cast<double>(4 + k));
 }
 
 TEST(Matmul, SameBitsForAnyNumberOfThreads) {
@@ -37,11 +85,24 @@ TEST(Matmul, SameBitsForAnyNumberOfThreads) {
   expect_same_bits_for_any_threads([&] { return std::vector<Tensor>{matmul(a, b), matmul(b, b, Transpose::yes, Transpose::no)}; });
 }
 
+CUDA_TEST(Matmul, SameBitsTwice) {
+  const Tensor a = random_tensor({70, 1100}, dtype, 1), b = random_tensor({1100, 9}, dtype, 2);
+  expect_same_bits_for_any_threads([&] { return std::vector<Tensor>{matmul(a, b)}; });
+  if (dtype == Dtype::f64) return;
+  const Tensor left = cast(a, Dtype::bf16), right = cast(b, Dtype::bf16);
+  expect_same_bits_for_any_threads([&] { return std::vector<Tensor>{matmul(left, right)}; });
+}
+
 TEST(Matmul, Refuses) {
   const Tensor a = Tensor::zeros({2, 3});
   expect_error([&] { matmul(a, a); }, "do not fit");
   expect_error([&] { matmul(a, Tensor::zeros({3})); }, "two matrices");
   expect_error([&] { matmul(a, Tensor::zeros({3, 2}, Dtype::f64)); }, "cast one of them");
+  expect_error([&] { matmul(Tensor::zeros({2, 3}, Dtype::bf16), Tensor::zeros({3, 2}, Dtype::bf16)); }, "on CUDA alone");
+}
+
+CUDA_TEST(Matmul, RefusesOperandsOnTwoDevices) {
+  expect_error([&] { matmul(random_tensor({2, 2}, dtype, 1), Tensor::zeros({2, 2}, dtype)); }, "move one of them");
 }
 
 }  // namespace
