@@ -3,6 +3,7 @@
 #ifdef EMULATOR_RACES
 
 #include <algorithm>
+#include <bit>
 #include <vector>
 
 #include "tensor/emulator/shadow_cells.h"
@@ -26,8 +27,6 @@ std::vector<Block>& blocks_of_launch() {
   return *blocks;
 }
 
-int warp_of(Record record) { return static_cast<int>(record & thread_bits) / 32; }
-
 Record oldest_of(const Region& region) { return region.is_shared ? state.block : state.launch; }
 
 /// Nothing orders the record's access and one by the running thread. The record is of Cell::read, or of Cell::written without in_flight.
@@ -36,25 +35,34 @@ bool is_unordered(Record record, const Region& region) {
   if ((record & several_blocks) || record < state.block) return true;
   if (record < state.interval) return false;
   if (record & several_warps) return true;
-  if (warp_of(record) == warp_of(state.mine) && record < state.warps[static_cast<size_t>(warp_of(record))]) return false;
+  if (((record ^ state.mine) & warp_bits) == 0 && record < state.warp_interval) return false;
   return (record & several_of_warp) || (record & thread_bits) != (state.mine & thread_bits);
 }
 
-/// What stands for the record's access and the running thread's.
-Record joined(Record record, const Region& region) {
-  if (!is_unordered(record, region)) return state.mine;
-  if ((record & several_blocks) || record < state.block) return state.mine | several_blocks;
-  if ((record & several_warps) || warp_of(record) != warp_of(state.mine)) return state.mine | several_warps;
-  return state.mine | several_of_warp;
+Record tick() { return now += Record{1} << time_shift; }
+/// Who runs, and from when on its warp has passed no barrier.
+void set_running(Record thread) {
+  state.mine = now | thread;
+  state.warp_interval = std::max(state.interval, state.warps[static_cast<size_t>(thread / 32)]);
+}
+void set_time() { set_running(state.mine & thread_bits); }
+
+void check_for_thread(const void* begin, size_t bytes, Access access, uintptr_t code) {
+  const auto address = reinterpret_cast<uintptr_t>(begin);
+  if (bytes > 0 && address - own_stack.low >= own_stack.bytes) check_any(address, bytes, access, slot_of_address(address), code);
 }
 
-Record tick() { return now += Record{1} << time_shift; }
-void set_time() { state.mine = now | (state.mine & thread_bits); }
+template <class Function>
+void for_cells(Region& region, uintptr_t address, size_t bytes, const Function& function) {
+  const int shift = std::countr_zero(region.granule);
+  const size_t offset = address - region.begin, end = (offset + bytes) >> shift;
+  for (size_t i = offset >> shift; i < end; ++i) function(region.cells[i]);
+}
 
-template <Access access>
-void check_for_thread(const void* begin, size_t bytes, uintptr_t code) {
+void set_written(const void* begin, size_t bytes, Record flags, uintptr_t code) {
   const auto address = reinterpret_cast<uintptr_t>(begin);
-  if (bytes > 0) check<access>(address, bytes, slot_of_address(address), code);
+  if (Region* const region = fit_region(address, bytes, Access::write, slot_of_address(address), code))
+    for_cells(*region, address, bytes, [flags](Cell& cell) { cell.written = state.mine | flags; });
 }
 
 }  // namespace
@@ -65,10 +73,27 @@ uint64_t block_at(Record record) {
   return later == blocks.begin() ? 0 : std::prev(later)->number;
 }
 
-void settle(Cell& cell, const Region& region, size_t cell_no, Access access, uintptr_t code) {
+void check_any(uintptr_t address, size_t bytes, Access access, size_t slot, uintptr_t code) {
+  Region* const region = fit_region(address, bytes, access, slot, code);
+  if (region == nullptr) return;
+  ++state.accesses;
+  const auto check_cells = [&]<Access access_>() {
+    for_cells(*region, address, bytes, [&](Cell& cell) {
+      if (!is_settled<access_>(cell, *region)) settle(cell, *region, access_, code);
+    });
+  };
+  if (access == Access::read)
+    check_cells.template operator()<Access::read>();
+  else if (access == Access::write)
+    check_cells.template operator()<Access::write>();
+  else
+    check_cells.template operator()<Access::atomic>();
+}
+
+void settle(Cell& cell, const Region& region, Access access, uintptr_t code) {
   const Record oldest = oldest_of(region), written = cell.written & ~in_flight;
   const bool by_atomics = (written & by_atomic) != 0, says_something = written >= oldest;
-  const auto report = [&](Hazard kind, Record other) { report_hazard(kind, region, cell_no << region.shift, access, other, code); };
+  const auto report = [&](Hazard kind, Record other) { report_hazard(kind, region, cell, access, other, code); };
   const bool both_atomic = access == Access::atomic && by_atomics && (written >= state.block || !(written & after_plain));
   if (says_something && cell.written != written)
     report(Hazard::in_flight, written);
@@ -80,12 +105,12 @@ void settle(Cell& cell, const Region& region, size_t cell_no, Access access, uin
     report(Hazard::after_read, cell.read);
 
   if (access == Access::read) {
-    cell.read = joined(cell.read, region);
+    cell.read = joined(cell.read, oldest);
   } else if (access == Access::write) {
     cell.written = state.mine;
   } else {
     const bool plain_before = written >= std::max(oldest, state.block) && (!by_atomics || (written & after_plain));
-    cell.written = (by_atomics ? joined(written, region) : state.mine) | by_atomic | (plain_before ? after_plain : 0);
+    cell.written = (by_atomics ? joined(written, oldest) : state.mine) | by_atomic | (plain_before ? after_plain : 0);
   }
 }
 
@@ -113,7 +138,7 @@ void set_thread(int thread, int, const void* stack_low, const void* stack_high) 
   }
   own_stack.low = reinterpret_cast<uintptr_t>(stack_low);
   own_stack.bytes = reinterpret_cast<uintptr_t>(stack_high) - own_stack.low;
-  state.mine = now | static_cast<Record>(thread);
+  set_running(static_cast<Record>(thread));
 }
 
 void barrier(const char* file, int line) {
@@ -128,22 +153,16 @@ void warp_barrier(int warp) {
   set_time();
 }
 
-void read(const void* address, size_t bytes) { check_for_thread<Access::read>(address, bytes, caller()); }
-void write(const void* address, size_t bytes) { check_for_thread<Access::write>(address, bytes, caller()); }
-void atomic(const void* address, size_t bytes) { check_for_thread<Access::atomic>(address, bytes, caller()); }
+void read(const void* address, size_t bytes) { check_for_thread(address, bytes, Access::read, caller()); }
+void write(const void* address, size_t bytes) { check_for_thread(address, bytes, Access::write, caller()); }
+void atomic(const void* address, size_t bytes) { check_for_thread(address, bytes, Access::atomic, caller()); }
 
 void async_issue(const void* shared, size_t bytes, uint64_t) {
-  const auto address = reinterpret_cast<uintptr_t>(shared);
-  check_for_thread<Access::write>(shared, bytes, caller());
-  for_cells(address, bytes, Access::write, slot_of_address(address), caller(),
-            [](Cell& cell, const Region&, size_t) { cell.written = state.mine | in_flight; });
+  check_for_thread(shared, bytes, Access::write, caller());
+  set_written(shared, bytes, in_flight, caller());
 }
 
-void async_land(const void* shared, size_t bytes, uint64_t) {
-  const auto address = reinterpret_cast<uintptr_t>(shared);
-  for_cells(address, bytes, Access::write, slot_of_address(address), caller(),
-            [](Cell& cell, const Region&, size_t) { cell.written = state.mine; });
-}
+void async_land(const void* shared, size_t bytes, uint64_t) { set_written(shared, bytes, 0, caller()); }
 
 int64_t accesses() { return state.accesses; }
 

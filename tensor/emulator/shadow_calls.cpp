@@ -7,18 +7,29 @@
 
 using tensor::emulator::shadow::Access;
 using tensor::emulator::shadow::caller;
+using tensor::emulator::shadow::check_any;
+using tensor::emulator::shadow::own_stack;
+using tensor::emulator::shadow::slot_of_code;
 
 namespace {
 
-template <Access access>
-[[gnu::always_inline]] inline void check(const volatile void* address, size_t bytes, uintptr_t code) {
-  tensor::emulator::shadow::check<access>(reinterpret_cast<uintptr_t>(address), bytes, tensor::emulator::shadow::slot_of_code(code), code);
+template <Access access, size_t bytes>
+[[gnu::always_inline]] inline void check(const volatile void* address, uintptr_t code) {
+  const auto number = reinterpret_cast<uintptr_t>(address);
+  if (number - own_stack.low < own_stack.bytes) [[likely]]
+    return;
+  tensor::emulator::shadow::check<access, bytes>(number, slot_of_code(code), code);
+}
+
+void check_range(const void* address, size_t bytes, Access access, uintptr_t code) {
+  const auto number = reinterpret_cast<uintptr_t>(address);
+  if (bytes > 0 && number - own_stack.low >= own_stack.bytes) check_any(number, bytes, access, slot_of_code(code), code);
 }
 
 }  // namespace
 
 #define ACCESS(name_, access_, bytes_) \
-  void __tsan_##name_##bytes_(void* address) { check<access_>(address, bytes_, caller()); }
+  void __tsan_##name_##bytes_(void* address) { check<access_, bytes_>(address, caller()); }
 #define ACCESSES(name_, access_) \
   ACCESS(name_, access_, 1) ACCESS(name_, access_, 2) ACCESS(name_, access_, 4) ACCESS(name_, access_, 8) ACCESS(name_, access_, 16)
 
@@ -39,15 +50,11 @@ ACCESSES(volatile_write, Access::write)
 ACCESSES(unaligned_volatile_read, Access::read)
 ACCESSES(unaligned_volatile_write, Access::write)
 
-void __tsan_read_range(void* address, size_t bytes) {
-  if (bytes > 0) check<Access::read>(address, bytes, caller());
-}
-void __tsan_write_range(void* address, size_t bytes) {
-  if (bytes > 0) check<Access::write>(address, bytes, caller());
-}
+void __tsan_read_range(void* address, size_t bytes) { check_range(address, bytes, Access::read, caller()); }
+void __tsan_write_range(void* address, size_t bytes) { check_range(address, bytes, Access::write, caller()); }
 
 // Orders are ignored: all are sequentially consistent.
-#define NOTE check<Access::atomic>(address, sizeof(*address), caller())
+#define NOTE check<Access::atomic, sizeof(*address)>(address, caller())
 #define ATOMIC(bits_, type_)                                                     \
   type_ __tsan_atomic##bits_##_load(const volatile type_* address, int) {        \
     NOTE;                                                                        \

@@ -17,7 +17,7 @@ namespace tensor::emulator::shadow {
 // access could tell the difference.
 using Record = uint64_t;
 constexpr int time_shift = 16;
-constexpr Record thread_bits = 1023;
+constexpr Record thread_bits = 1023, warp_bits = 1023 - 31;
 constexpr Record several_of_warp = 1 << 10;                  // unordered among themselves
 constexpr Record several_warps = 1 << 11;                    // of one block, in one interval
 constexpr Record several_blocks = 1 << 12;                   // of one launch
@@ -29,16 +29,15 @@ struct Cell {
   Record written, read;
 };
 
-/// Granules are as fine as the finest access so far: 1 << shift bytes, at most 16. Their number changes seldom, and it makes every access
+/// Granules are as fine as the finest access so far: at most 16 bytes. Their number changes seldom, and it makes every access
 /// exact to the byte at the cost of one cell for most.
 struct Region {
   uintptr_t begin = 0;
-  size_t bytes = 0;            // 0: removed
-  size_t misfit = ~size_t{0};  // bits of an offset or size that need a finer granule; all, while there are no cells
-  int shift = 0;
-  bool is_shared = false, is_constant = false;
+  size_t whole_bytes = 0;  // of whole granules; 0: removed, constant, or without cells so far
+  size_t granule = 0;
   Cell* cells = nullptr;
-  size_t cell_count = 0;
+  bool is_shared = false, is_constant = false;
+  size_t bytes = 0, cell_count = 0;
   const char* name = "";
 };
 
@@ -55,6 +54,7 @@ extern constinit thread_local OwnStack own_stack;
 struct State {
   Record launch = 0, block = 0, interval = 0;  // begin of each, as the least record in it
   Record mine = 0;                             // of an access by the running thread now
+  Record warp_interval = 0;                    // begin of what no barrier has ordered yet for its warp
   std::array<Record, 32> warps = {};           // the last __syncwarp() of each warp
   int64_t accesses = 0;
 };
@@ -81,13 +81,15 @@ inline size_t slot_of_address(uintptr_t address) { return (address >> 8) % slots
 /// The return address of the function that it stands in.
 [[gnu::always_inline]] inline uintptr_t caller() { return reinterpret_cast<uintptr_t>(__builtin_return_address(0)); }
 
-/// Finds the region and makes its granules fine enough; nullptr where there is nothing more to check.
+/// Any access, of any size and place.
+void check_any(uintptr_t address, size_t bytes, Access access, size_t slot, uintptr_t code);
+/// Finds the region and makes its granules fine enough; nullptr where there is nothing to check.
 Region* fit_region(uintptr_t address, size_t bytes, Access access, size_t slot, uintptr_t code);
-/// Anything that the comparisons below do not settle.
-void settle(Cell& cell, const Region& region, size_t cell_no, Access access, uintptr_t code);
+/// Reports the hazard if the access is one, and notes it in the cell.
+void settle(Cell& cell, const Region& region, Access access, uintptr_t code);
 
 enum class Hazard { unwritten, in_flight, after_read, after_write, after_atomic };
-void report_hazard(Hazard kind, const Region& region, size_t offset, Access access, Record other, uintptr_t code);
+void report_hazard(Hazard kind, const Region& region, const Cell& cell, Access access, Record other, uintptr_t code);
 void report_constant(const Region& region, Access access, uintptr_t code);
 /// `before` and `after`: the regions about the address, nullptr where there is none.
 void report_outside(uintptr_t address, size_t bytes, Access access, const Region* before, const Region* after, uintptr_t code);
@@ -111,50 +113,52 @@ inline bool is_mine(Record record) {
   return record >= state.interval && static_cast<uint16_t>(record) == static_cast<uint16_t>(state.mine);
 }
 
+/// The record of the running thread and of those that read before it: the least that a later writer needs to know.
+inline Record joined(Record record, Record oldest) {
+  const Record mine = state.mine;
+  if (record >= state.interval) {
+    if (record & (several_warps | several_blocks)) return record;
+    if ((record ^ mine) & warp_bits) return mine | several_warps;
+    if (record < state.warp_interval) return mine;
+    if (record & several_of_warp) return record;
+    return (record ^ mine) & thread_bits ? mine | several_of_warp : mine;
+  }
+  if (record < oldest) return mine;
+  if (record & several_blocks) return record;
+  return record >= state.block ? mine : mine | several_blocks;
+}
+
+/// Notes the access and returns true, or leaves it to settle().
 template <Access access>
-inline void check_cell(Cell& cell, const Region& region, size_t cell_no, uintptr_t code) {
+[[gnu::always_inline]] inline bool is_settled(Cell& cell, const Region& region) {
   const Record written = cell.written, read = cell.read;
   const Record oldest = region.is_shared ? state.block : state.launch;  // records before it say nothing
-  if constexpr (access == Access::read) {
-    if (written < oldest ? !region.is_shared : is_before_interval_of_block(written) || is_mine(written)) {
-      if (read >= state.interval && (read & (several_warps | several_blocks))) return;
-      if (read >= state.launch && (read & several_blocks)) return;
-      if (read < oldest || is_before_interval_of_block(read) || is_mine(read)) {
-        cell.read = state.mine;
-        return;
-      }
-    }
-  } else if constexpr (access == Access::write) {
-    if (written < oldest || is_before_interval_of_block(written) || is_mine(written)) {
-      if (read < oldest || ((read & several_blocks) == 0 && is_before_interval_of_block(read)) || is_mine(read)) {
-        cell.written = state.mine;
-        return;
-      }
-    }
+  if (access == Access::atomic) return false;
+  if (written < oldest) {
+    if (access == Access::read && region.is_shared) return false;
+  } else if (!is_before_interval_of_block(written) && !is_mine(written)) {
+    return false;
   }
-  settle(cell, region, cell_no, access, code);
+  if (access == Access::read) {
+    if (const Record after = joined(read, oldest); after != read) cell.read = after;
+    return true;
+  }
+  if (read >= oldest && ((read & several_blocks) || !is_before_interval_of_block(read)) && !is_mine(read)) return false;
+  cell.written = state.mine;
+  return true;
 }
 
-/// function(cell, region, number of the cell) for each cell of the bytes, unless they are the thread's own stack or must not be touched.
-template <class Function>
-inline void for_cells(uintptr_t address, size_t bytes, Access access, size_t slot, uintptr_t code, const Function& function) {
-  if (address - own_stack.low < own_stack.bytes) return;
+/// Quick for an access to one whole granule of the region that this slot has seen last. Everything slow is called last, as a jump.
+template <Access access, size_t bytes>
+[[gnu::noinline]] void check(uintptr_t address, size_t slot, uintptr_t code) {
+  const Region& region = *region_of_code[slot];
+  const size_t offset = address - region.begin;
+  if (region.granule != bytes || offset >= region.whole_bytes || offset % bytes != 0) [[unlikely]]
+    return check_any(address, bytes, access, slot, code);
   ++state.accesses;
-  Region* region = region_of_code[slot];
-  size_t offset = address - region->begin;
-  if (offset >= region->bytes || region->bytes - offset < bytes || ((offset | bytes) & region->misfit)) [[unlikely]] {
-    region = fit_region(address, bytes, access, slot, code);
-    if (region == nullptr) return;
-    offset = address - region->begin;
-  }
-  const size_t end = (offset + bytes) >> region->shift;
-  for (size_t i = offset >> region->shift; i < end; ++i) function(region->cells[i], *region, i);
-}
-
-template <Access access>
-inline void check(uintptr_t address, size_t bytes, size_t slot, uintptr_t code) {
-  for_cells(address, bytes, access, slot, code,
-            [=](Cell& cell, const Region& region, size_t cell_no) { check_cell<access>(cell, region, cell_no, code); });
+  Cell& cell = region.cells[offset / bytes];
+  if (!is_settled<access>(cell, region)) [[unlikely]]
+    settle(cell, region, access, code);
 }
 
 }  // namespace tensor::emulator::shadow

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -55,15 +54,14 @@ void drop_cells(Region& region) {
   else
     std::free(region.cells);
   region.cells = nullptr;
-  region.cell_count = 0;
-  region.misfit = ~size_t{0};
+  region.cell_count = region.whole_bytes = 0;
 }
 
 /// Makes the granules finer; each part says what the whole said.
-void set_shift(Region& region, int shift) {
-  const size_t count = ((region.bytes - 1) >> shift) + 1;
+void set_granule(Region& region, size_t granule) {
+  const size_t count = (region.bytes + granule - 1) / granule;
   Cell* const cells = allocate_cells(count);
-  const size_t parts = size_t{1} << (region.shift - shift);
+  const size_t parts = region.granule / granule;
   for (size_t i = 0; i < region.cell_count; ++i) {
     const Cell& old = region.cells[i];
     if (std::max(old.written, old.read) >= state.launch) std::fill(cells + i * parts, cells + std::min(count, (i + 1) * parts), old);
@@ -71,14 +69,14 @@ void set_shift(Region& region, int shift) {
   drop_cells(region);
   region.cells = cells;
   region.cell_count = count;
-  region.shift = shift;
-  region.misfit = (size_t{1} << shift) - 1;
+  region.granule = granule;
+  region.whole_bytes = region.bytes / granule * granule;
 }
 
 void remove(Regions& all, std::map<uintptr_t, Region*>::iterator found) {
   Region* const region = found->second;
   all.by_begin.erase(found);
-  region->bytes = 0;
+  region->bytes = region->whole_bytes = 0;
   if (region->is_shared) {
     all.removed_shared[region->begin] = region;
   } else {
@@ -97,7 +95,7 @@ void add(const void* begin, size_t bytes, const char* name, bool is_shared, bool
   if (const auto removed = all.removed_shared.find(address); is_shared && removed != all.removed_shared.end()) {
     region = removed->second;
     all.removed_shared.erase(removed);
-    if (region->cell_count != ((bytes - 1) >> region->shift) + 1) drop_cells(*region);
+    if (region->cells != nullptr && region->cell_count != (bytes + region->granule - 1) / region->granule) drop_cells(*region);
   } else if (!all.removed.empty()) {
     region = all.removed.back();
     all.removed.pop_back();
@@ -106,6 +104,7 @@ void add(const void* begin, size_t bytes, const char* name, bool is_shared, bool
   }
   region->begin = address;
   region->bytes = bytes;
+  region->whole_bytes = region->cells == nullptr ? 0 : bytes / region->granule * region->granule;
   region->is_shared = is_shared;
   region->is_constant = is_constant;
   region->name = name;
@@ -139,9 +138,8 @@ Region* fit_region(uintptr_t address, size_t bytes, Access access, size_t slot, 
     if (access != Access::read) report_constant(*region, access, code);
     return nullptr;
   }
-  const int shift = std::countr_zero(offset | bytes | 16);
-  if (region->cells == nullptr) region->shift = shift;
-  if (region->cells == nullptr || shift < region->shift) set_shift(*region, shift);
+  const size_t granule = std::min<size_t>(16, (offset | bytes) & -(offset | bytes));
+  if (region->cells == nullptr || granule < region->granule) set_granule(*region, granule);
   return region;
 }
 

@@ -71,7 +71,7 @@ _Unwind_Reason_Code add_frame(_Unwind_Context* context, void* data) {
 
 /// The command that names the line of the access and its callers: the innermost may be the emulator's, of a primitive or an atomic.
 std::string source_of(uintptr_t code) {
-  constexpr ptrdiff_t most_named = 4;
+  constexpr ptrdiff_t most_named = 3;
   Frames frames;
   _Unwind_Backtrace(add_frame, &frames);
   const auto end = frames.codes.begin() + static_cast<ptrdiff_t>(frames.count);
@@ -96,9 +96,10 @@ void report(const std::string& hazard, uintptr_t code) {
 
 }  // namespace
 
-void report_hazard(Hazard kind, const Region& region, size_t offset, Access access, Record other, uintptr_t code) {
+void report_hazard(Hazard kind, const Region& region, const Cell& cell, Access access, Record other, uintptr_t code) {
   const AsHost as_host;
-  std::string hazard = fmt::format("{} {} at byte {}", verb(access), name(region), offset);
+  std::string hazard =
+      fmt::format("{} {} at byte {}", verb(access), name(region), static_cast<size_t>(&cell - region.cells) * region.granule);
   switch (kind) {
     case Hazard::unwritten:
       hazard += ", which is uninitialised: no thread of the block has written it";
