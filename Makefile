@@ -1,7 +1,7 @@
 # Make names the jobs; CMake and Ninja do them. `make help` lists the targets. Each target installs what it lacks first (tools/setup.sh).
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build demo test test-all sanitize lint format bench peers install help
+.PHONY: build demo test test-all test-emulated test-races lint format bench peers install help
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
@@ -36,11 +36,22 @@ test-all: ## the quick tests and the slow ones
 	$(call ninja,build,mode_tests)
 	$(call ctest,build,,MODE_TEST_ALL=1)
 
-sanitize: ## the quick tests under AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan
-	@tools/setup.sh test
-	$(call configure,build-asan,-DMODE_SANITIZE=ON -DMODE_TESTS=ON -DMODE_BENCH=OFF)
-	$(call ninja,build-asan,mode_tests)
-	$(call ctest,build-asan,-LE slow)
+test-emulated: ## the quick tests, CUDA kernels included (tensor/emulator), under AddressSanitizer and UndefinedBehaviorSanitizer
+	@tools/setup.sh emulated
+	$(call configure,build-emulated,-DMODE_CUDA=emulated -DMODE_SANITIZE=ON -DMODE_TESTS=ON -DMODE_BENCH=OFF)
+	$(call ninja,build-emulated,mode_tests)
+	$(call ctest,build-emulated,-LE slow)
+
+# Tests that start CUDA kernels.
+race_tests := $(basename $(notdir $(wildcard tests/emulator/test_*.cu tests/test_*.cu))) \
+              test_elementwise test_reduce test_matmul test_conv2d test_batch_norm test_op_gradients
+space := $(subst ,, )
+
+test-races: ## the CUDA kernels' tests, with a look at each access for races (tensor/emulator/shadow.h)
+	@tools/setup.sh emulated
+	$(call configure,build-races,-DMODE_CUDA=emulated -DMODE_RACES=ON -DMODE_TESTS=ON -DMODE_BENCH=OFF)
+	$(call ninja,build-races,$(sort $(race_tests)))
+	$(call ctest,build-races,-R '^($(subst $(space),|,$(strip $(race_tests))))$$')
 
 lint: ## the rules of the house (tools/lint.py) and clang-tidy
 	@tools/setup.sh lint
@@ -70,4 +81,4 @@ install: build ## the binary, libraries, headers and find_package(mode) into PRE
 	@cmake --install build --prefix $(PREFIX) >/dev/null && echo "installed into $(DESTDIR)$(PREFIX)"
 
 help:
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "%-20s %s\n", $$1, $$2 }'

@@ -236,8 +236,8 @@ __global__ void __launch_bounds__(1024) nothing() {}
 TEST_F(Faults, WhatADeviceRefuses) {
   DeviceArray<int> out(64);
   const auto refuses = [](const char* part, const auto& call) { expect_error(call, part); };
-  refuses("grid", [] { launch(nothing, 0, 32, 0, nullptr); });
-  refuses("grid", [] { launch(nothing, {1, 0}, 32, 0, nullptr); });
+  refuses("no blocks", [] { launch(nothing, 0, 32, 0, nullptr); });
+  refuses("no blocks", [] { launch(nothing, {1, 0}, 32, 0, nullptr); });
   refuses("65535", [] { launch(nothing, {1, 65536}, 32, 0, nullptr); });
   refuses("65535", [] { launch(nothing, {1, 1, 65536}, 32, 0, nullptr); });
   refuses("2147483647", [] { launch(nothing, int64_t{1} << 31, 32, 0, nullptr); });
