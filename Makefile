@@ -1,7 +1,7 @@
 # Make names the jobs; CMake and Ninja do them. `make help` lists the targets. Each target installs what it lacks first (tools/setup.sh).
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build demo test test-all test-emulated test-races lint format bench peers install help
+.PHONY: build demo test test-all test-emulated test-races lint format bench peers gpu-report install help
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
@@ -75,6 +75,12 @@ peers: build ## the scripts that time or check PyTorch and others beside mode
 	$(call configure,build,-DMODE_BENCH=ON)
 	$(call ninja,build,mode-bench)
 	@tools/peers/run.sh
+
+gpu-report: ## on a machine with a GPU: the CUDA tests, compute-sanitizer, and the record for tests/golden, into build/gpu-report
+	@tools/setup.sh test
+	$(call configure,build,-DMODE_TESTS=ON $(if $(wildcard build/CMakeCache.txt),,-DMODE_BENCH=OFF))
+	$(call ninja,build,mode_tests)
+	@tools/gpu_report.sh build build/gpu-report
 
 install: build ## the binary, libraries, headers and find_package(mode) into PREFIX (/usr/local)
 	$(call ninja,build,mode_mode)

@@ -3,9 +3,8 @@
 //            dx       r = (n,ih,iw)  c = c           d = (kh,kw,o), for each class of inputs that see the same taps
 //            dw       r = o          c = (kh,kw,c)   d = (n,oh,ow)
 // shapes   as in conv2d.h; bf16: C and O multiples of 8
-// cost     2*N*OH*OW*O*KH*KW*C flop each; a number is read from memory once for each 64 outputs (f64: 16) that use it. Scratch: dw's
-// slices,
-//          at most 4 MB; bf16: packed weights
+// cost     2*N*OH*OW*O*KH*KW*C flop each; a number is read from memory once for each 64 outputs (f64: 16) that use it.
+//          Scratch: dw's slices, at most 4 MB; bf16: packed weights
 // parallel a block owns one tile of the result, in dw of one slice of the pixels; slices are added in index order: no race, the same bits
 // numerics sums run in the operands' type, of bf16 in f32; y and dx are rounded once, dw of bf16 is f32
 #include "tensor/cuda/runtime.h"
