@@ -57,6 +57,7 @@ Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn:
   CHECK(batch >= 1, "a batch of {} pictures; expected at least 1", batch);
   const autograd::NoGrad no_grad;
   net.eval();
+  const tensor::Device device = net.device();
 
   Features features;
   features.labels = Tensor({total}, Dtype::i64);
@@ -70,15 +71,16 @@ Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn:
   nn::Loader loader(dataset, options);
   int64_t done = 0;
   for (const nn::Batch& pictures : loader) {
-    const nn::ResNetOutput output = net(pictures.pictures);
-    const Tensor &map = output.map.value(), &logits = output.logits.value();
+    const nn::ResNetOutput output = net(pictures.pictures.to(device));
+    const Tensor& map = output.map.value();
+    const Tensor logits = output.logits.value().to({});
     if (done == 0) {
       features.scales = csd_scales(map.dim(1), map.dim(2));
       regions = regions_of(features.scales);
       features.regions = Tensor({total, static_cast<int64_t>(regions.size()), map.dim(3)});
       features.logits = Tensor({total, logits.dim(1)});
     }
-    const Tensor pooled = tensor::ops::region_pool(map, regions);
+    const Tensor pooled = tensor::ops::region_pool(map, regions).to({});
     for (int64_t at = 0; at < pictures.size(); ++at) features.picture_names.push_back(dataset.picture_name(done + at));
     for (const auto& [values, what] : {std::pair(&pooled, "feature"), std::pair(&logits, "logit")}) {
       const int64_t bad = first_bad_row(*values);
@@ -97,7 +99,7 @@ Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn:
 }
 
 int64_t count_right(const Tensor& logits, const Tensor& labels) {
-  const Tensor best = tensor::ops::argmax_columns(logits);
+  const Tensor best = tensor::ops::argmax_columns(logits).to({});
   int64_t right = 0;
   for (int64_t row = 0; row < labels.numel(); ++row) right += best.data<int64_t>()[row] == labels.data<int64_t>()[row];
   return right;

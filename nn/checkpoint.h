@@ -33,10 +33,11 @@ struct LoadReport {
 
 /// Fills the module from PyTorch-named tensors. Aliases are read and reported: `linear` -> `fc`, `shortcut` -> `downsample`, the prefixes
 /// `module.` and `encoder.` dropped; `num_batches_tracked` may be absent. f64 and bf16 become f32.
+/// The tensors are on the cpu; what they fill stays on its device.
 /// Strict: a missing, unexpected, wrongly shaped, wrongly typed or not finite tensor is an Error that lists them; nothing is written to the
 /// module then.
 LoadReport load_weights(Module& module, const std::map<std::string, Tensor>& tensors);
-/// The module's parameters and buffers under PyTorch's names and layouts, as copies.
+/// The module's parameters and buffers under PyTorch's names and layouts, as copies on the cpu.
 std::map<std::string, Tensor> export_weights(const Module& module);
 
 struct LoadedModel {

@@ -57,6 +57,18 @@ void Module::train(bool on) {
   for (const auto& [name, child] : children_) child->train(on);
 }
 
+void Module::to(tensor::Device device) {
+  zero_grad();
+  for (NamedParameter& parameter : named_parameters()) parameter.variable.mutable_value() = parameter.variable.value().to(device);
+  for (const NamedBuffer& buffer : named_buffers())
+    if (buffer.tensor->dtype() != Dtype::i64) *buffer.tensor = buffer.tensor->to(device);
+}
+
+tensor::Device Module::device() const {
+  const std::vector<NamedParameter> all = named_parameters();
+  return all.empty() ? tensor::Device() : all[0].variable.value().device();
+}
+
 void Module::zero_grad() {
   for (NamedParameter& parameter : parameters_) parameter.variable.zero_grad();
   for (const auto& [name, child] : children_) child->zero_grad();

@@ -50,6 +50,10 @@ class Module {
   /// Training mode (BatchNorm uses and updates batch statistics) or inference mode, for the whole tree.
   void train(bool on = true);
   void eval() { train(false); }
+  /// Moves parameters and buffers of the whole tree; gradients are dropped. Counters (i64 buffers) stay on the cpu, which counts.
+  void to(tensor::Device device);
+  /// Of the first parameter; the cpu without any.
+  tensor::Device device() const;
   bool training() const { return training_; }
   void zero_grad();
 

@@ -37,7 +37,8 @@ void Sgd::zero_grad() {
 std::map<std::string, Tensor> Sgd::state() const {
   std::map<std::string, Tensor> state;
   for (size_t i = 0; i < parameters_.size(); ++i)
-    if (velocity_[i].defined()) state.emplace(prefix + parameters_[i].name, velocity_[i].clone());
+    if (velocity_[i].defined())
+      state.emplace(prefix + parameters_[i].name, velocity_[i].device().is_cpu() ? velocity_[i].clone() : velocity_[i].to({}));
   return state;
 }
 
@@ -51,7 +52,7 @@ void Sgd::load_state(const std::map<std::string, Tensor>& state) {
     CHECK(found->second.shape() == w.shape() && found->second.dtype() == w.dtype(),
           "the saved {} is {} {}, the parameter is {} {}: it belongs to another network", found->first, tensor::name(found->second.dtype()),
           found->second.shape().to_string(), tensor::name(w.dtype()), w.shape().to_string());
-    loaded[i] = found->second.clone();
+    loaded[i] = w.device().is_cpu() ? found->second.clone() : found->second.to(w.device());
     ++used;
   }
   size_t present = 0;

@@ -23,7 +23,7 @@ class Sgd {
   void zero_grad();
   void set_lr(double lr) { options_.lr = lr; }
   const SgdOptions& options() const { return options_; }
-  /// The velocities under "momentum.<parameter>", for an exact resume; absent ones have not been stepped yet.
+  /// The velocities under "momentum.<parameter>", copies on the cpu, for an exact resume; absent ones have not been stepped yet.
   std::map<std::string, Tensor> state() const;
   /// Other names than "momentum.*" are passed over; a velocity of no parameter or of another shape is an error, and nothing is taken over
   /// then.

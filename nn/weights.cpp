@@ -147,7 +147,8 @@ LoadReport load_weights(Module& module, const std::map<std::string, Tensor>& ten
                                     targets.size(), joined(faults, "; ")));
   for (auto& [name, tensor] : converted) {
     Target& target = targets[name];
-    (target.buffer ? *target.buffer : target.parameter.mutable_value()) = std::move(tensor);
+    Tensor& place = target.buffer ? *target.buffer : target.parameter.mutable_value();
+    place = tensor.to(place.device());
   }
   return report;
 }
@@ -155,8 +156,11 @@ LoadReport load_weights(Module& module, const std::map<std::string, Tensor>& ten
 std::map<std::string, Tensor> export_weights(const Module& module) {
   std::map<std::string, Tensor> tensors;
   for (const auto& [name, target] : targets_of(module)) {
-    const Tensor& value = target.value();
-    tensors[name] = value.rank() == 4 ? move_axis(value, /*to_channels_last=*/false) : value.clone();
+    const Tensor value = target.value().to({});
+    if (value.rank() == 4)
+      tensors[name] = move_axis(value, /*to_channels_last=*/false);
+    else
+      tensors[name] = value.shares_storage(target.value()) ? value.clone() : value;
   }
   return tensors;
 }

@@ -21,6 +21,8 @@ struct Device {
 
 /// "cpu", "cuda" (the first device) or "cuda:1". Anything else is an error, and so is a device that no kernel can run on.
 Device parse_device(std::string_view text);
+/// Whether it is one of these words; the device need not be there.
+bool is_device_name(std::string_view text);
 
 }  // namespace tensor
 

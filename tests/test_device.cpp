@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "nn/checkpoint.h"
 #include "tensor/cuda/cuda.h"
 #include "tensor/tensor.h"
 #include "tests/errors.h"
@@ -111,6 +112,25 @@ TEST(Device, RowsAndReshapesShareAndClonesDoNot) {
   EXPECT_EQ(copy.device(), cuda0);
   EXPECT_EQ(copy.to_vector(), (std::vector<double>{2, 3, 4, 5}));
   EXPECT_EQ(x.rows(4, 4).to({}).numel(), 0);
+}
+
+TEST(Device, ANetworkGoesThereAndBack) {
+  SKIP_WITHOUT_CUDA();
+  const auto net = nn::make_resnet("resnet8"), other = nn::make_resnet("resnet8", {.seed = 2});
+  const std::string weights = nn::content_hash(nn::export_weights(*net));
+  EXPECT_EQ(net->device(), Device());
+  net->to(cuda0);
+  EXPECT_EQ(net->device(), cuda0);
+  for (const auto& parameter : net->named_parameters()) EXPECT_EQ(parameter.variable.value().device(), cuda0) << parameter.name;
+  for (const auto& buffer : net->named_buffers())
+    EXPECT_EQ(buffer.tensor->device(), buffer.tensor->dtype() == Dtype::i64 ? Device() : cuda0) << buffer.name;
+  EXPECT_EQ(nn::content_hash(nn::export_weights(*net)), weights) << "a file's tensors are copies on the cpu";
+  other->to(cuda0);
+  nn::load_weights(*other, nn::export_weights(*net));
+  EXPECT_EQ(other->device(), cuda0);
+  EXPECT_EQ(nn::content_hash(nn::export_weights(*other)), weights);
+  net->to({});
+  EXPECT_EQ(nn::content_hash(nn::export_weights(*net)), weights);
 }
 
 TEST(Device, MemoryIsCounted) {

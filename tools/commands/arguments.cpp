@@ -42,6 +42,10 @@ void add_threads(CLI::App* command, int& threads) {
       ->capture_default_str();
 }
 
+void add_device(CLI::App* command, std::string& device) {
+  command->add_option("--device", device, "cpu, cuda (the first device) or cuda:N")->capture_default_str();
+}
+
 /// CLI11's own ranges let NaN pass, and print their limits with 309 digits.
 CLI::Validator number(const std::string& what, bool (*fits)(double)) {
   return CLI::Validator(
@@ -104,6 +108,7 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
       ->check(any_number());
   command->add_option("--std", o.std, "likewise")->expected(3)->check(positive_number());
   command->add_flag("--resume", o.resume, "go on with the run in --out; everything else is taken from it");
+  add_device(command, o.device);
   add_threads(command, o.threads);
   example(command, "mode train --data cifar10:DIR --val 'cifar10:DIR?split=test' --arch resnet20 --epochs 30 --out runs/resnet20");
   return command;
@@ -121,6 +126,7 @@ CLI::App* add_eval(CLI::App& app, EvalOptions& o) {
   command->add_option("--csd-k", o.csd_k, "neighbour whose distance csd takes")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_option("--knn-k", o.knn_k, "neighbour whose distance knn takes")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_option("--batch", o.batch, "pictures at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
+  add_device(command, o.device);
   add_threads(command, o.threads);
   example(
       command,
@@ -135,6 +141,7 @@ CLI::App* add_features(CLI::App& app, FeaturesOptions& o) {
   command->add_option("--out", o.out, "file to write: regions (N, M, E), logits (N, classes), labels (N), ids (N)")->required();
   add_foreign(command, o.arch, o.mean, o.std);
   command->add_option("--batch", o.batch, "pictures at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
+  add_device(command, o.device);
   add_threads(command, o.threads);
   example(command, "mode features --model runs/resnet20/model.safetensors --data 'cifar10:DIR?split=test' --out features.safetensors");
   return command;
@@ -149,6 +156,7 @@ CLI::App* add_info(CLI::App& app, InfoOptions& o) {
   command->add_option("--classes", o.classes, "for --arch")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--mean", o.mean, "three numbers, for weights that do not say it")->expected(3)->check(any_number());
   command->add_option("--std", o.std, "likewise")->expected(3)->check(positive_number());
+  add_device(command, o.device);
   example(command, "mode info --arch resnet18");
   return command;
 }
@@ -157,7 +165,7 @@ CLI::App* add_gradcheck(CLI::App& app, GradcheckOptions& o) {
   CLI::App* command =
       app.add_subcommand("gradcheck", "every differentiable op against central differences; the exit status is the verdict");
   command->add_option("--op", o.op, "this op alone");
-  command->add_option("--device", o.device, "cpu")->capture_default_str();
+  add_device(command, o.device);
   example(command, "mode gradcheck --op conv2d", false);
   return command;
 }
@@ -168,6 +176,7 @@ CLI::App* add_demo(CLI::App& app, DemoOptions& o) {
   command->add_option("--arch", o.arch)->capture_default_str();
   command->add_option("--out", o.out, "directory of the results; an earlier demo there is replaced")->capture_default_str();
   command->add_option("--seed", o.seed)->capture_default_str();
+  add_device(command, o.device);
   add_threads(command, o.threads);
   example(command, "mode demo", false);
   return command;

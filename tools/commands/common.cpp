@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "mode/version.h"
+#include "tensor/cuda/cuda.h"
 #include "tensor/isa.h"
 #include "tensor/parallel.h"
 #include "tools/commands/progress.h"
@@ -34,9 +35,16 @@ void use_threads(int threads) {
   if (threads > 0) tensor::set_num_threads(threads);
 }
 
-std::string machine_line() {
-  return fmt::format("{}, {} thread{}, commit {}", tensor::name(tensor::isa()), tensor::num_threads(),
-                     tensor::num_threads() == 1 ? "" : "s", mode::commit());
+tensor::Device device_of(const std::string& word) {
+  if (!tensor::is_device_name(word)) throw UsageError(fmt::format("--device {}: unknown; known: cpu, cuda, cuda:N", word));
+  return tensor::parse_device(word);
+}
+
+std::string name_of(tensor::Device device) { return device.is_cpu() ? "cpu" : tensor::cuda::description(device.index); }
+
+std::string machine_line(tensor::Device device) {
+  return fmt::format("{}{}, {} thread{}, commit {}", device.is_cpu() ? "" : fmt::format("{} ({}), ", device.to_string(), name_of(device)),
+                     tensor::name(tensor::isa()), tensor::num_threads(), tensor::num_threads() == 1 ? "" : "s", mode::commit());
 }
 
 std::string with_commas(int64_t number) {
@@ -132,11 +140,12 @@ Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t
   return features;
 }
 
-nn::LoadedModel load_usable_model(const std::string& path, const nn::ModelOverrides& overrides) {
+nn::LoadedModel load_usable_model(const std::string& path, const nn::ModelOverrides& overrides, tensor::Device device) {
   nn::LoadedModel model = nn::load_model(path, overrides);
   CHECK(model.checkpoint.has_preprocessing,
         "{} does not say how its pictures were normalised; give --mean and --std, three numbers each, as its training had them", path);
   if (!model.report.renamed.empty() || !model.report.missing.empty()) fmt::print("{}\n", model.report.to_string());
+  model.net->to(device);
   return model;
 }
 

@@ -21,8 +21,12 @@ class UsageError : public tensor::Error {
 
 /// 0 = all that the machine offers to this process.
 void use_threads(int threads);
-/// "avx512, 2 threads, commit 1234567": stands at the head of every long command's output.
-std::string machine_line();
+/// What --device says: a word that is none is a UsageError, a device that cannot be used an Error.
+tensor::Device device_of(const std::string& word);
+/// "cpu", or "NVIDIA H100 80GB HBM3, sm_90, 79.1 GiB": what decides bits beside the instruction set.
+std::string name_of(tensor::Device device);
+/// "avx512, 2 threads, commit 1234567", before it the CUDA device: stands at the head of every long command's output.
+std::string machine_line(tensor::Device device);
 
 /// 12345 -> "12,345".
 std::string with_commas(int64_t number);
@@ -46,8 +50,8 @@ NamedSpec parse_named_spec(const std::string& text);
 /// "all" or names with commas or as several words -> names, each known.
 std::vector<std::string> parse_methods(const std::vector<std::string>& words);
 
-/// The file's network; refused where neither the file nor the arguments say how pictures are normalised.
-nn::LoadedModel load_usable_model(const std::string& path, const nn::ModelOverrides& overrides);
+/// The file's network, on the device; refused where neither the file nor the arguments say how pictures are normalised.
+nn::LoadedModel load_usable_model(const std::string& path, const nn::ModelOverrides& overrides, tensor::Device device);
 /// A pass over the set with a progress line of the set's name.
 Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t batch, const std::string& label);
 void print_layer_table(const nn::ResNet& net, int64_t size);

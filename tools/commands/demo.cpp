@@ -9,6 +9,7 @@
 namespace mode::tools {
 
 int run_demo(const DemoOptions& options) {
+  device_of(options.device);  // before anything is printed
   const Progress clock("demo", 0, "");
   const std::string train_set = fmt::format("synthetic:shapes?split=train&seed={}", options.seed);
   const std::string test_set = fmt::format("synthetic:shapes?split=test&seed={}", options.seed);
@@ -22,6 +23,7 @@ int run_demo(const DemoOptions& options) {
   train.epochs = options.epochs;
   train.batch = 64;
   train.seed = options.seed;
+  train.device = options.device;
   train.threads = options.threads;
   train.made_by = "demo";  // it alone may replace what a demo left there
   const int status = run_train(train);
@@ -38,6 +40,7 @@ int run_demo(const DemoOptions& options) {
   for (const std::string& name : nn::synthetic_ood_sets())
     eval.ood.push_back(fmt::format("{}=synthetic:{}?seed={}", name, name, options.seed));
   eval.out = options.out + "/report";
+  eval.device = options.device;
   eval.threads = options.threads;
   eval.command_line = options.command_line;
   run_eval(eval);

@@ -12,6 +12,7 @@ struct DemoOptions {
   std::string arch = "resnet8";
   int64_t epochs = 10;
   uint64_t seed = 1;
+  std::string device = "cpu";
   int threads = 0;
   std::vector<std::string> command_line;  ///< goes into the report
 };

@@ -75,7 +75,8 @@ ReportContext context_of(const EvalOptions& options, const nn::LoadedModel& mode
                    {"id", options.id},
                    {"id_test", test_spec},
                    {"commit", std::string(mode::commit())},
-                   {"isa", std::string(tensor::name(tensor::isa()))}};
+                   {"isa", std::string(tensor::name(tensor::isa()))},
+                   {"device", name_of(model.net->device())}};
   for (const NamedSpec& set : ood) context.facts["ood." + set.name] = set.spec;
   return context;
 }
@@ -87,10 +88,11 @@ int run_eval(const EvalOptions& options) {
   for (const std::string& text : options.ood) ood_specs.push_back(parse_named_spec(text));
   check_options(options, ood_specs);
   const std::vector<std::string> methods = parse_methods(options.methods);
+  const tensor::Device device = device_of(options.device);
   use_threads(options.threads);
 
-  nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std});
-  fmt::print("mode eval: {} from {}; {}\n", model.net->arch(), options.model, machine_line());
+  nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std}, device);
+  fmt::print("mode eval: {} from {}; {}\n", model.net->arch(), options.model, machine_line(device));
 
   const std::string test_spec = options.id_test.empty() ? options.id : options.id_test;
   const std::unique_ptr<nn::Dataset> test_set = open_checked(test_spec, model, true);

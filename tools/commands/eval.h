@@ -18,6 +18,7 @@ struct EvalOptions {
   std::vector<double> mean, std;     ///< likewise
   int64_t csd_k = 10, knn_k = 50;
   int64_t batch = 256;
+  std::string device = "cpu";
   int threads = 0;
   std::vector<std::string> command_line;  ///< goes into the report
 };

@@ -12,6 +12,7 @@ struct FeaturesOptions {
   std::string arch;               ///< for weights that do not say it
   std::vector<double> mean, std;  ///< likewise
   int64_t batch = 256;
+  std::string device = "cpu";
   int threads = 0;
 };
 /// Tensors regions (N, M, E), labels, ids (N), logits (N, classes); metadata: scales, data, weights' hash, arch.

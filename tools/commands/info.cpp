@@ -6,6 +6,7 @@
 #include "mode/detectors.h"
 #include "mode/version.h"
 #include "nn/data/synthetic.h"
+#include "tensor/cuda/cuda.h"
 #include "tensor/isa.h"
 #include "tensor/parallel.h"
 #include "tools/commands/common.h"
@@ -14,11 +15,23 @@ namespace mode::tools {
 
 namespace {
 
+/// "NVIDIA H100 80GB HBM3, sm_90, 79.1 GiB", or why the device cannot be used.
+std::string device_text(int index) {
+  const std::string reason = tensor::cuda::unavailable_because(index);
+  return reason.empty() ? fmt::format("cuda:{}: {}", index, tensor::cuda::description(index)) : reason;
+}
+
+void print_devices() {
+  const int devices = std::max(1, tensor::cuda::device_count());
+  for (int index = 0; index < devices; ++index) fmt::print("{:<10} {}\n", index == 0 ? "devices" : "", device_text(index));
+}
+
 void print_program() {
   fmt::print("{}\n", version_text());
   std::vector<std::string> isas;
   for (const tensor::Isa isa : tensor::available_isas()) isas.emplace_back(tensor::name(isa));
   fmt::print("runs here with {} (lower it by MODE_ISA); {} threads\n", join(isas, ", "), tensor::num_threads());
+  print_devices();
   fmt::print("networks   {}\n", join(nn::known_archs(), " "));
   fmt::print("methods    {}\n", join(known_methods(), " "));
   fmt::print(
@@ -71,10 +84,14 @@ void print_model(const InfoOptions& options) {
 }  // namespace
 
 std::string version_text() {
-  return fmt::format("mode {}, commit {}, {}, CUDA: not built", mode::version(), mode::commit(), tensor::name(tensor::isa()));
+  const std::string built = tensor::cuda::build_description();
+  return fmt::format("mode {}, commit {}, {}, CUDA {}{}", mode::version(), mode::commit(), tensor::name(tensor::isa()), built,
+                     built == "none" ? "" : fmt::format(" ({})", device_text(0)));
 }
 
 int run_info(const InfoOptions& options) {
+  const tensor::Device device = device_of(options.device);
+  if (!device.is_cpu()) fmt::print("device     {}: {}\n", device.to_string(), name_of(device));
   if (!options.model.empty()) {
     print_model(options);
   } else if (!options.arch.empty()) {

@@ -12,6 +12,7 @@ struct InfoOptions {
   int64_t size = 32;     ///< edge of the input for --arch and --data
   int64_t classes = 10;  ///< for --arch
   std::vector<double> mean, std;
+  std::string device = "cpu";
 };
 int run_info(const InfoOptions& options);
 /// What `mode --version` prints.

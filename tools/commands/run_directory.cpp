@@ -136,6 +136,8 @@ void RunDirectory::save_state(const RunState& state, const nn::ResNet& net, cons
   file.metadata["seen"] = std::to_string(state.seen);
   file.metadata["seconds"] = fmt::format("{:.17g}", state.seconds);
   file.metadata["isa"] = state.isa;
+  file.metadata["device"] = state.options.device;
+  file.metadata["device_name"] = state.device_name;
   file.metadata["data_hash"] = state.data_hash;
   file.metadata["commit"] = mode::commit();
   file.metadata["made_by"] = state.options.made_by;
@@ -169,6 +171,9 @@ RunState RunDirectory::load_state() {
   state.seen = need_count(metadata, "seen", state_path());
   state.seconds = need_number(metadata, "seconds", state_path());
   state.isa = need(metadata, "isa", state_path());
+  const auto device = metadata.find("device"), device_name = metadata.find("device_name");
+  if (device != metadata.end()) state.options.device = device->second;
+  state.device_name = device_name != metadata.end() ? device_name->second : "cpu";  // before runs said it, there was nothing else
   state.data_hash = need(metadata, "data_hash", state_path());
   return state;
 }

@@ -21,8 +21,9 @@ struct RunState {
   double loss_sum = 0;  ///< over pictures
   int64_t right = 0, seen = 0;
   double seconds = 0;
-  std::string isa;        ///< on which the run began
-  std::string data_hash;  ///< of the names and labels of the pictures it began with
+  std::string isa;          ///< on which the run began
+  std::string device_name;  ///< likewise
+  std::string data_hash;    ///< of the names and labels of the pictures it began with
 };
 
 class RunDirectory {

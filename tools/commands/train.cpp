@@ -24,7 +24,7 @@ constexpr int status_interrupted = 130;  // what a shell reports for Ctrl-C
 /// Everything that lives as long as the run.
 class Training {
  public:
-  Training(RunState state, RunDirectory directory);
+  Training(RunState state, RunDirectory directory, tensor::Device device);
 
   void restore() { directory_.restore(*net_, *sgd_); }
   void start_afresh();  ///< empty log, state at step 0: whether the place can be written is known before any work
@@ -40,6 +40,7 @@ class Training {
 
   RunState state_;
   RunDirectory directory_;
+  tensor::Device device_;
   std::unique_ptr<nn::Dataset> data_, val_;
   std::unique_ptr<nn::ResNet> net_;
   std::unique_ptr<nn::Sgd> sgd_;
@@ -83,7 +84,8 @@ std::string hash_of(const nn::Dataset& data) {
   return nn::content_hash(file);
 }
 
-Training::Training(RunState state, RunDirectory directory) : state_(std::move(state)), directory_(std::move(directory)) {
+Training::Training(RunState state, RunDirectory directory, tensor::Device device)
+    : state_(std::move(state)), directory_(std::move(directory)), device_(device) {
   const TrainOptions& options = state_.options;
   data_ = nn::open_dataset(options.data, options.size);
   CHECK(data_->classes() >= 2, "{} has {} classes; a classifier needs labelled pictures of at least two", options.data, data_->classes());
@@ -99,6 +101,7 @@ Training::Training(RunState state, RunDirectory directory) : state_(std::move(st
         "the pictures, labels or classes of {} are not those that the run began with; restore them, or start a new run in another --out",
         options.data);
   if (state_.isa.empty()) state_.isa = tensor::name(tensor::isa());
+  if (state_.device_name.empty()) state_.device_name = name_of(device_);
   nn::ResNetConfig config;
   config.classes = data_->classes();
   config.stem = parse_stem(options.stem);
@@ -106,6 +109,7 @@ Training::Training(RunState state, RunDirectory directory) : state_(std::move(st
   config.seed = options.seed;
   net_ = nn::make_resnet(options.arch, config);
   check_last_batch(*net_, options, data_->size());
+  net_->to(device_);
   sgd_ = std::make_unique<nn::Sgd>(
       net_->named_parameters(),
       nn::SgdOptions{.lr = options.lr, .momentum = options.momentum, .weight_decay = options.weight_decay, .nesterov = options.nesterov});
@@ -126,7 +130,7 @@ void Training::start_afresh() {
 void Training::print_head() const {
   const TrainOptions& options = state_.options;
   const nn::Preprocessing& input = state_.preprocessing;
-  fmt::print("mode train: {}, seed {}\n", machine_line(), options.seed);
+  fmt::print("mode train: {}, seed {}\n", machine_line(device_), options.seed);
   fmt::print("data       {}: {} pictures, {} classes; mean {:.4f} {:.4f} {:.4f}, std {:.4f} {:.4f} {:.4f}\n", options.data,
              with_commas(data_->size()), data_->classes(), input.mean[0], input.mean[1], input.mean[2], input.std[0], input.std[1],
              input.std[2]);
@@ -171,8 +175,8 @@ bool Training::run_epoch(const InterruptGuard& guard) {
     lr = schedule_.at(state_.step);
     sgd_->set_lr(lr);
     sgd_->zero_grad();
-    const nn::ResNetOutput output = (*net_)(batch.pictures);
-    const nn::Variable loss = nn::cross_entropy(output.logits, batch.labels);
+    const nn::ResNetOutput output = (*net_)(batch.pictures.to(device_));
+    const nn::Variable loss = nn::cross_entropy(output.logits, batch.labels.to(device_));
     const double value = loss.value().item();
     CHECK(std::isfinite(value),
           "the loss became {} in epoch {}, step {} (lr {:g}); try a smaller --lr or more --warmup-epochs, in another --out; what {} held "
@@ -241,7 +245,8 @@ double Training::validate() {
   loading.shuffle = false;
   loading.preprocessing = state_.preprocessing;
   int64_t right = 0;
-  for (const nn::Batch& batch : nn::Loader(*val_, loading)) right += count_right((*net_)(batch.pictures).logits.value(), batch.labels);
+  for (const nn::Batch& batch : nn::Loader(*val_, loading))
+    right += count_right((*net_)(batch.pictures.to(device_)).logits.value(), batch.labels);
   return static_cast<double>(right) / static_cast<double>(val_->size());
 }
 
@@ -257,6 +262,7 @@ void Training::save_model() const {
   checkpoint.metadata["epoch"] = std::to_string(state_.epoch);
   checkpoint.metadata["step"] = std::to_string(state_.step);
   checkpoint.metadata["isa"] = tensor::name(tensor::isa());
+  checkpoint.metadata["device"] = name_of(device_);
   checkpoint.metadata["commit"] = mode::commit();
   nn::save_model(directory_.model_path(), *net_, checkpoint);
 }
@@ -273,6 +279,10 @@ RunState state_to_resume(const TrainOptions& options, RunDirectory& directory) {
   state.options.out = options.out;
   if (state.isa != tensor::name(tensor::isa()))
     fmt::print("note: the run began with {}, here it goes on with {}: the last bits may differ\n", state.isa, tensor::name(tensor::isa()));
+  if (options.given.count("device") != 0) state.options.device = options.device;
+  const std::string device = name_of(device_of(state.options.device));
+  if (state.device_name != device)
+    fmt::print("note: the run began on {}, here it goes on on {}: the last bits may differ\n", state.device_name, device);
   return state;
 }
 
@@ -287,7 +297,8 @@ int run_train(const TrainOptions& options) {
     const int64_t epochs = state.epoch;
     ensure_writable_directory(options.out);
     directory.load_log(epochs);
-    Training training(std::move(state), std::move(directory));
+    const tensor::Device device = device_of(state.options.device);
+    Training training(std::move(state), std::move(directory), device);
     training.restore();
     training.print_head();
     return training.run();
@@ -299,7 +310,7 @@ int run_train(const TrainOptions& options) {
   CHECK(earlier_demo || !directory.holds_run(), "{} already holds a run; go on with it by --resume, or choose another --out", options.out);
   RunState state;
   state.options = options;
-  Training training(std::move(state), directory);
+  Training training(std::move(state), directory, device_of(options.device));
   ensure_writable_directory(options.out);
   training.start_afresh();
   training.print_head();

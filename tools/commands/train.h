@@ -24,6 +24,7 @@ struct TrainOptions {
   int64_t size = 32;           ///< edge of the network's input
   bool augment = true;
   std::vector<double> mean, std;  ///< three each; empty: known for CIFAR, else measured on the training pictures
+  std::string device = "cpu";     ///< "cuda", "cuda:N"; on --resume the run's own unless the command line named it
   int threads = 0;                ///< 0: all
   bool resume = false;
   std::string made_by = "train";  ///< the command that begins the run: "demo" replaces an earlier demo's

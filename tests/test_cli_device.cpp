@@ -1,0 +1,84 @@
+// --device on every command: words that are none, devices that cannot be used, and where the device is written down.
+
+#include "nn/safetensors.h"
+#include "tensor/cuda/cuda.h"
+#include "tests/command.h"
+#include "tests/command_training.h"
+
+namespace {
+
+using command::expect_one_line;
+using command::Result;
+using command::run;
+using command::test_data;
+using command::train_arguments;
+using command::trained_model;
+
+std::vector<std::vector<std::string>> every_command(const TemporaryDirectory& directory) {
+  return {train_arguments(directory / "run"),
+          {"eval", "--model", trained_model(), "--id-test", test_data},
+          {"features", "--model", trained_model(), "--data", test_data, "--out", directory / "f.safetensors"},
+          {"info"},
+          {"gradcheck"},
+          {"demo", "--out", directory / "demo"}};
+}
+
+void expect_refused(std::vector<std::string> arguments, const std::string& device, int status, const std::string& part) {
+  SCOPED_TRACE(arguments[0] + " --device " + device);
+  arguments.insert(arguments.end(), {"--device", device});
+  const Result result = run(arguments);
+  expect_one_line(result, status, part);
+  EXPECT_EQ(result.out, "");
+}
+
+TEST(Device, AWordThatIsNoneIsAUsageErrorOnEveryCommand) {
+  const TemporaryDirectory directory;
+  for (const std::vector<std::string>& arguments : every_command(directory))
+    for (const char* word : {"gpu", "cuda:", "cpu:0", "cuda:-1"})
+      expect_refused(arguments, word, 2, fmt::format("--device {}: unknown; known: cpu, cuda, cuda:N", word));
+  EXPECT_FALSE(std::filesystem::exists(directory / "run"));
+  EXPECT_FALSE(std::filesystem::exists(directory / "demo"));
+}
+
+TEST(Device, OneThatCannotBeUsedIsAFailureOnEveryCommand) {
+  const TemporaryDirectory directory;
+  for (const std::vector<std::string>& arguments : every_command(directory))
+    expect_refused(arguments, "cuda:77", 1, tensor::cuda::unavailable_because(77));
+  EXPECT_FALSE(std::filesystem::exists(directory / "run"));
+  EXPECT_FALSE(std::filesystem::exists(directory / "demo"));
+}
+
+TEST(Device, VersionAndInfoSayWhichThereAre) {
+  const std::string built = "CUDA " + tensor::cuda::build_description(), reason = tensor::cuda::unavailable_because(0);
+  const Result version = run({"--version"}), info = run({"info"});
+  EXPECT_NE(version.out.find(built), std::string::npos) << version.out;
+  EXPECT_NE(info.out.find("\ndevices    " + (reason.empty() ? "cuda:0: " + tensor::cuda::description(0) : reason)), std::string::npos)
+      << info.out;
+  EXPECT_EQ(run({"info", "--device", "cpu"}).out, info.out);
+}
+
+TEST(Device, RunsModelsAndFeaturesSayIt) {
+  const TemporaryDirectory directory;
+  ASSERT_EQ(run(train_arguments(directory / "run", {"--device", "cpu"})).status, 0);
+  nn::TensorFile state = nn::read_safetensors(directory / "run/state.safetensors");
+  EXPECT_EQ(state.metadata.at("device"), "cpu");
+  EXPECT_EQ(state.metadata.at("device_name"), "cpu");
+  EXPECT_EQ(nn::read_safetensors(directory / "run/model.safetensors").metadata.at("device"), "cpu");
+  ASSERT_EQ(run({"features", "--model", trained_model(), "--data", test_data, "--out", directory / "f.safetensors"}).status, 0);
+  EXPECT_EQ(nn::read_safetensors(directory / "f.safetensors").metadata.at("device"), "cpu");
+
+  // A run goes on where it was, unless the command line says otherwise, and says so when the bits may differ.
+  const std::vector<std::string> resume = {"train", "--resume", "--out", directory / "run"};
+  const std::string note = "note: the run began on ";
+  EXPECT_EQ(run(resume).out.find(note), std::string::npos);
+  expect_refused(resume, "cuda:77", 1, tensor::cuda::unavailable_because(77));
+  state.metadata["device_name"] = "another device, sm_80, 40.0 GiB";
+  nn::seal(state);
+  nn::write_safetensors(directory / "run/state.safetensors", state);
+  const Result moved = run(resume);
+  EXPECT_EQ(moved.status, 0) << moved.err;
+  EXPECT_NE(moved.out.find(note + "another device, sm_80, 40.0 GiB, here it goes on on cpu: the last bits may differ"), std::string::npos)
+      << moved.out;
+}
+
+}  // namespace
