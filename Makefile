@@ -1,7 +1,7 @@
 # Make names the jobs; CMake and Ninja do them. `make help` lists the targets. Each target installs what it lacks first (tools/setup.sh).
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build demo test test-all test-emulated test-races lint format bench peers gpu-report install help
+.PHONY: build demo test test-all test-emulated test-races cuda lint format bench peers gpu-report install help
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
@@ -52,6 +52,19 @@ test-races: ## the CUDA kernels' tests, with a look at each access for races (te
 	$(call configure,build-races,-DMODE_CUDA=emulated -DMODE_RACES=ON -DMODE_TESTS=ON -DMODE_BENCH=OFF)
 	$(call ninja,build-races,$(sort $(race_tests)))
 	$(call ctest,build-races,-R '^($(subst $(space),|,$(strip $(race_tests))))$$')
+
+# Where CMakeLists.txt looks for it.
+nvcc := $(firstword $(wildcard $(CUDA_PATH:%=%/bin/nvcc) $(CUDA_PATH:%=%/nvcc)) $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
+ifeq ($(nvcc),)
+cuda:
+	@echo "skipped: make cuda: nvcc (12 or later) is not there; set CUDA_PATH to a CUDA Toolkit"
+else
+cuda: ## everything with the kernels compiled by nvcc, in build-cuda, and a look at their machine code
+	@tools/setup.sh test bench
+	$(call configure,build-cuda,-DMODE_CUDA=on -DMODE_TESTS=ON -DMODE_BENCH=ON)
+	$(call ninja,build-cuda,all)
+	$(call ctest,build-cuda,-R test_sass -V)
+endif
 
 lint: ## the rules of the house (tools/lint.py) and clang-tidy
 	@tools/setup.sh lint

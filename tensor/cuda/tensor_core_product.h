@@ -60,7 +60,7 @@ __device__ __forceinline__ void load_fragment(uint32_t (&fragment)[4], Chunk* ti
 
 /// Grid as tile_product's.
 template <class A, class B, class Out>
-__global__ void __launch_bounds__(Tile<bfloat16>::threads, 4)
+__global__ void __launch_bounds__(Tile<bfloat16>::threads, A::unit == 8 ? 4 : 3)
     tensor_core_product(A a, B b, Out out, int column_tiles, int depth, int slice_depth) {
   constexpr int extent = Tile<bfloat16>::extent, tile_depth = Tile<bfloat16>::depth, stages = Tile<bfloat16>::stages;
   constexpr int warp_extent = Tile<bfloat16>::warp_extent, threads = Tile<bfloat16>::threads;
