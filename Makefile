@@ -42,16 +42,15 @@ test-emulated: ## the quick tests, CUDA kernels included (tensor/emulator), unde
 	$(call ninja,build-emulated,mode_tests)
 	$(call ctest,build-emulated,-LE slow)
 
-# Tests that start CUDA kernels.
-race_tests := $(basename $(notdir $(wildcard tests/emulator/test_*.cu tests/test_*.cu))) \
-              test_elementwise test_reduce test_matmul test_conv2d test_batch_norm test_op_gradients
+# Tests that start CUDA kernels: by their macros of tests/kernel_testing.h, or their own.
+race_tests = $(sort $(basename $(notdir $(wildcard tests/emulator/test_*.cu tests/test_*.cu) $(shell grep -lE 'CUDA_TEST|RUN_ON_CUDA|SKIP_WITHOUT_CUDA' tests/test_*.cpp))))
 space := $(subst ,, )
 
 test-races: ## the CUDA kernels' tests, with a look at each access for races (tensor/emulator/shadow.h)
 	@tools/setup.sh emulated
 	$(call configure,build-races,-DMODE_CUDA=emulated -DMODE_RACES=ON -DMODE_TESTS=ON -DMODE_BENCH=OFF)
-	$(call ninja,build-races,$(sort $(race_tests)))
-	$(call ctest,build-races,-R '^($(subst $(space),|,$(strip $(race_tests))))$$')
+	$(call ninja,build-races,$(race_tests))
+	$(call ctest,build-races,-R '^($(subst $(space),|,$(race_tests)))$$')
 
 # Where CMakeLists.txt looks for it.
 nvcc := $(firstword $(wildcard $(CUDA_PATH:%=%/bin/nvcc) $(CUDA_PATH:%=%/nvcc)) $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
