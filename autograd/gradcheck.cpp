@@ -19,32 +19,37 @@ void compare(GradcheckReport& report, const char* what, size_t input, int64_t el
   }
 }
 
-std::vector<Variable> leaves(const std::vector<Tensor>& inputs) {
+std::vector<Variable> leaves(const std::vector<Tensor>& inputs, Device device) {
   std::vector<Variable> variables;
-  for (const Tensor& input : inputs) variables.emplace_back(input.clone(), true);
+  for (const Tensor& input : inputs) variables.emplace_back(input.clone().to(device), true);
   return variables;
 }
 
-Tensor gradient_or_zeros(const Variable& x) { return x.grad().defined() ? x.grad() : Tensor::zeros(x.shape(), Dtype::f64); }
+std::vector<double> gradient_or_zeros(const Variable& x) {
+  return x.grad().defined() ? x.grad().to_vector() : std::vector<double>(static_cast<size_t>(x.value().numel()));
+}
 
 /// The gradient of <projection, f> by the function's own backward pass. Each input is then asked for alone: what an op skips because no one
 /// needs it must not be what another gradient is made of.
-std::vector<Tensor> analytic_gradients(const Function& function, const std::vector<Tensor>& inputs, uint64_t seed, Tensor& projection,
-                                       GradcheckReport& report) {
-  std::vector<Variable> variables = leaves(inputs);
+std::vector<std::vector<double>> analytic_gradients(const Function& function, const std::vector<Tensor>& inputs, uint64_t seed,
+                                                    Device device, Tensor& projection, GradcheckReport& report) {
+  std::vector<Variable> variables = leaves(inputs, device);
   const Variable y = function(variables);
   CHECK(y.value().dtype() == Dtype::f64, "gradcheck: the function returned {}, expected f64", name(y.value().dtype()));
+  CHECK(y.value().device() == device, "gradcheck: the function returned a value on {}, expected {}", y.value().device().to_string(),
+        device.to_string());
   projection = random_input(y.shape(), seed, -1, 1, 0.1);
-  if (y.requires_grad()) y.backward(projection);
-  std::vector<Tensor> gradients;
+  const Tensor dy = projection.to(device);
+  if (y.requires_grad()) y.backward(dy);
+  std::vector<std::vector<double>> gradients;
   for (const Variable& x : variables) gradients.push_back(gradient_or_zeros(x));
 
   for (size_t alone = 0; inputs.size() > 1 && alone < inputs.size(); ++alone) {
     std::vector<Variable> mostly_constant;
-    for (size_t i = 0; i < inputs.size(); ++i) mostly_constant.emplace_back(inputs[i].clone(), i == alone);
+    for (size_t i = 0; i < inputs.size(); ++i) mostly_constant.emplace_back(inputs[i].clone().to(device), i == alone);
     const Variable again = function(mostly_constant);
-    if (again.requires_grad()) again.backward(projection);
-    const std::vector<double> a = gradients[alone].to_vector(), b = gradient_or_zeros(mostly_constant[alone]).to_vector();
+    if (again.requires_grad()) again.backward(dy);
+    const std::vector<double>&a = gradients[alone], b = gradient_or_zeros(mostly_constant[alone]);
     for (size_t i = 0; i < a.size(); ++i) compare(report, "asked for alone", alone, static_cast<int64_t>(i), a[i], b[i]);
   }
   return gradients;
@@ -52,14 +57,17 @@ std::vector<Tensor> analytic_gradients(const Function& function, const std::vect
 
 }  // namespace
 
-GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& inputs, double tolerance, uint64_t seed) {
+GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& inputs, double tolerance, uint64_t seed, Device device) {
   for (size_t i = 0; i < inputs.size(); ++i)
-    CHECK(inputs[i].defined() && inputs[i].dtype() == Dtype::f64, "gradcheck: input {} must be an f64 tensor", i);
+    CHECK(inputs[i].defined() && inputs[i].dtype() == Dtype::f64 && inputs[i].device().is_cpu(),
+          "gradcheck: input {} must be an f64 tensor on the cpu", i);
   GradcheckReport report;
   Tensor projection;
-  std::vector<Tensor> analytic;
+  std::vector<std::vector<double>> analytic;
   try {
-    analytic = analytic_gradients(function, inputs, seed, projection, report);
+    analytic = analytic_gradients(function, inputs, seed, device, projection, report);
+  } catch (const tensor::NoKernel&) {
+    throw;
   } catch (const tensor::Error& error) {  // a wrong shape, a missing gradient: a verdict on the op, not on the caller
     report.worst_error = std::numeric_limits<double>::infinity();
     report.worst_where = error.what();
@@ -68,24 +76,29 @@ GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& i
 
   const NoGrad no_grad;
   const std::vector<double> p = projection.to_vector();
-  std::vector<Variable> variables = leaves(inputs);
+  std::vector<Variable> variables = leaves(inputs, device);
   for (size_t input = 0; input < inputs.size(); ++input) {
-    double* x = variables[input].mutable_value().data<double>();
-    const double* gradient = analytic[input].data<double>();
+    Tensor moved = inputs[input].clone();
+    double* x = moved.data<double>();
+    const auto results = [&] {
+      variables[input].mutable_value() = moved.to(device);
+      return function(variables).value().to_vector();
+    };
     for (int64_t element = 0; element < inputs[input].numel(); ++element, ++report.elements) {
       const double before = x[element], h = 1e-5 * std::max(1.0, std::abs(before));
       const double right = before + h, left = before - h;
       x[element] = right;
-      const std::vector<double> y_right = function(variables).value().to_vector();
+      const std::vector<double> y_right = results();
       x[element] = left;
-      const std::vector<double> y_left = function(variables).value().to_vector();
+      const std::vector<double> y_left = results();
       x[element] = before;
       CHECK(y_right.size() == p.size() && y_left.size() == p.size(), "gradcheck: the function's result changes its size");
       // Differences first, the sum after: the large equal parts of the two results cancel element by element.
       double numeric = 0;
       for (size_t i = 0; i < p.size(); ++i) numeric += p[i] * (y_right[i] - y_left[i]);
-      compare(report, "numeric", input, element, gradient[element], numeric / (right - left));
+      compare(report, "numeric", input, element, analytic[input][static_cast<size_t>(element)], numeric / (right - left));
     }
+    variables[input].mutable_value() = moved.to(device);
   }
   report.passed = report.elements > 0 && report.worst_error <= tolerance;
   return report;

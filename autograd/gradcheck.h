@@ -24,8 +24,11 @@ struct GradcheckReport {
   bool passed = false;      ///< worst_error <= tolerance, everything finite, and elements > 0
 };
 
-/// `inputs` are f64 tensors; the function must be deterministic. An input gradient that does not arrive counts as zeros.
-GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& inputs, double tolerance = 1e-6, uint64_t seed = 1);
+/// `inputs` are f64 tensors on the cpu; the function must be deterministic, and gets them on `device`: they are moved by h here and copied
+/// there. An input gradient that does not arrive counts as zeros. Throws tensor::NoKernel where the function or its gradient has no kernel
+/// on the device; every other Error of theirs is a check that failed.
+GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& inputs, double tolerance = 1e-6, uint64_t seed = 1,
+                          Device device = {});
 
 /// One line of the table that `mode gradcheck` prints; op and case name it, `tolerance` is 1e-6 unless the case says why.
 struct GradcheckCase {

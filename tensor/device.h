@@ -19,6 +19,17 @@ struct Device {
   std::string to_string() const { return is_cpu() ? "cpu" : "cuda:" + std::to_string(index); }
 };
 
+/// An op was called on a device that it has no kernel for. The only error of its kind, so that a checker can tell it from a fault.
+class NoKernel : public Error {
+ public:
+  explicit NoKernel(const char* op, const char* file, int line)
+      : Error(std::string(op) + ": no CUDA kernel for it in this build; move the tensor to the cpu", file, line), op_(op) {}
+  const char* op() const { return op_; }
+
+ private:
+  const char* op_;
+};
+
 /// "cpu", "cuda" (the first device) or "cuda:1". Anything else is an error, and so is a device that no kernel can run on.
 Device parse_device(std::string_view text);
 /// Whether it is one of these words; the device need not be there.
@@ -38,8 +49,8 @@ bool is_device_name(std::string_view text);
 #endif
 
 /// The same for an op that has no CUDA kernel.
-#define DISPATCH_CPU(tensor_, op_, ...)                                                                           \
-  do {                                                                                                            \
-    CHECK((tensor_).device().is_cpu(), #op_ ": no CUDA kernel for it in this build; move the tensor to the cpu"); \
-    return cpu::op_(__VA_ARGS__);                                                                                 \
+#define DISPATCH_CPU(tensor_, op_, ...)                                                   \
+  do {                                                                                    \
+    if (!(tensor_).device().is_cpu()) throw ::tensor::NoKernel(#op_, __FILE__, __LINE__); \
+    return cpu::op_(__VA_ARGS__);                                                         \
   } while (false)

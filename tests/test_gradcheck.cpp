@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "autograd/ops.h"
+#include "tensor/cuda/cuda.h"
 #include "tensor/ops/batch_norm.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/matmul.h"
@@ -163,6 +164,31 @@ TEST(Gradcheck, NothingComparedIsNotAPass) {
 
 TEST(Gradcheck, WantsDoubles) {
   EXPECT_THROW(gradcheck([](const Inputs& in) { return in[0]; }, {Tensor::zeros({2})}), tensor::Error);
+}
+
+TEST(Gradcheck, AMissingKernelIsNoVerdict) {
+  const auto missing = [](const Inputs&) -> Variable { throw tensor::NoKernel("exp", "", 0); };
+  EXPECT_THROW(gradcheck(missing, {random_input({2}, 1)}), tensor::NoKernel);
+  const auto later = exp_with([](const Tensor&, const Tensor&) -> Tensor { throw tensor::NoKernel("exp_grad", "", 0); });
+  EXPECT_THROW(gradcheck(later, {random_input({2}, 1)}), tensor::NoKernel);
+}
+
+TEST(Gradcheck, RejectsScaledBy1Point01OnCuda) {
+  if (const std::string reason = tensor::cuda::unavailable_because(); !reason.empty()) GTEST_SKIP() << reason;
+  const tensor::Device device{tensor::Device::Kind::cuda, 0};
+  for (const double factor : {1.0, 1.01}) {
+    const auto scaled = exp_with([factor](const Tensor& y, const Tensor& dy) {
+      EXPECT_FALSE(dy.device().is_cpu());
+      return ops::scale(ops::multiply(y, dy), factor);
+    });
+    const GradcheckReport report = gradcheck(scaled, {random_input({3, 5}, 1)}, 1e-6, 1, device);
+    EXPECT_EQ(report.passed, factor == 1.0) << report.worst_where;
+    EXPECT_EQ(report.elements, 15);
+  }
+  // A value or a gradient that comes back on another device is a failure.
+  EXPECT_FALSE(gradcheck([](const Inputs& in) { return Variable(in[0].value().to({})); }, {random_input({3}, 1)}, 1e-6, 1, device).passed);
+  const auto strays = exp_with([](const Tensor& y, const Tensor& dy) { return ops::multiply(y, dy).to({}); });
+  EXPECT_FALSE(gradcheck(strays, {random_input({3}, 1)}, 1e-6, 1, device).passed);
 }
 
 TEST(Gradcheck, LeavesItsInputsAlone) {

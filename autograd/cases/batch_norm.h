@@ -52,7 +52,8 @@ inline std::vector<GradcheckCase> batch_norm_gradchecks() {
                       batch_norm_inputs(c, true)});
     checks.push_back({"batch_norm_inference", name,
                       [=, mean = random_input({c.x[-1]}, 1), var = random_input({c.x[-1]}, 2, 0.5, 2)](const std::vector<Variable>& in) {
-                        return batch_norm_inference(in[0], in[1], in[2], mean, var, residual_of(in), params);
+                        const Device device = in[0].value().device();
+                        return batch_norm_inference(in[0], in[1], in[2], mean.to(device), var.to(device), residual_of(in), params);
                       },
                       batch_norm_inputs(c, false)});
   }

@@ -22,7 +22,9 @@ inline std::vector<GradcheckCase> cross_entropy_gradchecks() {
     for (int64_t row = 0; row < c.rows; ++row) labels.push_back((3 * row + 1) % c.classes);
     checks.push_back({"cross_entropy",
                       fmt::format("{} rows, {} classes, within {}", c.rows, c.classes, c.spread),
-                      [labels = Tensor::from(labels, {c.rows})](const std::vector<Variable>& in) { return cross_entropy(in[0], labels); },
+                      [labels = Tensor::from(labels, {c.rows})](const std::vector<Variable>& in) {
+                        return cross_entropy(in[0], labels.to(in[0].value().device()));
+                      },
                       {random_input({c.rows, c.classes}, 131, -c.spread, c.spread)}});
   }
   return checks;

@@ -6,11 +6,12 @@
 namespace mode::tools {
 
 struct GradcheckOptions {
-  std::string op;  ///< only this op; empty: all
-  std::string device = "cpu";
+  std::string op;              ///< only this op; empty: all
+  std::string device = "cpu";  ///< or cuda, cuda:N: ops without a kernel there are listed last
 };
 
-/// Prints the table. Returns the exit status: 0 all passed, 1 one failed. An op or a device that does not exist is a UsageError.
+/// Prints the table. Returns the exit status: 0 all that ran passed, 1 one failed or none ran. An op or a device that does not exist is a
+/// UsageError.
 int run_gradcheck(const GradcheckOptions& options);
 
 }  // namespace mode::tools
