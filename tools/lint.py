@@ -137,6 +137,23 @@ def no_forbidden_code(files):
                         yield path, line, said
 
 
+KERNEL = "template <class T>\n__global__ void %s(T* x) { x[threadIdx.x] = 1; }\n"
+
+
+@rule(("tensor/ops/a_cuda.cu", KERNEL % "f"), ("tests/emulator/a.cu", KERNEL % "__launch_bounds__(64) f" + KERNEL % "f"),
+      sound=[("tensor/ops/a_cuda.cu", "// a __global__ function\n" + KERNEL % "__launch_bounds__(threads)\n    f"),
+             ("tensor/ops/b_cuda.cu", "__launch_bounds__(64) __global__ void f(int* x) {}\n"), ("tensor/emulator/a.h", "#define __global__\n")])
+def kernels_have_launch_bounds(files):
+    """Without them nvcc assumes blocks of 1024 threads, or a launch fails for lack of registers."""
+    for path, text in files.items():
+        if is_cpp(path):
+            text = code(text, strings=False)
+            for match in re.finditer(r"^(?!\s*#).*?\b__global__\b[^;{(]*(\(|[;{])", text, flags=re.M):
+                if "__launch_bounds__" not in match.group():
+                    line = text.count("\n", 0, text.index("__global__", match.start())) + 1
+                    yield path, line, "a kernel without __launch_bounds__(threads of its blocks)"
+
+
 @rule(("nn/a.cpp", "// TO" "DO: later\n"), ("README.md", "FIX" "ME\n"), ("Makefile", "# X" "XX\n"), sound=[("nn/a.cpp", "// what is to do: nothing\n")])
 def nothing_left_to_do(files):
     for path, text in files.items():
