@@ -38,4 +38,8 @@ class Sgd {
 /// w, v updated in place in one pass; v is written, not read, when `first`. f32 and f64. The kernel of Sgd::step.
 void sgd_update(Tensor& w, Tensor& v, const Tensor& dw, const SgdOptions& options, bool first);
 
+namespace cuda {
+decltype(nn::sgd_update) sgd_update;
+}  // namespace cuda
+
 }  // namespace nn

@@ -21,10 +21,9 @@ void update_block(T* w, T* v, const T* dw, int64_t begin, int64_t end, T lr, T m
 
 }  // namespace
 
+namespace cpu {
+
 void sgd_update(Tensor& w, Tensor& v, const Tensor& dw, const SgdOptions& options, bool first) {
-  CHECK_SAME(w, dw);
-  CHECK_SAME(w, v);
-  CHECK(w.device().is_cpu(), "sgd_update: this build has no CUDA kernels; use a tensor on the cpu");
   tensor::dispatch_floating(w.dtype(), [&](auto zero) {
     using T = decltype(zero);
     T* w_data = w.data<T>();
@@ -36,6 +35,14 @@ void sgd_update(Tensor& w, Tensor& v, const Tensor& dw, const SgdOptions& option
     tensor::parallel_for(w.numel(), tensor::elementwise_grain,
                          [&](int64_t begin, int64_t end) { block(w_data, v_data, dw_data, begin, end, lr, momentum, decay); });
   });
+}
+
+}  // namespace cpu
+
+void sgd_update(Tensor& w, Tensor& v, const Tensor& dw, const SgdOptions& options, bool first) {
+  CHECK_SAME(w, dw);
+  CHECK_SAME(w, v);
+  DISPATCH_DEVICE(w, sgd_update, w, v, dw, options, first);
 }
 
 }  // namespace nn

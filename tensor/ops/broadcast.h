@@ -19,4 +19,11 @@ Tensor add_column(const Tensor& x, const Tensor& column);
 Tensor multiply_column(const Tensor& x, const Tensor& column);
 }  // namespace naive
 
+namespace cuda {
+decltype(ops::add_row) add_row;
+decltype(ops::multiply_row) multiply_row;
+decltype(ops::add_column) add_column;
+decltype(ops::multiply_column) multiply_column;
+}  // namespace cuda
+
 }  // namespace tensor::ops

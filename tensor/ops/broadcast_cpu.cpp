@@ -59,19 +59,19 @@ Tensor multiply_column(const Tensor& x, const Tensor& column) { return broadcast
 
 Tensor add_row(const Tensor& x, const Tensor& row) {
   check_row(x, row);
-  DISPATCH_CPU(x, add_row, x, row);
+  DISPATCH_DEVICE(x, add_row, x, row);
 }
 Tensor multiply_row(const Tensor& x, const Tensor& row) {
   check_row(x, row);
-  DISPATCH_CPU(x, multiply_row, x, row);
+  DISPATCH_DEVICE(x, multiply_row, x, row);
 }
 Tensor add_column(const Tensor& x, const Tensor& column) {
   check_column(x, column);
-  DISPATCH_CPU(x, add_column, x, column);
+  DISPATCH_DEVICE(x, add_column, x, column);
 }
 Tensor multiply_column(const Tensor& x, const Tensor& column) {
   check_column(x, column);
-  DISPATCH_CPU(x, multiply_column, x, column);
+  DISPATCH_DEVICE(x, multiply_column, x, column);
 }
 
 }  // namespace tensor::ops

@@ -53,4 +53,19 @@ __device__ inline double sum_of_column(double value, int width) {
   return sums[threadIdx.x % width];
 }
 
+template <class Function>
+__global__ void __launch_bounds__(ColumnTiles::threads) each_element(ColumnTiles tiles, Function function) {
+  for (int64_t r = tiles.begin(); r < tiles.end(); r += tiles.step()) function(r, tiles.column());
+}
+
+/// function(row, column) by one thread for each element of rows x columns. A functor that holds what it reads and writes.
+template <class Function>
+void for_each_element(int64_t rows, int64_t columns, Device device, const Function& function, const char* file = __builtin_FILE(),
+                      int line = __builtin_LINE()) {
+  if (rows == 0 || columns == 0) return;
+  const ColumnTiles tiles(rows, columns);
+  tensor::cuda::launch(each_element<Function>, tiles.grid(file, line), ColumnTiles::threads, 0, tensor::cuda::stream_of(device), tiles,
+                       function);
+}
+
 }  // namespace tensor::ops::cuda

@@ -20,4 +20,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, const Tensor& dloss);
 }  // namespace naive
 
+namespace cuda {
+decltype(ops::cross_entropy) cross_entropy;
+decltype(ops::cross_entropy_grad) cross_entropy_grad;
+}  // namespace cuda
+
 }  // namespace tensor::ops

@@ -26,8 +26,15 @@ void check(const Tensor& logits, const Tensor& labels) {
   const int64_t rows = logits.dim(0), classes = logits.dim(1);
   CHECK(rows >= 1 && classes >= 1, "cross_entropy: logits {} are empty", logits.shape().to_string());
   CHECK(labels.shape() == Shape{rows}, "cross_entropy: labels have shape {}, expected ({})", labels.shape().to_string(), rows);
-  const int64_t* label = labels.data<int64_t>();
-  for (int64_t r = 0; r < rows; ++r)
+  CHECK(labels.device() == logits.device(), "cross_entropy: logits and labels are on different devices");
+  CHECK(labels.dtype() == Dtype::i64, "cross_entropy: labels are {}, expected i64", name(labels.dtype()));
+}
+
+/// Labels on a device are copied here, which waits for it. Its gradient only compares them, and so needs no second look.
+void check_labels(const Tensor& labels, int64_t classes) {
+  const Tensor here = labels.to({});
+  const int64_t* label = here.data<int64_t>();
+  for (int64_t r = 0; r < here.numel(); ++r)
     CHECK(label[r] >= 0 && label[r] < classes, "cross_entropy: label {} in row {} is not in 0 to {}", label[r], r, classes - 1);
 }
 
@@ -85,13 +92,18 @@ Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, con
 
 CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& labels) {
   check(logits, labels);
-  DISPATCH_CPU(logits, cross_entropy, logits, labels);
+  check_labels(labels, logits.dim(1));
+  DISPATCH_DEVICE(logits, cross_entropy, logits, labels);
 }
 
 Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, const Tensor& dloss) {
   check(probabilities, labels);
+  if (labels.device().is_cpu()) check_labels(labels, probabilities.dim(1));
   CHECK(dloss.numel() == 1, "cross_entropy_grad: dloss has shape {}, expected one element", dloss.shape().to_string());
-  DISPATCH_CPU(probabilities, cross_entropy_grad, probabilities, labels, dloss);
+  CHECK(dloss.dtype() == probabilities.dtype() && dloss.device() == probabilities.device(),
+        "cross_entropy_grad: probabilities are {} on {}, dloss is {} on {}; they must be equal", name(probabilities.dtype()),
+        probabilities.device().to_string(), name(dloss.dtype()), dloss.device().to_string());
+  DISPATCH_DEVICE(probabilities, cross_entropy_grad, probabilities, labels, dloss);
 }
 
 }  // namespace tensor::ops

@@ -21,4 +21,9 @@ L2NormalizeResult l2_normalize(const Tensor& x, double eps = 1e-10);
 Tensor l2_normalize_grad(const Tensor& x, const Tensor& norm, const Tensor& dy, double eps = 1e-10);
 }  // namespace naive
 
+namespace cuda {
+decltype(ops::l2_normalize) l2_normalize;
+decltype(ops::l2_normalize_grad) l2_normalize_grad;
+}  // namespace cuda
+
 }  // namespace tensor::ops

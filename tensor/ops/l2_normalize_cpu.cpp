@@ -72,14 +72,16 @@ Tensor l2_normalize_grad(const Tensor& x, const Tensor& norm, const Tensor& dy, 
 L2NormalizeResult l2_normalize(const Tensor& x, double eps) {
   check_eps(eps);
   as_matrix(x);
-  DISPATCH_CPU(x, l2_normalize, x, eps);
+  DISPATCH_DEVICE(x, l2_normalize, x, eps);
 }
 
 Tensor l2_normalize_grad(const Tensor& x, const Tensor& norm, const Tensor& dy, double eps) {
   check_eps(eps);
   CHECK_SAME(x, dy);
   CHECK_SHAPE(norm, (without_last_axis(x.shape())));
-  DISPATCH_CPU(x, l2_normalize_grad, x, norm, dy, eps);
+  CHECK(norm.dtype() == x.dtype() && norm.device() == x.device(), "l2_normalize_grad: x is {} on {}, norm {} on {}; they must be equal",
+        name(x.dtype()), x.device().to_string(), name(norm.dtype()), norm.device().to_string());
+  DISPATCH_DEVICE(x, l2_normalize_grad, x, norm, dy, eps);
 }
 
 }  // namespace tensor::ops

@@ -16,6 +16,9 @@ struct Pool2dParams {
   int64_t padding = 0;
 };
 
+/// The shape of y; an error for windows that x or the contract has no place for.
+Shape pool2d_shape(const Shape& x, Pool2dParams params);
+
 struct MaxPoolResult {
   Tensor y;
   Tensor argmax;  ///< i32, like y: ih * W + iw of the (first) maximum; NaN wins
@@ -32,5 +35,12 @@ Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_sh
 Tensor avg_pool2d(const Tensor& x, Pool2dParams params);
 Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams params);
 }  // namespace naive
+
+namespace cuda {
+decltype(ops::max_pool2d) max_pool2d;
+decltype(ops::max_pool2d_grad) max_pool2d_grad;
+decltype(ops::avg_pool2d) avg_pool2d;
+decltype(ops::avg_pool2d_grad) avg_pool2d_grad;
+}  // namespace cuda
 
 }  // namespace tensor::ops

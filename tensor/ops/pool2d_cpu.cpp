@@ -10,6 +10,7 @@
 
 #include "tensor/isa.h"
 #include "tensor/ops/naive.h"
+#include "tensor/ops/pool2d_windows.h"
 #include "tensor/parallel.h"
 
 namespace tensor::ops {
@@ -18,7 +19,14 @@ namespace {
 #define KERNEL_FILE "tensor/ops/pool2d_kernel.inl"
 #include "tensor/for_each_isa.h"
 
-Shape output_shape(const Shape& x, Pool2dParams params) {
+/// Rows of pixels in a block: about elementwise_grain elements.
+int64_t pixel_rows(int64_t width, int64_t channels) {
+  return std::max<int64_t>(1, elementwise_grain / std::max<int64_t>(1, width * channels));
+}
+
+}  // namespace
+
+Shape pool2d_shape(const Shape& x, Pool2dParams params) {
   const auto [kernel, stride, padding] = params;
   CHECK(x.rank() == 4, "pool2d: expected x (N,H,W,C), got {}", x.to_string());
   CHECK(kernel >= 1 && stride >= 1 && padding >= 0 && 2 * padding <= kernel,
@@ -29,33 +37,10 @@ Shape output_shape(const Shape& x, Pool2dParams params) {
   return {x[0], (x[1] + 2 * padding - kernel) / stride + 1, (x[2] + 2 * padding - kernel) / stride + 1, x[3]};
 }
 
-/// The part of window `o` that lies inside [0, extent).
-struct Window {
-  int64_t begin, end;
-};
-Window window(int64_t o, int64_t extent, Pool2dParams params) {
-  const int64_t first = o * params.stride - params.padding;
-  return {std::max<int64_t>(first, 0), std::min(first + params.kernel, extent)};
-}
-
-/// The windows o that cover position i: o * s - p <= i < o * s - p + K.
-Window windows_over(int64_t i, int64_t windows, Pool2dParams params) {
-  const int64_t last = (i + params.padding) / params.stride;
-  const int64_t before = i + params.padding - params.kernel;  // the last position of a window that ends short of i, if >= 0
-  return {before < 0 ? 0 : before / params.stride + 1, std::min(last + 1, windows)};
-}
-
-/// Rows of pixels in a block: about elementwise_grain elements.
-int64_t pixel_rows(int64_t width, int64_t channels) {
-  return std::max<int64_t>(1, elementwise_grain / std::max<int64_t>(1, width * channels));
-}
-
-}  // namespace
-
 namespace cpu {
 
 MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) {
-  const Shape shape = output_shape(x.shape(), params);
+  const Shape shape = pool2d_shape(x.shape(), params);
   const int64_t height = x.dim(1), width = x.dim(2), channels = x.dim(3), out_height = shape[1], out_width = shape[2];
   MaxPoolResult result = {Tensor(shape, x.dtype(), x.device()), Tensor(shape, Dtype::i32, x.device())};
   dispatch_floating(x.dtype(), [&](auto zero) {
@@ -105,7 +90,7 @@ Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_sh
 }
 
 Tensor avg_pool2d(const Tensor& x, Pool2dParams params) {
-  const Shape shape = output_shape(x.shape(), params);
+  const Shape shape = pool2d_shape(x.shape(), params);
   const int64_t height = x.dim(1), width = x.dim(2), channels = x.dim(3), out_height = shape[1], out_width = shape[2];
   Tensor y = Tensor::zeros(shape, x.dtype(), x.device());
   dispatch_floating(x.dtype(), [&](auto zero) {
@@ -161,19 +146,20 @@ Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams para
 
 }  // namespace cpu
 
-MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) { DISPATCH_CPU(x, max_pool2d, x, params); }
+MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) { DISPATCH_DEVICE(x, max_pool2d, x, params); }
 
 Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_shape, Pool2dParams params) {
-  CHECK_SHAPE(dy, (output_shape(x_shape, params)));
+  CHECK_SHAPE(dy, (pool2d_shape(x_shape, params)));
   CHECK_SHAPE(argmax, (dy.shape()));
-  DISPATCH_CPU(dy, max_pool2d_grad, dy, argmax, x_shape, params);
+  CHECK(argmax.device() == dy.device(), "max_pool2d_grad: dy and argmax are on different devices");
+  DISPATCH_DEVICE(dy, max_pool2d_grad, dy, argmax, x_shape, params);
 }
 
-Tensor avg_pool2d(const Tensor& x, Pool2dParams params) { DISPATCH_CPU(x, avg_pool2d, x, params); }
+Tensor avg_pool2d(const Tensor& x, Pool2dParams params) { DISPATCH_DEVICE(x, avg_pool2d, x, params); }
 
 Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams params) {
-  CHECK_SHAPE(dy, (output_shape(x_shape, params)));
-  DISPATCH_CPU(dy, avg_pool2d_grad, dy, x_shape, params);
+  CHECK_SHAPE(dy, (pool2d_shape(x_shape, params)));
+  DISPATCH_DEVICE(dy, avg_pool2d_grad, dy, x_shape, params);
 }
 
 namespace naive {
@@ -198,7 +184,7 @@ void for_each_in_window(const Shape& x, const Shape& y, Pool2dParams params, con
 }  // namespace
 
 MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) {
-  const Shape shape = output_shape(x.shape(), params);
+  const Shape shape = pool2d_shape(x.shape(), params);
   MaxPoolResult result = {Tensor(shape, x.dtype()), Tensor::full(shape, -1, Dtype::i32)};
   dispatch_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -216,7 +202,7 @@ MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) {
 }
 
 Tensor avg_pool2d(const Tensor& x, Pool2dParams params) {
-  const Shape shape = output_shape(x.shape(), params);
+  const Shape shape = pool2d_shape(x.shape(), params);
   return dispatch_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* in = x.data<T>();

@@ -13,6 +13,7 @@
 #include "tensor/ops/matrix_view.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/reduce_steps.h"
+#include "tensor/ops/row_teams.h"
 
 namespace tensor::ops::cuda {
 namespace {
@@ -21,48 +22,7 @@ using tensor::cuda::launch;
 using tensor::cuda::stream_of;
 
 constexpr int threads = 256;
-constexpr int warps = threads / 32;
-constexpr unsigned all_lanes = 0xffffffffu;
-constexpr int64_t longest_row_of_a_warp = 1024;
 constexpr int64_t slice_elements = 8192;  // of a sum over everything, for one block
-
-// What is gathered along a row: how it starts, takes an element, joins another part, moves between lanes, and ends.
-struct Sum {
-  using Part = double;
-  __device__ static Part none() { return 0; }
-  template <class T>
-  __device__ static void take(Part& part, T value, int64_t) {
-    part += static_cast<double>(value);
-  }
-  __device__ static void join(Part& part, const Part& other) { part += other; }
-  __device__ static Part from_lane_below(const Part& part, int lanes, int width) { return __shfl_down_sync(all_lanes, part, lanes, width); }
-  template <class Out>
-  __device__ static void finish(const Part& part, double divisor, Out* out) {
-    *out = static_cast<Out>(part / divisor);
-  }
-};
-
-/// The largest value and its first index, in any order of joining: NaN is above every number, and of equals the lower index counts.
-template <class T>
-struct Largest {
-  struct Part {
-    T value;
-    int64_t index;
-  };
-  __device__ static Part none() { return {-static_cast<T>(INFINITY), INT64_MAX}; }
-  __device__ static void take(Part& part, T value, int64_t index) { join(part, {value, index}); }
-  __device__ static void join(Part& part, const Part& other) {
-    const bool part_is_nan = part.value != part.value, other_is_nan = other.value != other.value;
-    const bool equal = part.value == other.value || (part_is_nan && other_is_nan);
-    const bool above = other_is_nan ? !part_is_nan : other.value > part.value;
-    if (above || (equal && other.index < part.index)) part = other;
-  }
-  __device__ static Part from_lane_below(const Part& part, int lanes, int width) {
-    return {__shfl_down_sync(all_lanes, part.value, lanes, width), __shfl_down_sync(all_lanes, part.index, lanes, width)};
-  }
-  __device__ static void finish(const Part& part, double, T* out) { *out = part.value; }
-  __device__ static void finish(const Part& part, double, int64_t* out) { *out = part.index; }
-};
 
 // Step 1.
 template <class Gather, class T, class Out>
@@ -90,13 +50,6 @@ __global__ void __launch_bounds__(threads) row_by_block_tree(const T* x, int64_t
   if (threadIdx.x == 0) Gather::finish(parts[0], divisor, out + blockIdx.x);
 }
 
-/// Joins the parts of `width` neighbouring lanes in the first of them.
-template <class Gather>
-__device__ typename Gather::Part join_lanes(typename Gather::Part part, int width) {
-  for (int lanes = width / 2; lanes > 0; lanes /= 2) Gather::join(part, Gather::from_lane_below(part, lanes, width));
-  return part;
-}
-
 // Steps 3 and 4. All lanes shuffle, those beyond the last row too: a lane that left would have nothing to give.
 template <class Gather, class T, class Out>
 __global__ void __launch_bounds__(threads) row_by_lanes(const T* x, int64_t rows, int64_t columns, int width, double divisor, Out* out) {
@@ -112,16 +65,10 @@ __global__ void __launch_bounds__(threads) row_by_lanes(const T* x, int64_t rows
 // Step 4, long rows. Row b is elements b * columns to at most n: the last row of a sum over everything is shorter.
 template <class Gather, class T, class Out>
 __global__ void __launch_bounds__(threads) row_by_block(const T* x, int64_t n, int64_t columns, double divisor, Out* out) {
-  using Part = typename Gather::Part;
-  SHARED(Part, parts, [warps]);
   const int64_t begin = blockIdx.x * columns, length = begin + columns < n ? columns : n - begin;
-  Part part = Gather::none();
+  auto part = Gather::none();
   for (int64_t c = threadIdx.x; c < length; c += threads) Gather::take(part, x[begin + c], c);
-  part = join_lanes<Gather>(part, 32);
-  if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = part;
-  __syncthreads();
-  if (threadIdx.x >= 32) return;
-  part = join_lanes<Gather>(threadIdx.x < warps ? parts[threadIdx.x] : Gather::none(), 32);
+  part = join_block<Gather, threads>(part);
   if (threadIdx.x == 0) Gather::finish(part, divisor, out + blockIdx.x);
 }
 
@@ -154,7 +101,7 @@ void reduce_rows(Step step, const T* x, int64_t rows, int64_t columns, Out* out,
   if (step == Step::thread_per_row)
     return launch(row_by_thread<Gather, T, Out>, blocks_of(rows, threads), threads, 0, stream, x, rows, columns, 1.0, out);
   if (step == Step::shared_tree) return launch(row_by_block_tree<Gather, T, Out>, rows, threads, 0, stream, x, columns, 1.0, out);
-  if (step == Step::fitting && columns > longest_row_of_a_warp)
+  if (step == Step::fitting && columns > RowTeams::longest_row_of_a_warp)
     return launch(row_by_block<Gather, T, Out>, rows, threads, 0, stream, x, rows * columns, columns, 1.0, out);
   int width = 32;
   while (step == Step::fitting && width / 2 >= std::max<int64_t>(1, columns)) width /= 2;

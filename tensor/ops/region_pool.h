@@ -25,4 +25,9 @@ Tensor region_pool(const Tensor& x, const std::vector<Region>& regions);
 Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Region>& regions);
 }  // namespace naive
 
+namespace cuda {
+decltype(ops::region_pool) region_pool;
+decltype(ops::region_pool_grad) region_pool_grad;
+}  // namespace cuda
+
 }  // namespace tensor::ops

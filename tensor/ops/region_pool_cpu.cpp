@@ -97,13 +97,13 @@ Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vecto
 
 Tensor region_pool(const Tensor& x, const std::vector<Region>& regions) {
   check(x.shape(), regions);
-  DISPATCH_CPU(x, region_pool, x, regions);
+  DISPATCH_DEVICE(x, region_pool, x, regions);
 }
 
 Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Region>& regions) {
   check(x_shape, regions);
   CHECK_SHAPE(dy, {x_shape[0], static_cast<int64_t>(regions.size()), x_shape[3]});
-  DISPATCH_CPU(dy, region_pool_grad, dy, x_shape, regions);
+  DISPATCH_DEVICE(dy, region_pool_grad, dy, x_shape, regions);
 }
 
 namespace naive {

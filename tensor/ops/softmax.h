@@ -26,4 +26,12 @@ Tensor log_softmax_grad(const Tensor& y, const Tensor& dy);
 Tensor logsumexp(const Tensor& x);
 }  // namespace naive
 
+namespace cuda {
+decltype(ops::softmax) softmax;
+decltype(ops::softmax_grad) softmax_grad;
+decltype(ops::log_softmax) log_softmax;
+decltype(ops::log_softmax_grad) log_softmax_grad;
+decltype(ops::logsumexp) logsumexp;
+}  // namespace cuda
+
 }  // namespace tensor::ops

@@ -135,25 +135,25 @@ void check(const Tensor& x) { CHECK(as_matrix(x).columns >= 1, "softmax: no colu
 
 Tensor softmax(const Tensor& x) {
   check(x);
-  DISPATCH_CPU(x, softmax, x);
+  DISPATCH_DEVICE(x, softmax, x);
 }
 Tensor softmax_grad(const Tensor& y, const Tensor& dy) {
   check(y);
   CHECK_SAME(y, dy);
-  DISPATCH_CPU(y, softmax_grad, y, dy);
+  DISPATCH_DEVICE(y, softmax_grad, y, dy);
 }
 Tensor log_softmax(const Tensor& x) {
   check(x);
-  DISPATCH_CPU(x, log_softmax, x);
+  DISPATCH_DEVICE(x, log_softmax, x);
 }
 Tensor log_softmax_grad(const Tensor& y, const Tensor& dy) {
   check(y);
   CHECK_SAME(y, dy);
-  DISPATCH_CPU(y, log_softmax_grad, y, dy);
+  DISPATCH_DEVICE(y, log_softmax_grad, y, dy);
 }
 Tensor logsumexp(const Tensor& x) {
   check(x);
-  DISPATCH_CPU(x, logsumexp, x);
+  DISPATCH_DEVICE(x, logsumexp, x);
 }
 
 }  // namespace tensor::ops

@@ -9,6 +9,8 @@
 
 namespace tensor::ops {
 
+/// The shape of y; an error where the contract has none.
+Shape subsample_pad_shape(const Shape& x, int64_t stride, int64_t channels);
 Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels);
 Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride);
 
@@ -17,5 +19,10 @@ namespace naive {
 Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels);
 Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride);
 }  // namespace naive
+
+namespace cuda {
+decltype(ops::subsample_pad) subsample_pad;
+decltype(ops::subsample_pad_grad) subsample_pad_grad;
+}  // namespace cuda
 
 }  // namespace tensor::ops

@@ -13,23 +13,23 @@
 namespace tensor::ops {
 namespace {
 
-Shape output_shape(const Shape& x, int64_t stride, int64_t channels) {
-  CHECK(x.rank() == 4, "subsample_pad: expected x (N,H,W,C), got {}", x.to_string());
-  CHECK(stride >= 1, "subsample_pad: stride {}; it is at least 1", stride);
-  CHECK(channels >= x[3], "subsample_pad: {} channels are fewer than the {} of x", channels, x[3]);
-  return {x[0], (x[1] + stride - 1) / stride, (x[2] + stride - 1) / stride, channels};
-}
-
 int64_t pixel_rows(int64_t width, int64_t channels) {
   return std::max<int64_t>(1, elementwise_grain / std::max<int64_t>(1, width * channels));
 }
 
 }  // namespace
 
+Shape subsample_pad_shape(const Shape& x, int64_t stride, int64_t channels) {
+  CHECK(x.rank() == 4, "subsample_pad: expected x (N,H,W,C), got {}", x.to_string());
+  CHECK(stride >= 1, "subsample_pad: stride {}; it is at least 1", stride);
+  CHECK(channels >= x[3], "subsample_pad: {} channels are fewer than the {} of x", channels, x[3]);
+  return {x[0], (x[1] + stride - 1) / stride, (x[2] + stride - 1) / stride, channels};
+}
+
 namespace cpu {
 
 Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) {
-  const Shape shape = output_shape(x.shape(), stride, channels);
+  const Shape shape = subsample_pad_shape(x.shape(), stride, channels);
   const int64_t height = x.dim(1), width = x.dim(2), in_channels = x.dim(3), front = (channels - in_channels) / 2;
   Tensor y(shape, x.dtype(), x.device());
   dispatch_floating(x.dtype(), [&](auto zero) {
@@ -74,12 +74,12 @@ Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride
 
 }  // namespace cpu
 
-Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) { DISPATCH_CPU(x, subsample_pad, x, stride, channels); }
+Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) { DISPATCH_DEVICE(x, subsample_pad, x, stride, channels); }
 
 Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride) {
   CHECK(dy.rank() == 4, "subsample_pad_grad: expected dy (N,H,W,C), got {}", dy.shape().to_string());
-  CHECK_SHAPE(dy, (output_shape(x_shape, stride, dy.dim(3))));
-  DISPATCH_CPU(dy, subsample_pad_grad, dy, x_shape, stride);
+  CHECK_SHAPE(dy, (subsample_pad_shape(x_shape, stride, dy.dim(3))));
+  DISPATCH_DEVICE(dy, subsample_pad_grad, dy, x_shape, stride);
 }
 
 }  // namespace tensor::ops

@@ -12,11 +12,17 @@ enum class Order { largest, smallest };
 struct TopkResult {
   Tensor values, indices;
 };
+/// A result of that shape, not yet filled.
+TopkResult empty_topk(const Tensor& x, int64_t k);
 TopkResult topk(const Tensor& x, int64_t k, Order order);
 
 namespace naive {
 /// Sorts each row whole.
 TopkResult topk(const Tensor& x, int64_t k, Order order);
 }  // namespace naive
+
+namespace cuda {
+decltype(ops::topk) topk;
+}  // namespace cuda
 
 }  // namespace tensor::ops

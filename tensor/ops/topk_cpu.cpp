@@ -37,12 +37,6 @@ void topk_row(const T* row, int64_t columns, int64_t k, Order order, T* values, 
   }
 }
 
-TopkResult empty_result(const Tensor& x, int64_t k) {
-  Shape shape = without_last_axis(x.shape());
-  shape.push_back(k);
-  return {Tensor(shape, x.dtype(), x.device()), Tensor(shape, Dtype::i64, x.device())};
-}
-
 void check(const Tensor& x, int64_t k) {
   const int64_t columns = as_matrix(x).columns;
   CHECK(k >= 1 && k <= columns, "topk: k = {}; expected 1 to {}, the columns of {}", k, columns, x.shape().to_string());
@@ -50,11 +44,17 @@ void check(const Tensor& x, int64_t k) {
 
 }  // namespace
 
+TopkResult empty_topk(const Tensor& x, int64_t k) {
+  Shape shape = without_last_axis(x.shape());
+  shape.push_back(k);
+  return {Tensor(shape, x.dtype(), x.device()), Tensor(shape, Dtype::i64, x.device())};
+}
+
 namespace cpu {
 
 TopkResult topk(const Tensor& x, int64_t k, Order order) {
   const auto [rows, columns] = as_matrix(x);
-  TopkResult result = empty_result(x, k);
+  TopkResult result = empty_topk(x, k);
   dispatch_floating(x.dtype(), [&, rows = rows, columns = columns](auto zero) {
     using T = decltype(zero);
     const T* in = x.data<T>();
@@ -71,7 +71,7 @@ TopkResult topk(const Tensor& x, int64_t k, Order order) {
 
 TopkResult topk(const Tensor& x, int64_t k, Order order) {
   check(x, k);
-  DISPATCH_CPU(x, topk, x, k, order);
+  DISPATCH_DEVICE(x, topk, x, k, order);
 }
 
 namespace naive {
@@ -79,7 +79,7 @@ namespace naive {
 TopkResult topk(const Tensor& x, int64_t k, Order order) {
   check(x, k);
   const auto [rows, columns] = as_matrix(x);
-  TopkResult result = empty_result(x, k);
+  TopkResult result = empty_topk(x, k);
   dispatch_floating(x.dtype(), [&, rows = rows, columns = columns](auto zero) {
     using T = decltype(zero);
     std::vector<int64_t> sorted(static_cast<size_t>(columns));

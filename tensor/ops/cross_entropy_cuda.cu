@@ -1,0 +1,73 @@
+// maths    loss = mean_r (log sum_c exp(x[r,c] - m) + m - x[r,label[r]]), m = max_c x[r,c];  dx = dloss / R * (softmax(x) - onehot)
+// shapes   logits, probabilities, dx (R,C)  labels i64 (R)  loss, dloss (); f32 and f64
+// cost     about 20 flop per logit, once; scratch 8 bytes per row
+// parallel a team of neighbouring threads owns a row, and a thread of it every so many-th element; the rows' losses go to their own places
+//          and are added by the launches of mean
+// numerics sums in double; a loss far below 1 keeps the digits that the largest probability leaves (1 - p, not p). dloss is read on the
+//          device, so that no one waits for it
+
+#include "tensor/cuda/runtime.h"
+
+#include <cmath>
+
+#include "tensor/ops/column_tiles.h"
+#include "tensor/ops/cross_entropy.h"
+#include "tensor/ops/elementwise.h"
+#include "tensor/ops/exp.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/row_teams.h"
+
+namespace tensor::ops::cuda {
+namespace {
+
+constexpr int threads = RowTeams::threads;
+
+template <class T>
+__global__ void __launch_bounds__(threads, RowTeams::least_blocks)
+    row_losses(const T* x, const int64_t* labels, RowTeams teams, T* probabilities, double* losses) {
+  const T* in = x + teams.row() * teams.columns;
+  T* out = probabilities + teams.row() * teams.columns;
+  const T largest = teams.maximum(in);
+  const double sum = teams.sum([&](int64_t c) { return out[c] = Exp{}(in[c] - largest); });
+  const T factor = static_cast<T>(1 / sum);
+  for (int64_t c = teams.first(); c < teams.end(); c += teams.width) out[c] = factor * out[c];
+  if (teams.writes()) losses[teams.row()] = std::log(sum) + (static_cast<double>(largest) - static_cast<double>(in[labels[teams.row()]]));
+}
+
+template <class T>
+struct Gradient {
+  const T *probabilities, *dloss;
+  const int64_t* labels;
+  int64_t rows, classes;
+  T* dx;
+  __device__ void operator()(int64_t r, int64_t c) const {
+    const T factor = static_cast<T>(static_cast<double>(*dloss) / static_cast<double>(rows));
+    dx[r * classes + c] = factor * (probabilities[r * classes + c] - (c == labels[r] ? T(1) : T(0)));
+  }
+};
+
+}  // namespace
+
+CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& labels) {
+  const RowTeams teams(logits.dim(0), logits.dim(1));
+  Tensor probabilities(logits.shape(), logits.dtype(), logits.device()), losses({teams.rows}, Dtype::f64, logits.device());
+  dispatch_floating(logits.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    tensor::cuda::launch(row_losses<T>, teams.grid(), threads, 0, tensor::cuda::stream_of(logits.device()), logits.data<T>(),
+                         labels.data<int64_t>(), teams, probabilities.data<T>(), losses.data<double>());
+  });
+  return {cast(mean(losses), logits.dtype()), probabilities};
+}
+
+Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, const Tensor& dloss) {
+  const int64_t rows = probabilities.dim(0), classes = probabilities.dim(1);
+  Tensor dx(probabilities.shape(), probabilities.dtype(), probabilities.device());
+  dispatch_floating(probabilities.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for_each_element(rows, classes, probabilities.device(),
+                     Gradient<T>{probabilities.data<T>(), dloss.data<T>(), labels.data<int64_t>(), rows, classes, dx.data<T>()});
+  });
+  return dx;
+}
+
+}  // namespace tensor::ops::cuda

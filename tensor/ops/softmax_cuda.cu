@@ -1,0 +1,130 @@
+// maths    m = max_c x;  y[c] = exp(x[c] - m) / sum_c exp(x[c] - m);  log_softmax y[c] = x[c] - m - log sum_c exp(x[c] - m)
+// shapes   x, y, dy, dx (.., C); logsumexp (..); f32 and f64
+// cost     about 20 flop per element; a row is read up to three times, from cache
+// parallel a team of neighbouring threads owns a row, and a thread of it every so many-th element: no two write one place
+// numerics exp of numbers <= 0, sums in double in a tree; NaN or inf in a row makes the row NaN; logsumexp of only -inf is -inf
+
+#include "tensor/cuda/runtime.h"
+
+#include <cmath>
+
+#include "tensor/ops/exp.h"
+#include "tensor/ops/matrix_view.h"
+#include "tensor/ops/row_teams.h"
+#include "tensor/ops/softmax.h"
+
+namespace tensor::ops::cuda {
+namespace {
+
+using tensor::cuda::launch;
+using tensor::cuda::stream_of;
+
+constexpr int threads = RowTeams::threads;
+
+template <class T>
+__global__ void __launch_bounds__(threads, RowTeams::least_blocks) softmax_rows(const T* x, RowTeams teams, T* y) {
+  const T* in = x + teams.row() * teams.columns;
+  T* out = y + teams.row() * teams.columns;
+  const T largest = teams.maximum(in);
+  const double sum = teams.sum([&](int64_t c) { return out[c] = Exp{}(in[c] - largest); });
+  const T factor = static_cast<T>(1 / sum);
+  for (int64_t c = teams.first(); c < teams.end(); c += teams.width) out[c] = factor * out[c];
+}
+
+template <class T>
+__global__ void __launch_bounds__(threads, RowTeams::least_blocks) softmax_grad_rows(const T* y, const T* dy, RowTeams teams, T* dx) {
+  const int64_t begin = teams.row() * teams.columns;
+  const T dot =
+      static_cast<T>(teams.sum([&](int64_t c) { return static_cast<double>(y[begin + c]) * static_cast<double>(dy[begin + c]); }));
+  for (int64_t c = teams.first(); c < teams.end(); c += teams.width) dx[begin + c] = y[begin + c] * (dy[begin + c] - dot);
+}
+
+template <class T>
+__global__ void __launch_bounds__(threads, RowTeams::least_blocks) log_softmax_rows(const T* x, RowTeams teams, T* y) {
+  const int64_t begin = teams.row() * teams.columns;
+  const T largest = teams.maximum(x + begin);
+  const double sum = teams.sum([&](int64_t c) { return Exp{}(x[begin + c] - largest); });
+  const T log_sum = static_cast<T>(std::log(sum));
+  for (int64_t c = teams.first(); c < teams.end(); c += teams.width) y[begin + c] = (x[begin + c] - largest) - log_sum;
+}
+
+template <class T>
+__global__ void __launch_bounds__(threads, RowTeams::least_blocks) log_softmax_grad_rows(const T* y, const T* dy, RowTeams teams, T* dx) {
+  const int64_t begin = teams.row() * teams.columns;
+  const T sum = static_cast<T>(teams.sum([&](int64_t c) { return dy[begin + c]; }));
+  for (int64_t c = teams.first(); c < teams.end(); c += teams.width) dx[begin + c] = dy[begin + c] - Exp{}(y[begin + c]) * sum;
+}
+
+template <class T>
+__global__ void __launch_bounds__(threads, RowTeams::least_blocks) logsumexp_rows(const T* x, RowTeams teams, T* y) {
+  const int64_t begin = teams.row() * teams.columns;
+  const T largest = teams.maximum(x + begin);
+  // An infinite maximum is the result, but inf - inf is not 0: such a row is not shifted.
+  const T shift = largest - largest == 0 ? largest : T(0);
+  const double sum = teams.sum([&](int64_t c) { return Exp{}(x[begin + c] - shift); });
+  if (teams.writes()) y[teams.row()] = static_cast<T>(static_cast<double>(shift) + std::log(sum));
+}
+
+}  // namespace
+
+Tensor softmax(const Tensor& x) {
+  const auto [rows, columns] = as_matrix(x);
+  Tensor y(x.shape(), x.dtype(), x.device());
+  if (rows == 0) return y;
+  const RowTeams teams(rows, columns);
+  dispatch_floating(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(softmax_rows<T>, teams.grid(), threads, 0, stream_of(x.device()), x.data<T>(), teams, y.data<T>());
+  });
+  return y;
+}
+
+Tensor softmax_grad(const Tensor& y, const Tensor& dy) {
+  const auto [rows, columns] = as_matrix(y);
+  Tensor dx(y.shape(), y.dtype(), y.device());
+  if (rows == 0) return dx;
+  const RowTeams teams(rows, columns);
+  dispatch_floating(y.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(softmax_grad_rows<T>, teams.grid(), threads, 0, stream_of(y.device()), y.data<T>(), dy.data<T>(), teams, dx.data<T>());
+  });
+  return dx;
+}
+
+Tensor log_softmax(const Tensor& x) {
+  const auto [rows, columns] = as_matrix(x);
+  Tensor y(x.shape(), x.dtype(), x.device());
+  if (rows == 0) return y;
+  const RowTeams teams(rows, columns);
+  dispatch_floating(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(log_softmax_rows<T>, teams.grid(), threads, 0, stream_of(x.device()), x.data<T>(), teams, y.data<T>());
+  });
+  return y;
+}
+
+Tensor log_softmax_grad(const Tensor& y, const Tensor& dy) {
+  const auto [rows, columns] = as_matrix(y);
+  Tensor dx(y.shape(), y.dtype(), y.device());
+  if (rows == 0) return dx;
+  const RowTeams teams(rows, columns);
+  dispatch_floating(y.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(log_softmax_grad_rows<T>, teams.grid(), threads, 0, stream_of(y.device()), y.data<T>(), dy.data<T>(), teams, dx.data<T>());
+  });
+  return dx;
+}
+
+Tensor logsumexp(const Tensor& x) {
+  const auto [rows, columns] = as_matrix(x);
+  Tensor y(without_last_axis(x.shape()), x.dtype(), x.device());
+  if (rows == 0) return y;
+  const RowTeams teams(rows, columns);
+  dispatch_floating(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(logsumexp_rows<T>, teams.grid(), threads, 0, stream_of(x.device()), x.data<T>(), teams, y.data<T>());
+  });
+  return y;
+}
+
+}  // namespace tensor::ops::cuda
