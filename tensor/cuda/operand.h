@@ -18,7 +18,7 @@ namespace tensor::cuda {
 
 enum class Along { row, depth };
 
-/// (row, depth) at data[row * pitch + depth], or transposed, at data[depth * pitch + row].
+/// (row, depth) at data[row * depths + depth]; with the rows along memory, at data[depth * rows + row].
 template <class T, Along along_, int unit_ = 1>
 struct Matrix {
   using Element = T;
@@ -41,7 +41,6 @@ struct Matrix {
 /// A result (slice, row, column), row-major.
 template <class T>
 struct RowsOut {
-  using Element = T;
   T* data;
   int rows, columns;
   __device__ T* row(int slice, int at) const { return at < rows ? data + (static_cast<int64_t>(slice) * rows + at) * columns : nullptr; }

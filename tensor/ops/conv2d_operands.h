@@ -99,7 +99,6 @@ struct WeightsByChannel {
 /// Pixel (n, i, j) of a grid -> dx[n, first_row + stride * i, first_column + stride * j, :].
 template <class T>
 struct PixelsOut {
-  using Element = T;
   T* data;
   int columns;  // channels
   int height, width, pixels;
