@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The machine code of the kernels: tensor cores (HMMA) fed by matrix loads (LDSM) and asynchronous copies (LDGSTS) in the bf16 products, for
-# every architecture that was built, and no kernel that spills registers into local memory (STL, LDL). Prints the least count of each.
+# every architecture that was built, and no product that spills registers into local memory (STL, LDL). Prints the least count of each; other
+# kernels with local memory are named, but may have it: a call of the device's f64 exp, a step that shows why not.
 # usage: sass.sh LIBRARY [ARCHITECTURE...]     architectures as CMake writes them (80-real 90-real 100); exit 77: cuobjdump is not there
 set -euo pipefail
 library=${1:?usage: sass.sh LIBRARY [ARCHITECTURE...]}
@@ -49,7 +50,11 @@ awk -v wanted="$wanted" '
     if (opcode ~ /^(HMMA|LDGSTS|LDSM|FFMA|DFMA|STL|LDL)$/) ++count[kernel, opcode]
   }
   END {
-    for (kernel in all) if (count[kernel, "STL"] + count[kernel, "LDL"]) fail(kernel " spills into local memory")
+    for (kernel in all)
+      if (count[kernel, "STL"] + count[kernel, "LDL"]) {
+        if (kernel in kind_of) fail(kernel " spills into local memory")
+        else print "sass.sh: with local memory: " kernel
+      }
     split("matmul bf16|matmul bf16, element by element|conv2d bf16|matmul f32|conv2d f32|matmul f64|conv2d f64", names, "|")
     if (wanted == "") for (arch in built) wanted = wanted " " arch
     count_of_wanted = split(wanted, archs, " ")
@@ -65,6 +70,6 @@ awk -v wanted="$wanted" '
         if (kind ~ /bf16$/ && !least(kind, "LDGSTS")) fail(kind ": a kernel without LDGSTS")
         if (kind ~ /f32$/ && !least(kind, "FFMA") || kind ~ /f64$/ && !least(kind, "DFMA")) fail(kind ": a kernel without FFMA or DFMA")
       }
-    if (!failed) print kernels " kernels, none spills"
+    if (!failed) print kernels " kernels; no product spills"
     exit failed
   }' "$code"
