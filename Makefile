@@ -58,11 +58,11 @@ ifeq ($(nvcc),)
 cuda:
 	@echo "skipped: make cuda: nvcc (12 or later) is not there; set CUDA_PATH to a CUDA Toolkit"
 else
-cuda: ## everything with the kernels compiled by nvcc, in build-cuda, and a look at their machine code
+cuda: ## everything with the kernels compiled by nvcc, and a look at their machine code
 	@tools/setup.sh test bench
-	$(call configure,build-cuda,-DMODE_CUDA=on -DMODE_TESTS=ON -DMODE_BENCH=ON)
-	$(call ninja,build-cuda,all)
-	$(call ctest,build-cuda,-R test_sass -V)
+	$(call configure,build,-DMODE_CUDA=on -DMODE_TESTS=ON -DMODE_BENCH=ON)
+	$(call ninja,build,all)
+	$(call ctest,build,-R test_sass -V)
 endif
 
 lint: ## the rules of the house (tools/lint.py) and clang-tidy
