@@ -23,7 +23,7 @@ struct Pictures {
 Pictures noise(int64_t n, int64_t size, int64_t classes) {
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < n; ++i) labels.push_back(i % classes);
-  return {tensor::random_tensor({n, size, size, 3}, tensor::Dtype::f32, 7), Tensor::from(labels, {n})};
+  return {tensor::random_tensor({n, size, size, 3}, tensor::Dtype::f32, 7), Tensor::from(labels, {n}, tensor::device_under_test())};
 }
 
 double accuracy(nn::ResNet& net, const Pictures& pictures) {
@@ -88,6 +88,42 @@ TEST(Training, ResumesExactly) {
   train(*rest, rest_sgd, pictures, 8, schedule);
   EXPECT_EQ(nn::content_hash(nn::export_weights(*whole)), nn::content_hash(nn::export_weights(*rest)));
   EXPECT_EQ(nn::content_hash(whole_sgd.state()), nn::content_hash(rest_sgd.state()));
+}
+
+struct Trained {
+  std::vector<double> losses;
+  std::string hash;
+};
+
+/// Steps of a small network that is made on the cpu, as every network is, and trained on the device under test.
+Trained three_steps(nn::Shortcut shortcut) {
+  const tensor::Device device = tensor::device_under_test();
+  auto net = nn::make_resnet("resnet8", {.shortcut = shortcut, .seed = 5});
+  net->to(device);
+  nn::Sgd sgd(net->named_parameters(), {.momentum = 0.9, .weight_decay = 5e-4});
+  const Pictures pictures = noise(6, 8, 10);
+  Trained result;
+  for (int step = 0; step < 3; ++step)
+    result.losses.push_back(train(*net, sgd, {pictures.x, pictures.labels}, 6, {.lr = 0.05, .total_steps = 1}));
+  for (const auto& parameter : net->named_parameters()) EXPECT_EQ(parameter.variable.value().device(), device) << parameter.name;
+  result.hash = nn::content_hash(nn::export_weights(*net)) + nn::content_hash(sgd.state());
+  return result;
+}
+
+TEST(Training, OnCudaAsOnTheCpuAndTwiceTheSameBits) {
+  SKIP_WITHOUT_CUDA();
+  const tensor::RestoreSettings restore;
+  for (const nn::Shortcut shortcut : {nn::Shortcut::option_a, nn::Shortcut::projection}) {
+    tensor::device_under_test() = {};
+    const Trained cpu = three_steps(shortcut);
+    tensor::device_under_test() = {tensor::Device::Kind::cuda, 0};
+    const Trained once = three_steps(shortcut);
+    tensor::reorder_threads(23);
+    const Trained again = three_steps(shortcut);
+    for (size_t step = 0; step < 3; ++step) EXPECT_NEAR(once.losses[step], cpu.losses[step], 1e-4 * cpu.losses[step]) << "step " << step;
+    EXPECT_EQ(again.losses, once.losses);
+    EXPECT_EQ(again.hash, once.hash);
+  }
 }
 
 }  // namespace
