@@ -144,6 +144,13 @@ Tensor& Variable::mutable_value() {
   return *value_;
 }
 
+void Variable::move_to(Device device) {
+  Tensor& value = mutable_value();
+  zero_grad();
+  value = value.to(device);
+  if (node_ != nullptr) node_->device = device;  // where its gradient is expected from now on
+}
+
 bool Variable::requires_grad() const { return node_ != nullptr; }
 
 const Tensor& Variable::grad() const {

@@ -49,6 +49,8 @@ class Variable {
   const Shape& shape() const { return value().shape(); }
   /// The leaf's value, for writing in place outside a graph: optimisers, loaders, gradient checks.
   Tensor& mutable_value();
+  /// A leaf's value moves there, and its gradient is dropped; for all who hold the variable.
+  void move_to(Device device);
   bool requires_grad() const;
   /// Sum of the gradients of all backward passes since the last zero_grad(); undefined when none has arrived. Leaves only.
   const Tensor& grad() const;

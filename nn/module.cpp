@@ -58,8 +58,7 @@ void Module::train(bool on) {
 }
 
 void Module::to(tensor::Device device) {
-  zero_grad();
-  for (NamedParameter& parameter : named_parameters()) parameter.variable.mutable_value() = parameter.variable.value().to(device);
+  for (NamedParameter& parameter : named_parameters()) parameter.variable.move_to(device);
   for (const NamedBuffer& buffer : named_buffers())
     if (buffer.tensor->dtype() != Dtype::i64) *buffer.tensor = buffer.tensor->to(device);
 }
