@@ -1,5 +1,6 @@
 // Which devices can be used, why one cannot, and the stream of each.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <mutex>

@@ -4,9 +4,10 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <exception>
 #include <map>
 #include <mutex>
-#include <new>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
