@@ -43,7 +43,7 @@ test-emulated: ## the quick tests, CUDA kernels included (tensor/emulator), unde
 	$(call ctest,build-emulated,-LE slow)
 
 # Tests that start CUDA kernels: by their macros of tests/kernel_testing.h, or their own.
-race_tests = $(sort $(basename $(notdir $(wildcard tests/emulator/test_*.cu tests/test_*.cu) $(shell grep -lE 'CUDA_TEST|RUN_ON_CUDA|SKIP_WITHOUT_CUDA' tests/test_*.cpp))))
+race_tests = $(sort $(basename $(notdir $(wildcard tests/emulator/test_*.cu tests/test_*.cu) $(shell grep -lE 'KERNEL_TEST|CUDA_TEST|RUN_ON_CUDA|SKIP_WITHOUT_CUDA' tests/test_*.cpp))))
 space := $(subst ,, )
 
 test-races: ## the CUDA kernels' tests, with a look at each access for races (tensor/emulator/shadow.h)
