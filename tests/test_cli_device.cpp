@@ -89,4 +89,28 @@ TEST(Device, RunsModelsAndFeaturesSayIt) {
       << moved.out;
 }
 
+TEST(Device, TrainsAndEvaluatesThere) {
+  if (const std::string reason = tensor::cuda::unavailable_because(); !reason.empty()) GTEST_SKIP() << reason;
+  const TemporaryDirectory directory;
+  const std::string pictures = "synthetic:shapes?split=train&size=16&limit=16", others = "others=synthetic:noise?size=16&limit=8";
+  const auto on = [&](const std::string& device) {
+    const std::string out = directory / std::string(device.substr(0, 4));
+    const Result trained = run({"train", "--data", pictures, "--size", "16", "--arch", "resnet8", "--epochs", "1", "--batch", "8",
+                                "--device", device, "--out", out});
+    EXPECT_EQ(trained.status, 0) << trained.out << trained.err;
+    const Result evaluated = run({"eval", "--model", out + "/model.safetensors", "--id", pictures, "--ood", others, "--methods", "all",
+                                  "--knn-k", "5", "--device", device, "--out", out + "/report"});
+    EXPECT_EQ(evaluated.status, 0) << evaluated.out << evaluated.err;
+    return nn::read_safetensors(out + "/model.safetensors");
+  };
+  const nn::TensorFile cuda = on("cuda"), cpu = on("cpu");
+  EXPECT_EQ(cuda.metadata.at("device"), tensor::cuda::description(0));
+  ASSERT_EQ(cuda.tensors.size(), cpu.tensors.size());
+  for (const auto& [name, tensor] : cpu.tensors) {
+    SCOPED_TRACE(name);
+    const std::vector<double> a = cuda.tensors.at(name).to_vector(), b = tensor.to_vector();
+    for (size_t i = 0; i < b.size(); ++i) ASSERT_LE(std::abs(a[i] - b[i]), 1e-3 * std::max(1.0, std::abs(b[i]))) << "element " << i;
+  }
+}
+
 }  // namespace
