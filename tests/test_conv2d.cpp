@@ -128,6 +128,22 @@ CUDA_TEST(Conv2d, TensorCoresAgreeWithTheLoopsInDoubleOnTheSameRoundedNumbers) {
     }
 }
 
+CUDA_TEST(Conv2d, ViewsOfBfloat16BeginAnywhere) {
+  if (dtype == Dtype::f64) return;
+  Arguments given = arguments_of(bf16_cases[0], dtype);
+  given.x = cast(given.x, Dtype::bf16), given.w = cast(given.w, Dtype::bf16), given.dy = cast(given.dy, Dtype::bf16);
+  const auto moved = [](const Tensor& x) {  // the same numbers, two bytes further on
+    const int64_t n = x.numel();
+    std::vector<double> values = cast(x, Dtype::f64).to_vector();
+    values.insert(values.begin(), 0);
+    return cast(Tensor::from(values, {n + 1}, x.device()), Dtype::bf16).rows(1, n + 1).reshape(x.shape());
+  };
+  Arguments views = given;
+  views.x = moved(given.x), views.w = moved(given.w), views.dy = moved(given.dy);
+  const std::vector<Tensor> expected = all_passes(given), got = all_passes(views);
+  for (size_t i = 0; i < expected.size(); ++i) expect_same_bits(got[i], expected[i]);
+}
+
 KERNEL_TEST(Conv2d, PassesAreAdjoint) {
   // <dy, conv(x, w)> = <dx, x> = <dw, w>: three sums of the same products, so f64 knows them to rounding.
   if (dtype == Dtype::f32) return;

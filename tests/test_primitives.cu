@@ -6,6 +6,8 @@
 namespace tensor::cuda {
 namespace {
 
+using Four = Pack<uint32_t, 4>;
+
 constexpr unsigned everyone = 0xffffffffu;
 
 template <class Body>
@@ -46,31 +48,31 @@ struct Votes {
 template <int bytes>
 struct Copies {
   __device__ void operator()(const uint32_t* in, uint32_t* out) const {
-    SHARED(uint32_t, tile, [32][16]);
+    SHARED(Four, tile, [32][4]);
     const unsigned lane = threadIdx.x;
     for (int word = 0; word < 16; word += bytes / 4) {
-      cp_async<bytes>(&tile[lane][word], in + word, (in[word] & 3u) != 0);
+      cp_async<bytes>(&tile[lane][word / 4].values[word % 4], in + word, (in[word] & 3u) != 0);
       if (word % 8 == 0) cp_async_commit();
     }
     cp_async_commit();
     cp_async_wait<0>();
     __syncthreads();
-    for (int word = 0; word < 16; ++word) out[word] = tile[31 - lane][word];
+    for (int word = 0; word < 16; ++word) out[word] = tile[31 - lane][word / 4].values[word % 4];
   }
 };
 
 template <bool transposed>
 struct Matrices {
   __device__ void operator()(const uint32_t* in, uint32_t* out) const {
-    SHARED(uint32_t, rows, [32][4]);
+    SHARED(Four, rows, [32]);
     const unsigned lane = threadIdx.x;
-    for (int word = 0; word < 4; ++word) rows[lane][word] = in[word];
+    for (int word = 0; word < 4; ++word) rows[lane].values[word] = in[word];
     __syncthreads();
     uint32_t registers[4];
     if constexpr (transposed)
-      ldmatrix_x4_transposed(registers, &rows[lane][0]);
+      ldmatrix_x4_transposed(registers, &rows[lane]);
     else
-      ldmatrix_x4(registers, &rows[lane][0]);
+      ldmatrix_x4(registers, &rows[lane]);
     for (int matrix = 0; matrix < 4; ++matrix) out[matrix] = registers[matrix];
   }
 };

@@ -8,7 +8,8 @@
 //   step.replay();                               // y holds the result
 //
 // Recorded are kernels, their arguments and addresses. So a number that is passed by value is frozen at the capture: what varies by step
-// (the learning rate, the step's number) lives in device memory, where a kernel outside the graph writes it. What the function
+// (the learning rate, the step's number) lives in device memory, where a kernel outside the graph writes it. Nobody else may work on
+// the device during a capture: what another thread launched there would be recorded too, and not run. What the function
 // allocates and frees belongs to the graph until it is destroyed (tensor/cuda/pool.h); tensors from outside must live as long as it does.
 
 #include <cstdint>

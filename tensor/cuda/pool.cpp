@@ -208,6 +208,7 @@ void release_cached(int index) {
   const cudaStream_t stream = stream_of({Device::Kind::cuda, index});
   Pool& pool = pool_of(index);
   const std::lock_guard lock(pool.mutex);
+  CHECK(pool.captured == 0, "cuda:{}: a graph is being captured, and memory cannot be given back meanwhile", index);
   release_free(pool, stream);
 }
 

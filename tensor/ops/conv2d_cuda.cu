@@ -105,7 +105,10 @@ void check_channels(const Shape& w) {
         w.to_string(), w[3], w[0]);
 }
 
-Tensor packed(const Tensor& w) { return w.dtype() == Dtype::bf16 ? w : ops::cast(w, Dtype::bf16); }
+/// A view may begin anywhere, and copies of 16 bytes want multiples of 16.
+Tensor aligned(const Tensor& x) { return reinterpret_cast<uintptr_t>(x.raw()) % 16 == 0 ? x : x.clone(); }
+
+Tensor packed(const Tensor& w) { return w.dtype() == Dtype::bf16 ? aligned(w) : ops::cast(w, Dtype::bf16); }
 
 }  // namespace
 
@@ -126,15 +129,15 @@ Tensor conv2d_dw_implicit_gemm(const Tensor& x, const Tensor& dy, const Shape& w
 
 Tensor conv2d_tensor_cores(const Tensor& x, const Tensor& w, Conv2dParams params) {
   check_channels(w.shape());
-  return forward<bfloat16>(x, packed(w), params);
+  return forward<bfloat16>(aligned(x), packed(w), params);
 }
 Tensor conv2d_dx_tensor_cores(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2dParams params) {
   check_channels(w.shape());
-  return input_gradient<bfloat16>(dy, packed(w), x_shape, params);
+  return input_gradient<bfloat16>(aligned(dy), packed(w), x_shape, params);
 }
 Tensor conv2d_dw_tensor_cores(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params) {
   check_channels(w_shape);
-  return weight_gradient<bfloat16, float>(x, dy, w_shape, params);
+  return weight_gradient<bfloat16, float>(aligned(x), aligned(dy), w_shape, params);
 }
 
 }  // namespace steps

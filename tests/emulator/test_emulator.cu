@@ -157,19 +157,21 @@ TEST_F(Emulator, Atomics) {
   });
 }
 
+using Four = cuda::Pack<float, 4>;
+
 __global__ void __launch_bounds__(32) copy_in_groups(const float* in, float* out) {
-  SHARED(float, tile, [3][32][4]);
+  SHARED(Four, tile, [3][32]);
   const unsigned lane = threadIdx.x;
   for (int group = 0; group < 3; ++group) {
-    cuda::cp_async<16>(&tile[group][lane][0], in + (static_cast<unsigned>(group) * 32 + lane) * 4, lane != 7);
+    cuda::cp_async<16>(&tile[group][lane], in + (static_cast<unsigned>(group) * 32 + lane) * 4, lane != 7);
     cuda::cp_async_commit();
   }
   cuda::cp_async_wait<1>();  // the first two groups have landed
   __syncthreads();
-  for (int k = 0; k < 4; ++k) out[lane * 4 + static_cast<unsigned>(k)] = tile[0][31 - lane][k] + tile[1][31 - lane][k];
+  for (int k = 0; k < 4; ++k) out[lane * 4 + static_cast<unsigned>(k)] = tile[0][31 - lane].values[k] + tile[1][31 - lane].values[k];
   cuda::cp_async_wait<0>();
   __syncthreads();
-  for (int k = 0; k < 4; ++k) out[lane * 4 + static_cast<unsigned>(k)] += tile[2][31 - lane][k];
+  for (int k = 0; k < 4; ++k) out[lane * 4 + static_cast<unsigned>(k)] += tile[2][31 - lane].values[k];
 }
 
 TEST_F(Emulator, AsynchronousCopiesLandEarlyAndLate) {
@@ -185,14 +187,16 @@ TEST_F(Emulator, AsynchronousCopiesLandEarlyAndLate) {
     });
 }
 
+using Eight = cuda::Pack<uint16_t, 8>;
+
 __global__ void __launch_bounds__(32) load_matrices(const uint16_t* in, uint32_t* out) {
-  SHARED(uint16_t, tile, [32][8]);
+  SHARED(Eight, tile, [32]);
   const unsigned lane = threadIdx.x;
-  for (unsigned k = 0; k < 8; ++k) tile[lane][k] = in[lane * 8 + k];
+  for (unsigned k = 0; k < 8; ++k) tile[lane].values[k] = in[lane * 8 + k];
   __syncthreads();
   uint32_t straight[4], turned[4];
-  cuda::ldmatrix_x4(straight, &tile[lane][0]);
-  cuda::ldmatrix_x4_transposed(turned, &tile[lane][0]);
+  cuda::ldmatrix_x4(straight, &tile[lane]);
+  cuda::ldmatrix_x4_transposed(turned, &tile[lane]);
   for (unsigned matrix = 0; matrix < 4; ++matrix) {
     out[(lane * 4 + matrix) * 2] = straight[matrix];
     out[(lane * 4 + matrix) * 2 + 1] = turned[matrix];

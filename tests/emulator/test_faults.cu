@@ -63,14 +63,16 @@ TEST_F(Faults, MissingBarrier) {
   EXPECT_EQ(caught(expected, run_neighbour<false>), 8);
 }
 
+using Four = cuda::Pack<float, 4>;
+
 template <int newest>
 __global__ void __launch_bounds__(32) copy_and_read(const float* in, float* out) {
-  SHARED(float, tile, [32][4]);
-  cuda::cp_async<16>(&tile[threadIdx.x][0], in + 4 * threadIdx.x);
+  SHARED(Four, tile, [32]);
+  cuda::cp_async<16>(&tile[threadIdx.x], in + 4 * threadIdx.x);
   cuda::cp_async_commit();
   cuda::cp_async_wait<newest>();
   __syncthreads();
-  for (unsigned k = 0; k < 4; ++k) out[4 * threadIdx.x + k] = tile[31 - threadIdx.x][k];
+  for (unsigned k = 0; k < 4; ++k) out[4 * threadIdx.x + k] = tile[31 - threadIdx.x].values[k];
 }
 
 template <int newest>
@@ -256,17 +258,24 @@ TEST_F(Faults, WhatADeviceRefuses) {
 }
 
 __global__ void __launch_bounds__(32) copy_misaligned(const float* in, int offset) {
-  SHARED(float, tile, [128]);
-  cuda::cp_async<16>(&tile[4 * threadIdx.x], in + 4 * threadIdx.x + offset);
+  SHARED(Four, tile, [32]);
+  cuda::cp_async<16>(&tile[threadIdx.x], in + 4 * threadIdx.x + offset);
   cuda::cp_async_commit();
   cuda::cp_async_wait<0>();
 }
 __global__ void __launch_bounds__(32) load_misaligned(int offset) {
-  SHARED(float, tile, [160]);
+  SHARED(Four, tile, [40]);
   uint32_t registers[4];
-  tile[threadIdx.x] = 0;
+  for (float& value : tile[threadIdx.x].values) value = 0;
   __syncthreads();
-  cuda::ldmatrix_x4(registers, &tile[4 * threadIdx.x + offset]);
+  cuda::ldmatrix_x4(registers, &tile[0].values[0] + 4 * threadIdx.x + offset);
+}
+
+__global__ void __launch_bounds__(32) copy_to_an_array_of_floats(const float* in) {
+  SHARED(float, tile, [128]);  // aligned to 4: that it began at a multiple of 16 would be luck
+  cuda::cp_async<16>(&tile[4 * threadIdx.x], in + 4 * threadIdx.x);
+  cuda::cp_async_commit();
+  cuda::cp_async_wait<0>();
 }
 
 TEST_F(Faults, MisalignedOrStrayCopies) {
@@ -274,6 +283,7 @@ TEST_F(Faults, MisalignedOrStrayCopies) {
   launch(copy_misaligned, 1, 32, 0, nullptr, in.data(), 0);
   expect_error([&] { launch(copy_misaligned, 1, 32, 0, nullptr, in.data(), 1); }, "not aligned to 16");
   expect_error([&] { launch(copy_misaligned, 1, 32, 0, nullptr, in.data(), 4); }, "outside of device memory");
+  expect_error([&] { launch(copy_to_an_array_of_floats, 1, 32, 0, nullptr, in.data()); }, "not aligned to 16");
   expect_error([&] { launch(load_misaligned, 1, 32, 0, nullptr, 2); }, "not aligned to 16");
   expect_error([&] { launch(load_misaligned, 1, 32, 0, nullptr, 64); }, "not in shared memory");
 }

@@ -129,13 +129,15 @@ TEST_F(Races, OnlyWarpBarriersOrderAWarp) {
   expect_race([] { run(reduce<Fault::barrier>, 2, 256); }, "shared memory \"values\"");
 }
 
+using Four = cuda::Pack<float, 4>;
+
 /// Three stages of copies; a thread reads what others have copied.
 template <Fault fault>
 __global__ void __launch_bounds__(64) pipeline(const float* in, float* out) {
   constexpr int stages = 3, steps = 7;
-  SHARED(float, tiles, [stages][64 * 4]);
+  SHARED(Four, tiles, [stages][64]);
   const auto start = [&](int step) {
-    if (step < steps) cuda::cp_async<16>(&tiles[step % stages][4 * threadIdx.x], in + 256 * step + 4 * threadIdx.x);
+    if (step < steps) cuda::cp_async<16>(&tiles[step % stages][threadIdx.x], in + 256 * step + 4 * threadIdx.x);
     cuda::cp_async_commit();
   };
   for (int step = 0; step < stages - 1; ++step) start(step);
@@ -147,7 +149,7 @@ __global__ void __launch_bounds__(64) pipeline(const float* in, float* out) {
       cuda::cp_async_wait<stages - 2>();
     if constexpr (fault != Fault::other_copies) __syncthreads();
     start(step + stages - 1);
-    sum += tiles[step % stages][(threadIdx.x * 4 + 130) % 256];
+    sum += tiles[step % stages][(threadIdx.x + 32) % 64].values[2];
   }
   out[threadIdx.x] = sum;
 }
@@ -182,11 +184,11 @@ TEST_F(Races, OwnAsynchronousCopy) {
 /// What a primitive reads counts as read by its thread.
 template <Fault fault>
 __global__ void __launch_bounds__(64) load_matrices(const float* in, float* out) {
-  SHARED(float, rows, [64][4]);
-  for (int i = 0; i < 4; ++i) rows[threadIdx.x][i] = in[4 * threadIdx.x + static_cast<unsigned>(i)];
+  SHARED(Four, rows, [64]);
+  for (int i = 0; i < 4; ++i) rows[threadIdx.x].values[i] = in[4 * threadIdx.x + static_cast<unsigned>(i)];
   if constexpr (fault != Fault::barrier) __syncthreads();
   uint32_t registers[4];
-  cuda::ldmatrix_x4(registers, rows[63 - threadIdx.x]);
+  cuda::ldmatrix_x4(registers, &rows[63 - threadIdx.x]);
   out[threadIdx.x] = static_cast<float>(registers[0]);
 }
 
