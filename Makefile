@@ -42,8 +42,9 @@ test-emulated: ## the quick tests, CUDA kernels included (tensor/emulator), unde
 	$(call ninja,build-emulated,mode_tests)
 	$(call ctest,build-emulated,-LE slow)
 
-# Tests that start CUDA kernels: by their macros of tests/kernel_testing.h, or their own.
-race_tests = $(sort $(basename $(notdir $(wildcard tests/emulator/test_*.cu tests/test_*.cu) $(shell grep -lE 'KERNEL_TEST|CUDA_TEST|RUN_ON_CUDA|SKIP_WITHOUT_CUDA' tests/test_*.cpp))))
+# Tests that start CUDA kernels: by their macros of tests/kernel_testing.h, or kernels of their own. The emulator's come on top.
+cuda_tests = $(sort $(basename $(notdir $(wildcard tests/test_*.cu) $(shell grep -lE 'KERNEL_TEST|CUDA_TEST|RUN_ON_CUDA|SKIP_WITHOUT_CUDA' tests/test_*.cpp))))
+race_tests = $(sort $(cuda_tests) $(basename $(notdir $(wildcard tests/emulator/test_*.cu))))
 space := $(subst ,, )
 
 test-races: ## the CUDA kernels' tests, with a look at each access for races (tensor/emulator/shadow.h)
@@ -92,7 +93,7 @@ gpu-report: ## on a machine with a GPU: the CUDA tests, compute-sanitizer, and t
 	@tools/setup.sh test
 	$(call configure,build,-DMODE_TESTS=ON $(if $(wildcard build/CMakeCache.txt),,-DMODE_BENCH=OFF))
 	$(call ninja,build,mode_tests)
-	@tools/gpu_report.sh build build/gpu-report
+	@tools/gpu_report.sh build build/gpu-report $(cuda_tests)
 
 install: build ## the binary, libraries, headers and find_package(mode) into PREFIX (/usr/local)
 	$(call ninja,build,mode_mode)

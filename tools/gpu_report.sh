@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What a GPU says of the CUDA code: its tests, compute-sanitizer, and the primitives' outputs for tests/golden/. Writes into OUT.
-# usage: gpu_report.sh BUILD_DIR OUT
+# usage: gpu_report.sh BUILD_DIR OUT TEST...
 set -uo pipefail
-build=${1:?usage: gpu_report.sh BUILD_DIR OUT}
-out=${2:?usage: gpu_report.sh BUILD_DIR OUT}
-tests="test_device test_primitives test_elementwise test_reduce test_batch_norm test_matmul test_conv2d test_op_gradients"
+build=${1:?usage: gpu_report.sh BUILD_DIR OUT TEST...}
+out=${2:?usage: gpu_report.sh BUILD_DIR OUT TEST...}
+shift 2
 
 # The same words in every build: a device's description, or why there is none.
 device=$("$build/mode" info | grep -o 'cuda:0: .*') || true
@@ -21,13 +21,13 @@ step() {
 }
 
 { date -u +%Y-%m-%d; "$build/mode" --version; echo "$device"; } | tee "$out/machine.txt"
-for test in $tests; do step "$test" "$build/$test"; done
+for test in "$@"; do step "$test" "$build/$test"; done
 step gradcheck "$build/mode" gradcheck --device cuda
 # Each tensor its own allocation, so that memcheck knows where it ends.
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck synccheck initcheck; do
-    for test in test_primitives test_elementwise test_reduce test_batch_norm test_matmul test_conv2d; do
-      step "$tool-$test" env MODE_POOL=off compute-sanitizer --tool "$tool" --error-exitcode 1 "$build/$test" --gtest_filter='*Cuda*:*cuda*:*Primitives*:*Steps*'
+    for test in "$@"; do
+      step "$tool-$test" env MODE_POOL=off compute-sanitizer --tool "$tool" --error-exitcode 1 "$build/$test"
     done
   done
 else

@@ -65,66 +65,41 @@ __global__ void __launch_bounds__(threads, RowTeams::least_blocks) logsumexp_row
   if (teams.writes()) y[teams.row()] = static_cast<T>(static_cast<double>(shift) + std::log(sum));
 }
 
+/// y, of `shape`: kernel(inputs..., teams, y) with a team for each row of the inputs, which are alike.
+template <class Kernel, class... Inputs>
+Tensor by_rows(const Shape& shape, const Kernel& kernel_of, const Tensor& x, const Inputs&... more) {
+  const auto [rows, columns] = as_matrix(x);
+  Tensor y(shape, x.dtype(), x.device());
+  if (rows == 0) return y;
+  const RowTeams teams(rows, columns);
+  dispatch_floating(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(kernel_of(zero), teams.grid(), threads, 0, stream_of(x.device()), x.data<T>(), more.template data<T>()..., teams, y.data<T>());
+  });
+  return y;
+}
+
 }  // namespace
 
 Tensor softmax(const Tensor& x) {
-  const auto [rows, columns] = as_matrix(x);
-  Tensor y(x.shape(), x.dtype(), x.device());
-  if (rows == 0) return y;
-  const RowTeams teams(rows, columns);
-  dispatch_floating(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    launch(softmax_rows<T>, teams.grid(), threads, 0, stream_of(x.device()), x.data<T>(), teams, y.data<T>());
-  });
-  return y;
+  return by_rows(
+      x.shape(), [](auto zero) { return softmax_rows<decltype(zero)>; }, x);
 }
-
 Tensor softmax_grad(const Tensor& y, const Tensor& dy) {
-  const auto [rows, columns] = as_matrix(y);
-  Tensor dx(y.shape(), y.dtype(), y.device());
-  if (rows == 0) return dx;
-  const RowTeams teams(rows, columns);
-  dispatch_floating(y.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    launch(softmax_grad_rows<T>, teams.grid(), threads, 0, stream_of(y.device()), y.data<T>(), dy.data<T>(), teams, dx.data<T>());
-  });
-  return dx;
+  return by_rows(
+      y.shape(), [](auto zero) { return softmax_grad_rows<decltype(zero)>; }, y, dy);
 }
-
 Tensor log_softmax(const Tensor& x) {
-  const auto [rows, columns] = as_matrix(x);
-  Tensor y(x.shape(), x.dtype(), x.device());
-  if (rows == 0) return y;
-  const RowTeams teams(rows, columns);
-  dispatch_floating(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    launch(log_softmax_rows<T>, teams.grid(), threads, 0, stream_of(x.device()), x.data<T>(), teams, y.data<T>());
-  });
-  return y;
+  return by_rows(
+      x.shape(), [](auto zero) { return log_softmax_rows<decltype(zero)>; }, x);
 }
-
 Tensor log_softmax_grad(const Tensor& y, const Tensor& dy) {
-  const auto [rows, columns] = as_matrix(y);
-  Tensor dx(y.shape(), y.dtype(), y.device());
-  if (rows == 0) return dx;
-  const RowTeams teams(rows, columns);
-  dispatch_floating(y.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    launch(log_softmax_grad_rows<T>, teams.grid(), threads, 0, stream_of(y.device()), y.data<T>(), dy.data<T>(), teams, dx.data<T>());
-  });
-  return dx;
+  return by_rows(
+      y.shape(), [](auto zero) { return log_softmax_grad_rows<decltype(zero)>; }, y, dy);
 }
-
 Tensor logsumexp(const Tensor& x) {
-  const auto [rows, columns] = as_matrix(x);
-  Tensor y(without_last_axis(x.shape()), x.dtype(), x.device());
-  if (rows == 0) return y;
-  const RowTeams teams(rows, columns);
-  dispatch_floating(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    launch(logsumexp_rows<T>, teams.grid(), threads, 0, stream_of(x.device()), x.data<T>(), teams, y.data<T>());
-  });
-  return y;
+  return by_rows(
+      without_last_axis(x.shape()), [](auto zero) { return logsumexp_rows<decltype(zero)>; }, x);
 }
 
 }  // namespace tensor::ops::cuda
