@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "tensor/cuda/launch.h"
 #include "tensor/emulator/api_state.h"
 #include "tensor/emulator/block.h"
 #include "tensor/emulator/emulator.h"
@@ -20,7 +21,7 @@ namespace {
 
 constexpr int unwritten = 0xff;  // as a float: NaN
 constexpr size_t red_zone = 128;
-constexpr size_t most_static = size_t{48} << 10, most_shared = size_t{227} << 10;
+constexpr size_t most_static = cuda::most_static_shared_bytes, most_shared = cuda::most_shared_bytes;
 
 /// Allocations by address. Never destroyed: tensors of static lifetime are freed later than any other static object.
 struct Device {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tensor/cuda/runtime.h"
+#include "tensor/ops/matrix_view.h"
 
 namespace tensor::ops::cuda {
 
@@ -66,6 +67,13 @@ void for_each_element(int64_t rows, int64_t columns, Device device, const Functi
   const ColumnTiles tiles(rows, columns);
   tensor::cuda::launch(each_element<Function>, tiles.grid(file, line), ColumnTiles::threads, 0, tensor::cuda::stream_of(device), tiles,
                        function);
+}
+
+/// The same for each element of y, seen as rows x channels.
+template <class Function>
+void for_each_element(const Tensor& y, const Function& function, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  const auto [rows, columns] = as_matrix(y);
+  for_each_element(rows, columns, y.device(), function, file, line);
 }
 
 }  // namespace tensor::ops::cuda

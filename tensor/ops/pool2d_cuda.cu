@@ -104,8 +104,6 @@ struct AvgPoolGrad {
   }
 };
 
-int64_t pixels_of(const Shape& shape) { return shape[0] * shape[1] * shape[2]; }
-
 }  // namespace
 
 MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) {
@@ -113,8 +111,7 @@ MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) {
   MaxPoolResult result = {Tensor(shape, x.dtype(), x.device()), Tensor(shape, Dtype::i32, x.device())};
   dispatch_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    for_each_element(pixels_of(shape), shape[3], x.device(),
-                     MaxPool<T>{x.data<T>(), {x.shape(), shape, params}, result.y.data<T>(), result.argmax.data<int32_t>()});
+    for_each_element(result.y, MaxPool<T>{x.data<T>(), {x.shape(), shape, params}, result.y.data<T>(), result.argmax.data<int32_t>()});
   });
   return result;
 }
@@ -123,8 +120,7 @@ Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_sh
   Tensor dx(x_shape, dy.dtype(), dy.device());
   dispatch_floating(dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    for_each_element(pixels_of(x_shape), x_shape[3], dy.device(),
-                     MaxPoolGrad<T>{dy.data<T>(), argmax.data<int32_t>(), {x_shape, dy.shape(), params}, dx.data<T>()});
+    for_each_element(dx, MaxPoolGrad<T>{dy.data<T>(), argmax.data<int32_t>(), {x_shape, dy.shape(), params}, dx.data<T>()});
   });
   return dx;
 }
@@ -134,7 +130,7 @@ Tensor avg_pool2d(const Tensor& x, Pool2dParams params) {
   Tensor y(shape, x.dtype(), x.device());
   dispatch_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    for_each_element(pixels_of(shape), shape[3], x.device(), AvgPool<T>{x.data<T>(), {x.shape(), shape, params}, y.data<T>()});
+    for_each_element(y, AvgPool<T>{x.data<T>(), {x.shape(), shape, params}, y.data<T>()});
   });
   return y;
 }
@@ -143,8 +139,7 @@ Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams para
   Tensor dx(x_shape, dy.dtype(), dy.device());
   dispatch_floating(dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    for_each_element(pixels_of(x_shape), x_shape[3], dy.device(),
-                     AvgPoolGrad<T>{dy.data<T>(), {x_shape, dy.shape(), params}, dx.data<T>()});
+    for_each_element(dx, AvgPoolGrad<T>{dy.data<T>(), {x_shape, dy.shape(), params}, dx.data<T>()});
   });
   return dx;
 }

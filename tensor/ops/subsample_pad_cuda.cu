@@ -46,8 +46,6 @@ struct SubsampleGrad {
   }
 };
 
-int64_t pixels_of(const Shape& shape) { return shape[0] * shape[1] * shape[2]; }
-
 }  // namespace
 
 Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) {
@@ -55,7 +53,7 @@ Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) {
   Tensor y(shape, x.dtype(), x.device());
   dispatch_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    for_each_element(pixels_of(shape), channels, x.device(), Subsample<T>{x.data<T>(), {x.shape(), shape, stride}, y.data<T>()});
+    for_each_element(y, Subsample<T>{x.data<T>(), {x.shape(), shape, stride}, y.data<T>()});
   });
   return y;
 }
@@ -64,8 +62,7 @@ Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride
   Tensor dx(x_shape, dy.dtype(), dy.device());
   dispatch_floating(dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    for_each_element(pixels_of(x_shape), x_shape[3], dy.device(),
-                     SubsampleGrad<T>{dy.data<T>(), {x_shape, dy.shape(), stride}, dx.data<T>()});
+    for_each_element(dx, SubsampleGrad<T>{dy.data<T>(), {x_shape, dy.shape(), stride}, dx.data<T>()});
   });
   return dx;
 }
