@@ -71,6 +71,7 @@ class Metadata {
 };
 
 const std::vector<std::pair<std::string, Stem>> stems = {{"cifar", Stem::cifar}, {"imagenet", Stem::imagenet}};
+const std::vector<std::pair<std::string, Crop>> crops = {{"squash", Crop::squash}, {"centre", Crop::centre}};
 const std::vector<std::pair<std::string, Shortcut>> shortcuts = {{"projection", Shortcut::projection}, {"option_a", Shortcut::option_a}};
 
 template <class Choice>
@@ -96,6 +97,8 @@ void take_override(const char* what, const std::vector<double>& from, double* in
 void read_preprocessing(const std::string& path, const Metadata& metadata, const ModelOverrides& overrides, Checkpoint& checkpoint) {
   Preprocessing& preprocessing = checkpoint.preprocessing;
   if (metadata.has("input_size")) preprocessing.size = metadata.number<int64_t>("input_size", 1, 16384);
+  if (metadata.has("crop_policy")) preprocessing.crop = metadata.choice("crop_policy", crops);
+  if (metadata.has("short_side")) preprocessing.short_side = metadata.number<int64_t>("short_side", 0, 8192);
   if (metadata.has("mean")) metadata.three_numbers("mean", preprocessing.mean);
   if (metadata.has("std")) metadata.three_numbers("std", preprocessing.std);
   take_override("mean", overrides.mean, preprocessing.mean);
@@ -200,7 +203,8 @@ void save_model(const std::string& path, const ResNet& net, const Checkpoint& ch
   file.metadata["std"] = json(checkpoint.preprocessing.std).dump();
   file.metadata["seed"] = std::to_string(config.seed);
   file.metadata["isa"] = std::string(tensor::name(tensor::isa()));
-  file.metadata.emplace("crop_policy", "squash");
+  file.metadata["crop_policy"] = name_of(checkpoint.preprocessing.crop, crops);
+  file.metadata["short_side"] = std::to_string(checkpoint.preprocessing.short_side);
   file.metadata.emplace("resize_filter", "antialiased bilinear");
   file.tensors = export_weights(net);
   for (const auto& [name, tensor] : file.tensors)

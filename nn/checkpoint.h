@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/resize.h"
 #include "nn/resnet.h"
 #include "nn/safetensors.h"
 
@@ -15,6 +16,9 @@ struct Preprocessing {
   int64_t size = 32;                          ///< input is size x size
   double mean[3] = {0.4914, 0.4822, 0.4465};  ///< of pixels in 0 .. 1, red green blue
   double std[3] = {0.2470, 0.2435, 0.2616};
+  Crop crop = Crop::squash;
+  int64_t short_side = 0;  ///< of Crop::centre; 0: size
+  Framing framing() const { return {size, crop, short_side}; }
 };
 
 struct Checkpoint {

@@ -23,7 +23,7 @@ using files::Bytes;
 using nn::open_dataset;
 
 void expect_error(const std::string& spec, const std::vector<std::string>& parts, int64_t size = 32) {
-  const std::string error = message_of([&] { open_dataset(spec, size); });
+  const std::string error = message_of([&] { open_dataset(spec, {size}); });
   for (const std::string& part : parts) EXPECT_NE(error.find(part), std::string::npos) << spec << " gave: " << error;
   EXPECT_EQ(error.find('\n'), std::string::npos);
 }
@@ -88,7 +88,7 @@ TEST(Cifar10, RecordsArePicturesInOrder) {
   EXPECT_EQ(test->label(1), 4);
   EXPECT_THROW(test->label(2), tensor::Error);
   EXPECT_THROW(test->picture_name(-1), tensor::Error);
-  EXPECT_EQ(read(*open_dataset("cifar10:" + folder.path(), 20), 4).size(), 1200u);
+  EXPECT_EQ(read(*open_dataset("cifar10:" + folder.path(), {20}), 4).size(), 1200u);
 }
 
 TEST(Cifar10, ParentFolderLimitAndAbsentNames) {
@@ -185,7 +185,7 @@ TEST(Folder, Flat) {
   const TemporaryDirectory folder;
   for (const char* name : {"z.png", "a.png", "m"}) folder.write(name, files::rgb_png(1, 1, {1, 2, 3}));
   folder.write("empty_folder/notes.txt", "nothing");
-  const auto dataset = open_dataset("folder:" + folder.path() + "/", 5);
+  const auto dataset = open_dataset("folder:" + folder.path() + "/", {5});
   ASSERT_EQ(dataset->size(), 3);
   EXPECT_EQ(dataset->picture_name(0), "a.png");
   EXPECT_EQ(dataset->picture_name(1), "m");

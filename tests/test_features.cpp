@@ -18,7 +18,7 @@ using tensor::Tensor;
 class Stripes : public nn::Dataset {
  public:
   explicit Stripes(int64_t count, int64_t bright = -1) : count_(count), bright_(bright) {
-    picture_size_ = 16;
+    framing_.size = 16;
     spec_ = "stripes:";
   }
   int64_t size() const override { return count_; }

@@ -28,7 +28,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 class Plain : public nn::Dataset {
  public:
   explicit Plain(int64_t size, int64_t edge = 4) : size_(size) {
-    picture_size_ = edge;
+    framing_.size = edge;
     spec_ = "plain";
   }
   int64_t size() const override { return size_; }
@@ -38,7 +38,7 @@ class Plain : public nn::Dataset {
     if (index == broken) throw tensor::Error("picture is broken");
     if (pause_ms > 0 && reads >= quick) std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
     ++reads;
-    std::fill(pixels, pixels + picture_size_ * picture_size_ * 3, static_cast<uint8_t>(index));
+    std::fill(pixels, pixels + picture_size() * picture_size() * 3, static_cast<uint8_t>(index));
   }
   int64_t broken = -1;
   int pause_ms = 0;

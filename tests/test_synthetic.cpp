@@ -27,7 +27,7 @@ std::vector<uint8_t> read(const nn::Dataset& dataset, int64_t index) {
 }
 
 uint64_t hash_of(const std::string& spec, int64_t pictures, int64_t size) {
-  const auto dataset = open_dataset(spec, size);
+  const auto dataset = open_dataset(spec, {size});
   std::string bytes;
   for (int64_t index = 0; index < pictures; ++index) {
     const std::vector<uint8_t> pixels = read(*dataset, index);
@@ -106,7 +106,7 @@ TEST(Synthetic, APictureIsAFunctionOfNameSplitSeedAndIndex) {
 
 // Any size shows the same thing: a large picture resized is close to the small one, noise apart.
 TEST(Synthetic, AnySize) {
-  const auto small = open_dataset("synthetic:shapes", 32), large = open_dataset("synthetic:shapes", 96);
+  const auto small = open_dataset("synthetic:shapes", {32}), large = open_dataset("synthetic:shapes", {96});
   double sum = 0;
   for (int64_t index = 0; index < 20; ++index) {
     const std::vector<uint8_t> expected = read(*small, index), shrunk = nn::resize({96, 96, read(*large, index)}, 32, 32).pixels;
@@ -114,8 +114,8 @@ TEST(Synthetic, AnySize) {
   }
   EXPECT_LE(sum / (20 * 3072), 12);
   for (const int64_t edge : {1, 2, 7}) {
-    EXPECT_NO_THROW(read(*open_dataset("synthetic:shapes", edge), 3));
-    for (const std::string& name : nn::synthetic_ood_sets()) EXPECT_NO_THROW(read(*open_dataset("synthetic:" + name, edge), 3)) << name;
+    EXPECT_NO_THROW(read(*open_dataset("synthetic:shapes", {edge}), 3));
+    for (const std::string& name : nn::synthetic_ood_sets()) EXPECT_NO_THROW(read(*open_dataset("synthetic:" + name, {edge}), 3)) << name;
   }
 }
 

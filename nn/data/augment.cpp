@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "nn/data/loader.h"
+#include "nn/text.h"
 #include "tensor/philox.h"
 
 namespace nn {
@@ -37,6 +38,17 @@ Augment crop_and_flip(int64_t pad) {
         for (int64_t channel = 0; channel < 3; ++channel) std::swap(out[3 * a + channel], out[3 * b + channel]);
     }
   };
+}
+
+Augment augment_by_name(const std::string& name) {
+  if (name == "none") return {};
+  if (name == "crop-flip") return crop_and_flip();
+  throw tensor::Error(fmt::format("there is no augmentation '{}'; there are {}", printable(name), joined(known_augments())));
+}
+
+const std::vector<std::string>& known_augments() {
+  static const std::vector<std::string> names = {"none", "crop-flip"};
+  return names;
 }
 
 }  // namespace nn

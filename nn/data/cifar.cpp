@@ -62,9 +62,9 @@ std::vector<std::string> read_class_names(const std::string& path, const Layout&
 
 class Cifar : public Dataset {
  public:
-  Cifar(const DataSpec& spec, const Layout& layout, const std::string& split, const Options& options, int64_t picture_size) {
+  Cifar(const DataSpec& spec, const Layout& layout, const std::string& split, const Options& options, const Framing& framing) {
     spec_ = fmt::format("{}:{}?split={}", spec.kind, spec.location, split);
-    picture_size_ = picture_size;
+    framing_ = framing;
     const std::vector<std::string>& files = split == "train" ? layout.train_files : layout.test_files;
     const std::string folder = find_folder(spec.location, layout, files.front());
     class_names_ = read_class_names(folder + "/" + layout.names_file, layout);
@@ -87,11 +87,11 @@ class Cifar : public Dataset {
   }
   void read(int64_t index, uint8_t* pixels) const override {
     const uint8_t* from = pixels_.data() + checked(index) * pixel_bytes;
-    if (picture_size_ == edge) {
+    if (framing_.size == edge && framing_.short_side <= edge) {
       std::memcpy(pixels, from, pixel_bytes);
       return;
     }
-    const Picture resized = resize({edge, edge, std::vector<uint8_t>(from, from + pixel_bytes)}, picture_size_, picture_size_);
+    const Picture resized = framed({edge, edge, std::vector<uint8_t>(from, from + pixel_bytes)}, framing_);
     std::memcpy(pixels, resized.pixels.data(), resized.pixels.size());
   }
 
@@ -156,18 +156,16 @@ class Cifar : public Dataset {
   std::vector<FirstOf> files_;
 };
 
-std::unique_ptr<Dataset> open_cifar(const DataSpec& spec, int64_t picture_size, const Layout& layout) {
+std::unique_ptr<Dataset> open_cifar(const DataSpec& spec, const Framing& framing, const Layout& layout) {
   const Options options(spec, {"split", "limit"});
-  return std::make_unique<Cifar>(spec, layout, options.choice("split", {"train", "test"}), options, picture_size);
+  return std::make_unique<Cifar>(spec, layout, options.choice("split", {"train", "test"}), options, framing);
 }
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_cifar10(const DataSpec& spec, int64_t picture_size) {
-  return open_cifar(spec, picture_size, cifar10_layout());
-}
-std::unique_ptr<Dataset> open_cifar100(const DataSpec& spec, int64_t picture_size) {
-  return open_cifar(spec, picture_size, cifar100_layout());
+std::unique_ptr<Dataset> open_cifar10(const DataSpec& spec, const Framing& framing) { return open_cifar(spec, framing, cifar10_layout()); }
+std::unique_ptr<Dataset> open_cifar100(const DataSpec& spec, const Framing& framing) {
+  return open_cifar(spec, framing, cifar100_layout());
 }
 
 }  // namespace nn

@@ -15,7 +15,7 @@ namespace {
 
 struct Kind {
   const char* name;
-  std::unique_ptr<Dataset> (*open)(const DataSpec& spec, int64_t picture_size);
+  std::unique_ptr<Dataset> (*open)(const DataSpec& spec, const Framing& framing);
 };
 constexpr Kind kinds[] = {{"cifar10", open_cifar10}, {"cifar100", open_cifar100}, {"folder", open_folder}, {"synthetic", open_synthetic}};
 
@@ -32,7 +32,7 @@ class Subset : public Dataset {
   Subset(std::shared_ptr<const Dataset> dataset, std::vector<int64_t> indices)
       : dataset_(std::move(dataset)), indices_(std::move(indices)) {
     class_names_ = dataset_->class_names();
-    picture_size_ = dataset_->picture_size();
+    framing_ = dataset_->framing();
     spec_ = dataset_->spec();
     ignored_files_ = dataset_->ignored_files();
     for (const int64_t index : indices_)
@@ -76,11 +76,13 @@ DataSpec parse_data_spec(const std::string& text) {
   return spec;
 }
 
-std::unique_ptr<Dataset> open_dataset(const std::string& text, int64_t picture_size) {
-  CHECK(picture_size >= 1 && picture_size <= 4096, "pictures of {0} x {0} pixels; the edge must be 1 to 4096", picture_size);
+std::unique_ptr<Dataset> open_dataset(const std::string& text, const Framing& framing) {
+  CHECK(framing.size >= 1 && framing.size <= 4096, "pictures of {0} x {0} pixels; the edge must be 1 to 4096", framing.size);
+  CHECK(framing.short_side == 0 || (framing.short_side >= framing.size && framing.short_side <= 8192),
+        "a short side of {} pixels for crops of {}; it must be {} to 8192", framing.short_side, framing.size, framing.size);
   const DataSpec spec = parse_data_spec(text);
   for (const Kind& kind : kinds)
-    if (spec.kind == kind.name) return kind.open(spec, picture_size);
+    if (spec.kind == kind.name) return kind.open(spec, framing);
   throw tensor::Error(fmt::format("data set {}: unknown kind '{}'; known: {}", name_of(spec), printable(spec.kind), known_kinds()));
 }
 

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "nn/data/resize.h"
+
 namespace nn {
 
 class Dataset {
@@ -25,28 +27,29 @@ class Dataset {
   virtual int64_t label(int64_t index) const = 0;
   /// A name that a person can find the picture by: "test_batch.bin#17", "banded/banded_0002.jpg".
   virtual std::string picture_name(int64_t index) const = 0;
-  /// Writes size x size x 3 bytes, rows top down, red green blue. Thread-safe. Pictures of other sizes are resized,
-  /// antialiased bilinear, squashed to the square where they are not one.
+  /// Writes size x size x 3 bytes, rows top down, red green blue. Thread-safe. Pictures of other sizes are framed
+  /// (nn/data/resize.h): squashed to the square, or the middle cut out.
   virtual void read(int64_t index, uint8_t* pixels) const = 0;
 
   /// Names of the classes; empty where the set has none.
   const std::vector<std::string>& class_names() const { return class_names_; }
   int64_t classes() const { return static_cast<int64_t>(class_names_.size()); }
   /// Edge of the square pictures that read() delivers.
-  int64_t picture_size() const { return picture_size_; }
+  int64_t picture_size() const { return framing_.size; }
+  const Framing& framing() const { return framing_; }
   const std::string& spec() const { return spec_; }
   /// Files of a folder that are no pictures (hidden ones not counted).
   int64_t ignored_files() const { return ignored_files_; }
 
  protected:
   std::vector<std::string> class_names_;
-  int64_t picture_size_ = 32;
+  Framing framing_;
   int64_t ignored_files_ = 0;
   std::string spec_;
 };
 
-/// Opens and checks the set. `picture_size` is the edge of what read() delivers.
-std::unique_ptr<Dataset> open_dataset(const std::string& spec, int64_t picture_size = 32);
+/// Opens and checks the set. read() delivers pictures of that framing.
+std::unique_ptr<Dataset> open_dataset(const std::string& spec, const Framing& framing = {});
 
 /// "KIND:LOCATION?key=value" taken apart; an unknown or repeated key is an error in open_dataset.
 struct DataSpec {

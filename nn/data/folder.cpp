@@ -53,9 +53,9 @@ Listing list(const fs::path& folder) {
 
 class Folder : public Dataset {
  public:
-  Folder(const DataSpec& spec, const Options& options, int64_t picture_size) : root_(spec.location) {
+  Folder(const DataSpec& spec, const Options& options, const Framing& framing) : root_(spec.location) {
     spec_ = spec.kind + ":" + spec.location;
-    picture_size_ = picture_size;
+    framing_ = framing;
     if (!is_folder(spec.location)) throw tensor::Error(fmt::format("folder: no such folder '{}'", printable(spec.location)));
     const Listing top = list(root_);
     add_pictures(top, "", -1);
@@ -77,7 +77,7 @@ class Folder : public Dataset {
     if (entries_.empty())
       throw tensor::Error(fmt::format("folder {} has no PNG or JPEG files ({} other files)", printable(spec.location), ignored_files_));
     choose(options.limit(size()), static_cast<uint64_t>(options.number("seed", 1, 0, int64_t{1} << 62)));
-    kept_ = std::make_unique<KeptPictures>(size(), picture_size_ * picture_size_ * 3);
+    kept_ = std::make_unique<KeptPictures>(size(), picture_size() * picture_size() * 3);
   }
 
   int64_t size() const override { return static_cast<int64_t>(entries_.size()); }
@@ -87,9 +87,9 @@ class Folder : public Dataset {
     const std::string path = (root_ / entry(index).name).string();
     kept_->read(index, pixels, [&](uint8_t* out) {
       const Picture decoded = decode_picture(path);
-      CHECK(decoded.height * picture_size_ <= 100'000'000, "{} has {} rows: too long and narrow to resize to {} x {}; crop it",
-            printable(path), decoded.height, picture_size_, picture_size_);
-      const Picture picture = resize(decoded, picture_size_, picture_size_);
+      CHECK(decoded.height * picture_size() <= 100'000'000, "{} has {} rows: too long and narrow to resize to {} x {}; crop it",
+            printable(path), decoded.height, picture_size(), picture_size());
+      const Picture picture = framed(decoded, framing_);
       std::memcpy(out, picture.pixels.data(), picture.pixels.size());
     });
   }
@@ -157,9 +157,9 @@ class Folder : public Dataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_folder(const DataSpec& spec, int64_t picture_size) {
+std::unique_ptr<Dataset> open_folder(const DataSpec& spec, const Framing& framing) {
   const Options options(spec, {"limit", "seed"});
-  return std::make_unique<Folder>(spec, options, picture_size);
+  return std::make_unique<Folder>(spec, options, framing);
 }
 
 }  // namespace nn

@@ -24,6 +24,10 @@ struct AugmentKey {
 using Augment = std::function<void(uint8_t* pixels, int64_t size, const AugmentKey& key)>;
 /// Zero-pad by `pad`, crop at random, flip left-right with probability 1/2.
 Augment crop_and_flip(int64_t pad = 4);
+/// The augmentation that a command line, a run's state or a preset names; empty for "none". An unknown name is an error that lists them.
+Augment augment_by_name(const std::string& name);
+/// "none", "crop-flip".
+const std::vector<std::string>& known_augments();
 
 struct LoaderOptions {
   int64_t batch = 128;

@@ -25,9 +25,9 @@ class Options {
   DataSpec spec_;
 };
 
-std::unique_ptr<Dataset> open_cifar10(const DataSpec& spec, int64_t picture_size);
-std::unique_ptr<Dataset> open_cifar100(const DataSpec& spec, int64_t picture_size);
-std::unique_ptr<Dataset> open_folder(const DataSpec& spec, int64_t picture_size);
+std::unique_ptr<Dataset> open_cifar10(const DataSpec& spec, const Framing& framing);
+std::unique_ptr<Dataset> open_cifar100(const DataSpec& spec, const Framing& framing);
+std::unique_ptr<Dataset> open_folder(const DataSpec& spec, const Framing& framing);
 
 /// A regular file of at most `most` bytes. Errors name the file and the cause.
 std::vector<uint8_t> read_file(const std::string& path, int64_t most);

@@ -104,4 +104,21 @@ Picture resize(const Picture& picture, int64_t height, int64_t width) {
   return height == picture.height ? narrow : resize_rows(narrow, height);
 }
 
+Picture framed(const Picture& picture, const Framing& framing) {
+  if (framing.crop == Crop::squash) return resize(picture, framing.size, framing.size);
+  const int64_t size = framing.size, short_side = framing.short_side == 0 ? size : framing.short_side;
+  CHECK(short_side >= size, "a crop of {0} x {0} pixels out of a picture whose short side is {1}; it must be at least as long", size,
+        short_side);
+  const bool upright = picture.height > picture.width;
+  const int64_t long_side = short_side * (upright ? picture.height : picture.width) / (upright ? picture.width : picture.height);
+  const Picture resized = upright ? resize(picture, long_side, short_side) : resize(picture, short_side, long_side);
+  // Half to even, as Python rounds.
+  const auto margin = [&](int64_t extent) { return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - size) / 2)); };
+  const int64_t top = margin(resized.height), left = margin(resized.width);
+  Picture out{size, size, std::vector<uint8_t>(static_cast<size_t>(size * size * 3))};
+  for (int64_t row = 0; row < size; ++row)
+    std::copy_n(resized.pixels.begin() + ((top + row) * resized.width + left) * 3, size * 3, out.pixels.begin() + row * size * 3);
+  return out;
+}
+
 }  // namespace nn

@@ -15,4 +15,20 @@ struct Picture {
 
 Picture resize(const Picture& picture, int64_t height, int64_t width);
 
+/// How a picture that is no square of the wanted size becomes one.
+enum class Crop {
+  squash,  ///< each axis resized by its own factor
+  centre,  ///< the short side resized to Framing::short_side, then the middle cut out: torchvision's Resize and CenterCrop
+};
+
+/// Belongs to the weights: what a network was trained on is what it must see.
+struct Framing {
+  int64_t size = 32;  ///< edge of the square
+  Crop crop = Crop::squash;
+  int64_t short_side = 0;  ///< of Crop::centre, >= size; 0: size itself
+};
+
+/// size x size pixels.
+Picture framed(const Picture& picture, const Framing& framing);
+
 }  // namespace nn

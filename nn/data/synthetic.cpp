@@ -127,15 +127,15 @@ constexpr Set sets[] = {{"shapes", [](Canvas& canvas, int64_t index, Dice& dice)
 
 class Synthetic : public Dataset {
  public:
-  Synthetic(const Set& set, const std::string& split, uint64_t seed, int64_t size, int64_t picture_size)
+  Synthetic(const Set& set, const std::string& split, uint64_t seed, int64_t size, const Framing& framing)
       : set_(set),
         seed_(seed),
         size_(size),
         first_(tensor::counter_of(fmt::format("{}/{}", set.name, split))),
-        kept_(size, picture_size * picture_size * 3) {
+        kept_(size, framing.size * framing.size * 3) {
     spec_ = fmt::format("synthetic:{}?split={}&seed={}", set.name, split, seed);
     prefix_ = fmt::format("{}/{}", set.name, split);
-    picture_size_ = picture_size;
+    framing_ = framing;
     if (is_id())
       for (const NamedOutline& outline : known_outlines()) class_names_.push_back(outline.name);
   }
@@ -152,7 +152,7 @@ class Synthetic : public Dataset {
     checked(index);
     kept_.read(index, pixels, [&](uint8_t* out) {
       Dice dice(seed_, first_ + static_cast<uint64_t>(index));
-      Canvas canvas(picture_size_);
+      Canvas canvas(picture_size());
       set_.draw(canvas, index, dice);
       const auto amplitude = static_cast<float>(dice.between(0, 0.06));
       canvas.write(out, amplitude, dice);
@@ -173,7 +173,7 @@ class Synthetic : public Dataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_synthetic(const DataSpec& spec, int64_t picture_size) {
+std::unique_ptr<Dataset> open_synthetic(const DataSpec& spec, const Framing& framing) {
   const Options options(spec, {"split", "seed", "size", "limit"});
   std::vector<std::string> names;
   for (const Set& set : sets) {
@@ -184,7 +184,7 @@ std::unique_ptr<Dataset> open_synthetic(const DataSpec& spec, int64_t picture_si
         options.choice("split", is_id ? std::vector<std::string>{"train", "test"} : std::vector<std::string>{"test", "train"});
     const int64_t size = options.number("size", split == "train" ? 4000 : 1000, 1, 50'000);
     const auto seed = static_cast<uint64_t>(options.number("seed", 1, 0, int64_t{1} << 62));
-    return std::make_unique<Synthetic>(set, split, seed, options.limit(size), picture_size);
+    return std::make_unique<Synthetic>(set, split, seed, options.limit(size), framing);
   }
   throw tensor::Error(fmt::format("synthetic: no set '{}'; known: {}", printable(spec.location), joined(names)));
 }

@@ -10,7 +10,7 @@
 namespace nn {
 
 /// ID: "shapes" (split train or test; classes are shapes). OOD: "unseen-shapes", "textures", "scenes", "noise", "strokes".
-std::unique_ptr<Dataset> open_synthetic(const DataSpec& spec, int64_t picture_size);
+std::unique_ptr<Dataset> open_synthetic(const DataSpec& spec, const Framing& framing);
 std::vector<std::string> synthetic_ood_sets();
 
 }  // namespace nn

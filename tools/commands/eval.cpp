@@ -34,7 +34,7 @@ void print_accuracy(const Features& features, const std::string& spec) {
 }
 
 std::unique_ptr<nn::Dataset> open_checked(const std::string& spec, const nn::LoadedModel& model, bool in_distribution) {
-  std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(spec, model.checkpoint.preprocessing.size);
+  std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(spec, model.checkpoint.preprocessing.framing());
   CHECK(dataset->size() > 0, "{} has no pictures", spec);
   if (!in_distribution) return dataset;
   // A label must mean what it meant in training.

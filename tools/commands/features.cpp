@@ -11,7 +11,7 @@ int run_features(const FeaturesOptions& options) {
   use_threads(options.threads);
   ensure_writable_file(options.out);
   nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std}, device);
-  const std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(options.data, model.checkpoint.preprocessing.size);
+  const std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(options.data, model.checkpoint.preprocessing.framing());
   fmt::print("mode features: {} from {}; {}\n", model.net->arch(), options.model, machine_line(device));
   const Features features = features_of(model, *dataset, options.batch, options.data);
 

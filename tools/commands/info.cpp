@@ -41,7 +41,7 @@ void print_program() {
 }
 
 void print_data(const std::string& spec, int64_t size) {
-  const std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(spec, size);
+  const std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(spec, {size});
   fmt::print("{}: {} pictures of {} x {}, {} classes\n", spec, with_commas(dataset->size()), dataset->picture_size(),
              dataset->picture_size(), dataset->classes());
   std::map<int64_t, int64_t> count;

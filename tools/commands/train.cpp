@@ -87,12 +87,12 @@ std::string hash_of(const nn::Dataset& data) {
 Training::Training(RunState state, RunDirectory directory, tensor::Device device)
     : state_(std::move(state)), directory_(std::move(directory)), device_(device) {
   const TrainOptions& options = state_.options;
-  data_ = nn::open_dataset(options.data, options.size);
+  data_ = nn::open_dataset(options.data, {options.size});
   CHECK(data_->classes() >= 2, "{} has {} classes; a classifier needs labelled pictures of at least two", options.data, data_->classes());
   for (int64_t index = 0; index < data_->size(); ++index)
     CHECK(data_->label(index) >= 0, "{}: {} has no label; training needs one for every picture", options.data, data_->picture_name(index));
   if (!options.val.empty()) {
-    val_ = nn::open_dataset(options.val, options.size);
+    val_ = nn::open_dataset(options.val, {options.size});
     CHECK(val_->class_names() == data_->class_names(), "the classes of --val {} are not those of --data {}", options.val, options.data);
   }
   const std::string data_hash = hash_of(*data_);
