@@ -1,7 +1,7 @@
 # Make names the jobs; CMake and Ninja do them. `make help` lists the targets. Each target installs what it lacks first (tools/setup.sh).
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build demo test test-all test-emulated test-races cuda lint format bench peers gpu-report install help
+.PHONY: build demo test test-all test-emulated test-races cuda fuzz lint format bench peers gpu-report install help
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
@@ -41,6 +41,10 @@ test-emulated: ## the quick tests, CUDA kernels included (tensor/emulator), unde
 	$(call configure,build-emulated,-DMODE_CUDA=emulated -DMODE_SANITIZE=ON -DMODE_TESTS=ON -DMODE_BENCH=OFF)
 	$(call ninja,build-emulated,mode_tests)
 	$(call ctest,build-emulated,-LE slow)
+
+fuzz: ## the readers of foreign files on hostile input, by clang's libFuzzer (tests/fuzz): [MINUTES=10] [TARGET=picture]
+	@tools/setup.sh fuzz
+	@JOBS=$(JOBS) tests/fuzz/run.sh $(or $(MINUTES),10) $(TARGET)
 
 # Tests that start CUDA kernels: by their macros of tests/kernel_testing.h, or kernels of their own. The emulator's come on top.
 cuda_tests = $(sort $(basename $(notdir $(wildcard tests/test_*.cu) $(shell grep -lE 'KERNEL_TEST|CUDA_TEST|RUN_ON_CUDA|SKIP_WITHOUT_CUDA' tests/test_*.cpp))))

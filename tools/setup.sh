@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a job lacks; silent and quick when none is missing.
-# usage: setup.sh build|test|emulated|bench|lint|format...
+# usage: setup.sh build|test|emulated|bench|fuzz|lint|format...
 set -euo pipefail
 export LC_ALL=C
 
@@ -12,19 +12,21 @@ packages[build]="g++:g++ cmake:cmake ninja-build:ninja libfmt-dev:fmt/format.h l
 packages[test]="${packages[build]} libgtest-dev:gtest/gtest.h binutils:objdump"
 packages[emulated]="${packages[test]} libboost-context-dev:boost/context/detail/fcontext.hpp"
 packages[bench]="${packages[build]} libbenchmark-dev:benchmark/benchmark.h"
+packages[fuzz]="${packages[build]} clang:clang++ libclang-rt-dev:libclang_rt.fuzzer"
 packages[format]="clang-format:clang-format git:git"
 packages[lint]="${packages[emulated]} ${packages[bench]} ${packages[format]} clang-tidy:clang-tidy python3:python3 shellcheck:shellcheck"
 
 is_there() {
   case $1 in
     */*.h | *.h | *.hpp) for folder in /usr/include /usr/local/include $(tr : " " <<<"${CPATH:-}"); do [ -e "$folder/$1" ] && return; done; return 1 ;;
+    libclang_rt.*) [ -e "$(clang++ -print-file-name="$1-$(uname -m).a" 2>/dev/null)" ] ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
 
 missing=
 for job in "$@"; do
-  [ -n "${packages[$job]:-}" ] || { echo "setup: no job is called '$job'; use build, test, emulated, bench, lint or format" >&2; exit 2; }
+  [ -n "${packages[$job]:-}" ] || { echo "setup: no job is called '$job'; use build, test, emulated, bench, fuzz, lint or format" >&2; exit 2; }
   for entry in ${packages[$job]}; do
     package=${entry%%:*}
     case " $missing " in *" $package "*) continue ;; esac

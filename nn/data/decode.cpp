@@ -39,6 +39,9 @@ namespace nn {
 namespace {
 
 constexpr int64_t most_file_bytes = int64_t{1} << 29;
+// No byte can hold more, so that what is allocated, and how long it takes, is bound to the file: deflate makes at most 1032 bytes of one, a
+// pixel has at least a bit; a block of 8 x 8 has at least a bit in its first scan, and 9 blocks make at most 32 x 32 pixels.
+constexpr int64_t most_pixels_per_png_byte = 1032 * 8, most_pixels_per_jpeg_byte = 1024;
 constexpr uint8_t png_signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 
 // CRC-32 as PNG has it (ISO 3309), a byte at a time.
@@ -150,24 +153,28 @@ Picture decode_picture(const std::vector<uint8_t>& bytes, const std::string& nam
   const bool is_png = format == PictureFormat::png;
   const char* title = is_png ? "PNG" : "JPEG";
 
-  // Dimensions first: a claim that is too large is the fault to report, and nothing is allocated for it.
+  // stb sees no JPEG whose structure is at fault, not even for its size: it writes past its tables while it reads the header. Of a PNG a
+  // claim that is too large is the fault to report, and nothing is allocated for it.
+  const std::string fault = is_png ? png_fault(bytes) : jpeg_fault(bytes);
+  if (!is_png && !fault.empty()) fail(fault);
   const int count = static_cast<int>(bytes.size());
   int width = 0, height = 0, channels = 0;
   const bool known = stbi_info_from_memory(bytes.data(), count, &width, &height, &channels) != 0;
-  const char* reason = known ? "" : stbi_failure_reason();
-  if (!known && is_png && bytes.size() >= 24) {  // stb refuses large claims without telling them
+  const std::string reason = known ? "" : printable(stbi_failure_reason());  // may quote the file
+  if (!known && is_png && bytes.size() >= 24) {                              // stb refuses large claims without telling them
     const uint32_t claimed_width = big_endian32(bytes.data() + 16), claimed_height = big_endian32(bytes.data() + 20);
     if (uint64_t{claimed_width} * claimed_height > uint64_t{most_pixels}) fail(too_large(claimed_width, claimed_height));
   }
   if (known && (width < 1 || height < 1)) fail(fmt::format("its header claims {} x {} pixels", width, height));
   if (known && int64_t{width} * height > most_pixels) fail(too_large(width, height));
-  const std::string fault = is_png ? png_fault(bytes) : jpeg_fault(bytes);
   if (!fault.empty()) fail(fault);
+  if (known && int64_t{width} * height / (is_png ? most_pixels_per_png_byte : most_pixels_per_jpeg_byte) > int64_t{count})
+    fail(fmt::format("its header claims {} x {} pixels, more than {} bytes can hold", width, height, count));
   if (!known) fail(fmt::format("not a {} that can be read ({})", title, reason));
 
   const int wanted = is_png ? 4 : 3;
   const std::unique_ptr<uint8_t, FreePixels> pixels(stbi_load_from_memory(bytes.data(), count, &width, &height, &channels, wanted));
-  if (pixels == nullptr) fail(fmt::format("not a {} that can be read ({})", title, stbi_failure_reason()));
+  if (pixels == nullptr) fail(fmt::format("not a {} that can be read ({})", title, printable(stbi_failure_reason())));
   Picture picture{height, width, std::vector<uint8_t>(static_cast<size_t>(int64_t{height} * width * 3))};
   if (!is_png) {
     std::memcpy(picture.pixels.data(), pixels.get(), picture.pixels.size());

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "mode/version.h"
+#include "nn/text.h"
 #include "tensor/cuda/cuda.h"
 #include "tensor/isa.h"
 #include "tensor/parallel.h"
@@ -90,7 +91,7 @@ std::vector<double> split_numbers(const std::string& text) {
     at = end;
   }
   while (*at == ' ') ++at;
-  CHECK(*at == 0, "'{}' are not numbers", text);
+  CHECK(*at == 0, "'{}' are not numbers", nn::printable(text));
   return numbers;
 }
 

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "mode/version.h"
+#include "nn/text.h"
 #include "tensor/isa.h"
 #include "tools/commands/common.h"
 
@@ -70,10 +71,10 @@ void options_from_text(const std::map<std::string, std::string>& text, TrainOpti
   const auto into_number = [&](const char* key, auto& target) {
     with(key, [&](const std::string& value) {
       const std::vector<double> numbers = split_numbers(value);
-      CHECK(numbers.size() == 1 && std::isfinite(numbers[0]), "option {}: '{}' should be one number", key, value);
+      CHECK(numbers.size() == 1 && std::isfinite(numbers[0]), "option {}: '{}' should be one number", key, nn::printable(value));
       if constexpr (std::is_integral_v<std::decay_t<decltype(target)>>)
         CHECK(numbers[0] >= 0 && numbers[0] <= 1e9 && numbers[0] == std::floor(numbers[0]), "option {}: '{}' should be a count", key,
-              value);
+              nn::printable(value));
       target = static_cast<std::decay_t<decltype(target)>>(numbers[0]);
     });
   };
