@@ -74,7 +74,7 @@ Variable subsample_pad(const Variable& x, int64_t stride, int64_t channels);
 Variable softmax(const Variable& x);
 Variable log_softmax(const Variable& x);
 // cross_entropy.cpp: labels i64 (rows)
-Variable cross_entropy(const Variable& logits, const Tensor& labels);
+Variable cross_entropy(const Variable& logits, const Tensor& labels, double label_smoothing = 0);
 // l2_normalize.cpp
 Variable l2_normalize(const Variable& x, double eps = 1e-10);
 

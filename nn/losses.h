@@ -4,5 +4,5 @@
 #include "autograd/ops.h"
 
 namespace nn {
-using autograd::cross_entropy;  // (logits (R,C), labels i64 (R)) -> ()
+using autograd::cross_entropy;  // (logits (R,C), labels i64 (R), label smoothing) -> ()
 }

@@ -3,20 +3,37 @@
 #include <algorithm>
 #include <cmath>
 
+#include "nn/text.h"
 #include "tensor/check.h"
 
 namespace nn {
 
-double CosineSchedule::at(int64_t step) const {
+double Schedule::at(int64_t step) const {
   CHECK(total_steps >= 1 && warmup_steps >= 0 && warmup_steps <= total_steps, "a schedule of {} steps cannot have {} warm-up steps",
         total_steps, warmup_steps);
   CHECK(step >= 0, "step {} is negative", step);
+  CHECK(std::is_sorted(milestones.begin(), milestones.end()), "milestones {} of a schedule must rise", joined(milestones));
   if (step < warmup_steps) return warmup_start + (lr - warmup_start) * static_cast<double>(step) / static_cast<double>(warmup_steps);
+  step = std::min(step, total_steps - 1);
+  if (kind == Kind::constant) return lr;
+  if (kind == Kind::step) {
+    double rate = lr;
+    for (const int64_t milestone : milestones)
+      if (milestone <= step) rate *= gamma;
+    return rate;
+  }
   const int64_t last = total_steps - 1 - warmup_steps;  // the cosine's steps are 0 .. last
   if (last <= 0) return lr;
-  const double progress = static_cast<double>(std::min(step - warmup_steps, last)) / static_cast<double>(last);
+  const double progress = static_cast<double>(step - warmup_steps) / static_cast<double>(last);
   const double low = lr * final_ratio;
   return low + (lr - low) * 0.5 * (1 + std::cos(3.141592653589793 * progress));
+}
+
+Schedule::Kind schedule_by_name(const std::string& name) {
+  if (name == "constant") return Schedule::Kind::constant;
+  if (name == "cosine") return Schedule::Kind::cosine;
+  if (name == "step") return Schedule::Kind::step;
+  throw tensor::Error(fmt::format("there is no schedule '{}'; there are constant, cosine, step", printable(name)));
 }
 
 }  // namespace nn

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "tensor/ops/elementwise.h"
+
 namespace nn {
 namespace {
 
@@ -19,15 +21,27 @@ Sgd::Sgd(std::vector<Module::NamedParameter> parameters, SgdOptions options)
   CHECK(!options.nesterov || options.momentum > 0, "Sgd: nesterov needs momentum > 0");
 }
 
-void Sgd::step() {
+void Sgd::step(double gradient_scale) {
+  CHECK(std::isfinite(gradient_scale), "Sgd: gradients are scaled by {}, expected a finite number", gradient_scale);
   for (size_t i = 0; i < parameters_.size(); ++i) {
     Variable& parameter = parameters_[i].variable;
     if (!parameter.grad().defined()) continue;
     Tensor& w = parameter.mutable_value();
     const bool first = !velocity_[i].defined();
     if (first) velocity_[i] = Tensor(w.shape(), w.dtype(), w.device());
-    sgd_update(w, velocity_[i], parameter.grad(), options_, first);
+    SgdOptions options = options_;
+    if (!decays(parameter)) options.weight_decay = 0;
+    // Scaled apart from the update: inside it the compiler would join the product to others, and unclipped runs would have other last bits.
+    sgd_update(w, velocity_[i], gradient_scale == 1 ? parameter.grad() : tensor::ops::scale(parameter.grad(), gradient_scale), options,
+               first);
   }
+}
+
+std::vector<std::string> Sgd::undecayed() const {
+  std::vector<std::string> names;
+  for (const Module::NamedParameter& parameter : parameters_)
+    if (!decays(parameter.variable)) names.push_back(parameter.name);
+  return names;
 }
 
 void Sgd::zero_grad() {

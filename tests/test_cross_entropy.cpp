@@ -1,6 +1,8 @@
 #include "tensor/ops/cross_entropy.h"
 
 #include "tensor/ops/softmax.h"
+#include "tests/golden.h"
+#include "tests/golden_formula.h"
 #include "tests/kernel_testing.h"
 
 namespace tensor::ops {
@@ -33,7 +35,39 @@ KERNEL_TEST(CrossEntropy, AgreesWithTheNaiveLoops) {
     expect_close(result.probabilities, naive::softmax(logits), tolerance);
     expect_close(cross_entropy_grad(result.probabilities, labels, dloss),
                  naive::cross_entropy_grad(result.probabilities, on_cpu(labels), dloss), tolerance);
+    const CrossEntropyResult smoothed = cross_entropy(logits, labels, 0.2);
+    expect_close(smoothed.loss, naive::cross_entropy(logits, on_cpu(labels), 0.2), tolerance);
+    expect_same_bits(smoothed.probabilities, result.probabilities);
+    expect_close(cross_entropy_grad(result.probabilities, labels, dloss, 0.2),
+                 naive::cross_entropy_grad(result.probabilities, on_cpu(labels), dloss, 0.2), tolerance);
   }
+}
+
+KERNEL_TEST(CrossEntropy, SmoothedLabelsAsPyTorch) {
+  const golden::File file("training");
+  const std::pair<int64_t, int64_t> shapes[] = {{1, 1}, {1, 7}, {5, 10}, {13, 101}};
+  int compared = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto [rows, classes] = shapes[i];
+    const std::vector<double> x = golden::values(fmt::format("smoothing.{}.x", i), {rows, classes}, -8, 8).to_vector();
+    std::vector<int64_t> label;
+    for (int64_t r = 0; r < rows; ++r) label.push_back((7 * r + 3) % classes);
+    const Tensor labels = labels_of(label);
+    for (int s = 0; file.has(fmt::format("smoothing.{}.{}.loss", i, s)); ++s, ++compared) {
+      const std::string key = fmt::format("smoothing.{}.{}.", i, s);
+      const double amount = file[key + "amount"].item();
+      const CrossEntropyResult result = cross_entropy(tensor_of(x, {rows, classes}, dtype), labels, amount);
+      golden::expect_close(result.loss, file[key + "loss"], golden::tolerance(dtype, classes), key + "loss");
+      golden::expect_close(cross_entropy_grad(result.probabilities, labels, tensor_of({1}, {}, dtype), amount), file[key + "dx"],
+                           golden::tolerance(dtype, classes), key + "dx");
+    }
+  }
+  EXPECT_EQ(compared, 16);
+}
+
+TEST(CrossEntropy, WithoutSmoothingALogitMayBeMinusInfinity) {
+  const Tensor logits = tensor_of({0, 0, -INFINITY}, {1, 3}, Dtype::f64);
+  EXPECT_NEAR(cross_entropy(logits, labels_of({0})).loss.item(), std::log(2.0), 1e-15);
 }
 
 KERNEL_TEST(CrossEntropy, GradientIsTheDifferenceQuotient) {
@@ -70,6 +104,8 @@ TEST(CrossEntropy, Errors) {
   expect_error([&] { cross_entropy(logits, Tensor::zeros({2}, Dtype::i64)); }, "labels have shape (2), expected (3)");
   expect_error([&] { cross_entropy(logits, Tensor::zeros({3})); }, "labels are f32, expected i64");
   expect_error([&] { cross_entropy(Tensor({0, 5}), Tensor({0}, Dtype::i64)); }, "empty");
+  for (const double amount : {-0.1, 1.1, static_cast<double>(NAN)})
+    expect_error([&] { cross_entropy(logits, Tensor::zeros({3}, Dtype::i64), amount); }, "label smoothing is");
   expect_error([&] { cross_entropy(Tensor::zeros({5}), Tensor({5}, Dtype::i64)); }, "expected logits (rows, classes)");
 }
 

@@ -1,4 +1,4 @@
-// SGD against the formula written out, element by element, and the state for an exact resume.
+// SGD against the formula written out, element by element, and against PyTorch; the gradients' norm; the state for an exact resume.
 
 #include "nn/sgd.h"
 
@@ -6,7 +6,9 @@
 
 #include <cmath>
 
-#include "nn/schedule.h"
+#include "nn/gradient_norm.h"
+#include "tests/golden.h"
+#include "tests/golden_formula.h"
 #include "tests/kernel_testing.h"
 #include "tests/temporary.h"
 
@@ -117,31 +119,90 @@ TEST(Sgd, BadInput) {
   EXPECT_NE(message_of([] { nn::Sgd bad(two_parameters(), {.momentum = 0, .nesterov = true}); }).find("nesterov"), std::string::npos);
 }
 
-TEST(CosineSchedule, FromPeakToEnd) {
-  const nn::CosineSchedule schedule{.lr = 0.5, .final_ratio = 1e-3, .total_steps = 101};
-  EXPECT_DOUBLE_EQ(schedule.at(0), 0.5);
-  EXPECT_NEAR(schedule.at(50), (0.5 + 0.5e-3) / 2, 1e-15);
-  EXPECT_NEAR(schedule.at(25), 0.5e-3 + (0.5 - 0.5e-3) * (1 + std::sqrt(0.5)) / 2, 1e-15);
-  EXPECT_NEAR(schedule.at(100), 0.5e-3, 1e-18);
-  EXPECT_EQ(schedule.at(1000), schedule.at(100));
-  for (int64_t step = 0; step < 100; ++step) EXPECT_GT(schedule.at(step), schedule.at(step + 1)) << step;
+TEST(Sgd, WithEveryOptionAsPyTorch) {
+  const golden::File file("training");
+  const int cases = file.cases("sgd.", ".norms");
+  EXPECT_GE(cases, 6);
+  const std::pair<const char*, Shape> shapes[] = {{"a", {5, 7}}, {"b", {11}}, {"c", {2, 3, 3, 4}}};
+  for (int i = 0; i < cases; ++i) {
+    const std::string key = fmt::format("sgd.{}.", i);
+    SCOPED_TRACE(key);
+    const std::vector<double> options = file[key + "options"].to_vector(), norms = file[key + "norms"].to_vector();
+    std::vector<nn::Module::NamedParameter> parameters;
+    for (const auto& [name, shape] : shapes)
+      parameters.push_back({name, Variable(tensor::ops::cast(golden::values(std::string("w.") + name, shape, -1, 1), Dtype::f64), true)});
+    nn::Sgd sgd(
+        parameters,
+        {.lr = 0.1, .momentum = options[0], .weight_decay = options[1], .nesterov = options[2] != 0, .decay_vectors = options[3] != 0});
+    EXPECT_EQ(sgd.undecayed(), options[3] != 0 ? std::vector<std::string>{} : std::vector<std::string>{"b"});
+    for (size_t step = 0; step < norms.size(); ++step) {
+      sgd.zero_grad();
+      for (const auto& parameter : parameters)
+        parameter.variable.backward(tensor::ops::cast(
+            golden::values(fmt::format("dw.{}.{}", parameter.name, step), parameter.variable.shape(), -0.2, 0.2), Dtype::f64));
+      const double norm = nn::gradient_norm(parameters);
+      EXPECT_NEAR(norm, norms[step], 1e-14);
+      sgd.step(options[4] > 0 ? nn::clip_factor(norm, options[4]) : 1);
+    }
+    for (const auto& parameter : parameters)
+      golden::expect_close(parameter.variable.value(), file[key + parameter.name], 1e-14, parameter.name);
+  }
 }
 
-TEST(CosineSchedule, WarmUp) {
-  const nn::CosineSchedule schedule{.lr = 0.5, .warmup_start = 0.1, .warmup_steps = 4, .total_steps = 10};
-  EXPECT_DOUBLE_EQ(schedule.at(0), 0.1);
-  EXPECT_DOUBLE_EQ(schedule.at(1), 0.2);
-  EXPECT_DOUBLE_EQ(schedule.at(3), 0.4);
-  EXPECT_DOUBLE_EQ(schedule.at(4), 0.5);
-  EXPECT_NEAR(schedule.at(9), 0.5e-3, 1e-18);
+KERNEL_TEST(GradientNorm, OfEveryLength) {
+  for (const int64_t n : {0, 1, 7, 8, 9, 255, 8191, 8193, 32769, 100003}) {
+    const Tensor x = random_tensor({n}, dtype, 5);
+    long double expected = 0;
+    for (const double value : x.to_vector()) expected += static_cast<long double>(value) * static_cast<long double>(value);
+    Tensor sums = tensor::full({3}, -1, Dtype::f64);
+    nn::square_sum(x, sums, 1);
+    EXPECT_NEAR(sums.to_vector()[1], static_cast<double>(expected), 1e-13 * static_cast<double>(expected)) << n;
+    EXPECT_EQ(sums.to_vector()[0], -1);
+    EXPECT_EQ(sums.to_vector()[2], -1);
+  }
 }
 
-TEST(CosineSchedule, EdgesAndBadInput) {
-  EXPECT_DOUBLE_EQ((nn::CosineSchedule{.lr = 0.2, .total_steps = 1}).at(0), 0.2);
-  EXPECT_DOUBLE_EQ((nn::CosineSchedule{.lr = 0.2, .warmup_steps = 3, .total_steps = 3}).at(7), 0.2);
-  EXPECT_NE(message_of([] { nn::CosineSchedule{.total_steps = 0}.at(0); }).find("0 steps"), std::string::npos);
-  EXPECT_NE(message_of([] { nn::CosineSchedule{.warmup_steps = 5, .total_steps = 4}.at(0); }).find("5 warm-up steps"), std::string::npos);
-  EXPECT_NE(message_of([] { nn::CosineSchedule{}.at(-1); }).find("negative"), std::string::npos);
+KERNEL_TEST(GradientNorm, SameBitsForAnyNumberOfThreads) {
+  const Tensor x = random_tensor({300007}, dtype, 6);
+  tensor::expect_same_bits_for_any_threads([&] {
+    Tensor sums = tensor::full({1}, 0, Dtype::f64);
+    nn::square_sum(x, sums, 0);
+    return std::vector<Tensor>{sums};
+  });
+}
+
+KERNEL_TEST(GradientNorm, LargeAndNotFinite) {
+  const auto norm_of = [](const Tensor& gradient) {
+    std::vector<nn::Module::NamedParameter> parameters = {{"w", Variable(tensor::full(gradient.shape(), 1, gradient.dtype()), true)},
+                                                          {"without", Variable(tensor::full({5}, 1, gradient.dtype()), true)}};
+    parameters[0].variable.backward(gradient);
+    return nn::gradient_norm(parameters);
+  };
+  // The square of 1e30 is beyond f32.
+  EXPECT_NEAR(norm_of(tensor::full({16}, 1e30, dtype)), 4e30, 1e24);
+  EXPECT_TRUE(std::isnan(norm_of(tensor::full({3}, NAN, dtype))));
+  EXPECT_TRUE(std::isinf(norm_of(tensor::full({3}, INFINITY, dtype))));
+  EXPECT_EQ(norm_of(tensor::full({3}, 0, dtype)), 0);
+}
+
+TEST(GradientNorm, ClipFactor) {
+  EXPECT_EQ(nn::clip_factor(0, 1), 1);
+  EXPECT_EQ(nn::clip_factor(0.5, 1), 1);
+  EXPECT_DOUBLE_EQ(nn::clip_factor(4, 1), 1 / (4 + 1e-6));
+  EXPECT_NE(message_of([] { nn::clip_factor(1, 0); }).find("clipped at a norm of 0"), std::string::npos);
+  Tensor sums({2}, Dtype::f64);
+  EXPECT_NE(message_of([&] { nn::square_sum(Tensor::zeros({3}), sums, 2); }).find("place 2"), std::string::npos);
+  EXPECT_EQ(nn::gradient_norm(two_parameters()), 0);
+}
+
+TEST(Sgd, ScaledGradients) {
+  auto parameters = two_parameters();
+  nn::Sgd sgd(parameters, {.lr = 1, .momentum = 0, .weight_decay = 0.5});
+  backward_through(parameters[0].variable, 2);
+  sgd.step(0.25);
+  EXPECT_EQ(parameters[0].variable.value().to_vector()[0], 1 - (0.5 + 0.5));  // the decay is not scaled
+  EXPECT_EQ(parameters[0].variable.grad().to_vector()[0], 2);                 // nor the gradient that others see
+  EXPECT_NE(message_of([&] { sgd.step(NAN); }).find("scaled by nan"), std::string::npos);
 }
 
 }  // namespace

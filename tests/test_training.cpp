@@ -35,7 +35,7 @@ double accuracy(nn::ResNet& net, const Pictures& pictures) {
 }
 
 /// Returns the last loss.
-double train(nn::ResNet& net, nn::Sgd& sgd, const Pictures& pictures, int64_t batch, const nn::CosineSchedule& schedule) {
+double train(nn::ResNet& net, nn::Sgd& sgd, const Pictures& pictures, int64_t batch, const nn::Schedule& schedule) {
   double last = NAN;
   for (int64_t step = 0; step < schedule.total_steps; ++step) {
     const int64_t begin = step * batch % pictures.x.dim(0), end = std::min(begin + batch, pictures.x.dim(0));
@@ -76,7 +76,7 @@ TEST(Training, SameBitsForAnyNumberOfThreads) {
 
 TEST(Training, ResumesExactly) {
   const Pictures pictures = noise(8, 8, 10);
-  const nn::CosineSchedule schedule{.lr = 0.1, .total_steps = 3};
+  const nn::Schedule schedule{.lr = 0.1, .total_steps = 3};
   const auto fresh = [] { return nn::make_resnet("resnet8", {.seed = 2}); };
   auto whole = fresh(), half = fresh(), rest = nn::make_resnet("resnet8", {.seed = 99});
   nn::Sgd whole_sgd(whole->named_parameters(), {}), half_sgd(half->named_parameters(), {}), rest_sgd(rest->named_parameters(), {});

@@ -9,10 +9,18 @@ namespace autograd::cases {
 struct CrossEntropyCase {
   int64_t rows, classes;
   double spread;  // logits lie in (-spread, spread)
+  double smoothing = 0;
 };
 inline const CrossEntropyCase cross_entropy_cases[] = {
-    {.rows = 1, .classes = 1, .spread = 1},  {.rows = 1, .classes = 10, .spread = 3},  {.rows = 7, .classes = 2, .spread = 3},
-    {.rows = 5, .classes = 17, .spread = 3}, {.rows = 3, .classes = 100, .spread = 3}, {.rows = 4, .classes = 7, .spread = 30},
+    {.rows = 1, .classes = 1, .spread = 1},
+    {.rows = 1, .classes = 10, .spread = 3},
+    {.rows = 7, .classes = 2, .spread = 3},
+    {.rows = 5, .classes = 17, .spread = 3},
+    {.rows = 3, .classes = 100, .spread = 3},
+    {.rows = 4, .classes = 7, .spread = 30},
+    {.rows = 1, .classes = 1, .spread = 1, .smoothing = 0.1},
+    {.rows = 5, .classes = 17, .spread = 3, .smoothing = 0.1},
+    {.rows = 3, .classes = 7, .spread = 3, .smoothing = 1},
 };
 
 inline std::vector<GradcheckCase> cross_entropy_gradchecks() {
@@ -21,9 +29,9 @@ inline std::vector<GradcheckCase> cross_entropy_gradchecks() {
     std::vector<int64_t> labels;
     for (int64_t row = 0; row < c.rows; ++row) labels.push_back((3 * row + 1) % c.classes);
     checks.push_back({"cross_entropy",
-                      fmt::format("{} rows, {} classes, within {}", c.rows, c.classes, c.spread),
-                      [labels = Tensor::from(labels, {c.rows})](const std::vector<Variable>& in) {
-                        return cross_entropy(in[0], labels.to(in[0].value().device()));
+                      fmt::format("{} rows, {} classes, within {}, smoothing {}", c.rows, c.classes, c.spread, c.smoothing),
+                      [labels = Tensor::from(labels, {c.rows}), smoothing = c.smoothing](const std::vector<Variable>& in) {
+                        return cross_entropy(in[0], labels.to(in[0].value().device()), smoothing);
                       },
                       {random_input({c.rows, c.classes}, 131, -c.spread, c.spread)}});
   }

@@ -1,4 +1,5 @@
-// maths    loss = mean_r (log sum_c exp(x[r,c] - m) + m - x[r,label[r]]), m = max_c x[r,c];  dx = dloss / R * (softmax(x) - onehot)
+// maths    loss = mean_r (log sum_c exp(x[r,c] - m) + m - x[r,label[r]] + s (x[r,label[r]] - mean_c x[r,c])), m = max_c x[r,c]
+//          dx = dloss / R * (softmax(x) - t), t = (1 - s) onehot + s / C
 // shapes   logits, probabilities, dx (R,C)  labels i64 (R)  loss, dloss (); f32 and f64
 // cost     about 20 flop per logit, once; scratch 8 bytes per row
 // parallel a team of neighbouring threads owns a row, and a thread of it every so many-th element; the rows' losses go to their own places
@@ -24,14 +25,19 @@ constexpr int threads = RowTeams::threads;
 
 template <class T>
 __global__ void __launch_bounds__(threads, RowTeams::least_blocks)
-    row_losses(const T* x, const int64_t* labels, RowTeams teams, T* probabilities, double* losses) {
+    row_losses(const T* x, const int64_t* labels, RowTeams teams, double label_smoothing, T* probabilities, double* losses) {
   const T* in = x + teams.row() * teams.columns;
   T* out = probabilities + teams.row() * teams.columns;
   const T largest = teams.maximum(in);
   const double sum = teams.sum([&](int64_t c) { return out[c] = Exp{}(in[c] - largest); });
   const T factor = static_cast<T>(1 / sum);
   for (int64_t c = teams.first(); c < teams.end(); c += teams.width) out[c] = factor * out[c];
-  if (teams.writes()) losses[teams.row()] = std::log(sum) + (static_cast<double>(largest) - static_cast<double>(in[labels[teams.row()]]));
+  const double total = label_smoothing == 0 ? 0 : teams.sum([&](int64_t c) { return in[c]; });  // all threads alike: sums have barriers
+  if (!teams.writes()) return;
+  const double of_label = static_cast<double>(in[labels[teams.row()]]);
+  double loss = std::log(sum) + (static_cast<double>(largest) - of_label);
+  if (label_smoothing != 0) loss += label_smoothing * (of_label - total / static_cast<double>(teams.columns));
+  losses[teams.row()] = loss;
 }
 
 template <class T>
@@ -39,33 +45,36 @@ struct Gradient {
   const T *probabilities, *dloss;
   const int64_t* labels;
   int64_t rows, classes;
+  T others, own;  // what t has beside the label, and at it
   T* dx;
   __device__ void operator()(int64_t r, int64_t c) const {
     const T factor = static_cast<T>(static_cast<double>(*dloss) / static_cast<double>(rows));
-    dx[r * classes + c] = factor * (probabilities[r * classes + c] - (c == labels[r] ? T(1) : T(0)));
+    dx[r * classes + c] = factor * (probabilities[r * classes + c] - (c == labels[r] ? own : others));
   }
 };
 
 }  // namespace
 
-CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& labels) {
+CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing) {
   const RowTeams teams(logits.dim(0), logits.dim(1));
   Tensor probabilities(logits.shape(), logits.dtype(), logits.device()), losses({teams.rows}, Dtype::f64, logits.device());
   dispatch_floating(logits.dtype(), [&](auto zero) {
     using T = decltype(zero);
     tensor::cuda::launch(row_losses<T>, teams.grid(), threads, 0, tensor::cuda::stream_of(logits.device()), logits.data<T>(),
-                         labels.data<int64_t>(), teams, probabilities.data<T>(), losses.data<double>());
+                         labels.data<int64_t>(), teams, label_smoothing, probabilities.data<T>(), losses.data<double>());
   });
   return {cast(mean(losses), logits.dtype()), probabilities};
 }
 
-Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, const Tensor& dloss) {
+Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, const Tensor& dloss, double label_smoothing) {
   const int64_t rows = probabilities.dim(0), classes = probabilities.dim(1);
   Tensor dx(probabilities.shape(), probabilities.dtype(), probabilities.device());
   dispatch_floating(probabilities.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    for_each_element(rows, classes, probabilities.device(),
-                     Gradient<T>{probabilities.data<T>(), dloss.data<T>(), labels.data<int64_t>(), rows, classes, dx.data<T>()});
+    const T others = static_cast<T>(label_smoothing / static_cast<double>(classes)), own = T(1) - static_cast<T>(label_smoothing) + others;
+    for_each_element(
+        rows, classes, probabilities.device(),
+        Gradient<T>{probabilities.data<T>(), dloss.data<T>(), labels.data<int64_t>(), rows, classes, others, own, dx.data<T>()});
   });
   return dx;
 }

@@ -44,7 +44,7 @@ class Training {
   std::unique_ptr<nn::Dataset> data_, val_;
   std::unique_ptr<nn::ResNet> net_;
   std::unique_ptr<nn::Sgd> sgd_;
-  nn::CosineSchedule schedule_;
+  nn::Schedule schedule_;
 };
 
 nn::Shortcut parse_shortcut(const TrainOptions& options) {
