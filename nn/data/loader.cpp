@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <condition_variable>
-#include <deque>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <thread>
@@ -18,18 +19,22 @@
 
 namespace nn {
 namespace {
-constexpr size_t batches_ahead = 3;
-}
+constexpr int64_t batches_ahead = 3;  // and one more for each worker beyond the first
+constexpr int most_workers = 64;
+}  // namespace
 
-// The prefetch thread makes batches into `ready`, at most batches_ahead of them; the loop takes them out. All members below the mutex
-// belong to whoever holds it; `current` to the loop alone.
+// Workers take the numbers of batches in turn, make them and put them into `ready`; the loop takes them out in order. All members below the
+// mutex belong to whoever holds it; `current` to the loop alone.
 struct Loader::State {
   State(const Dataset& set, LoaderOptions wanted) : dataset(set), options(std::move(wanted)) {
     const Preprocessing& preprocessing = options.preprocessing;
     CHECK(options.batch >= 1, "a batch of {} pictures; use at least 1", options.batch);
-    CHECK(preprocessing.size == dataset.picture_size(),
-          "the loader's preprocessing wants {0} x {0} pixels, {1} delivers {2} x {2}; open it with that size", preprocessing.size,
-          dataset.spec(), dataset.picture_size());
+    CHECK(options.views >= 1 && options.views <= 256, "{} views of a picture; use 1 to 256", options.views);
+    CHECK(options.workers >= 0 && options.workers <= most_workers, "{} workers; use 0 to {}", options.workers, most_workers);
+    workers = options.workers > 0 ? options.workers : std::clamp(tensor::num_threads(), 1, most_workers);
+    CHECK(options.augment ? preprocessing.size <= dataset.picture_size() : preprocessing.size == dataset.picture_size(),
+          "the loader's preprocessing wants {0} x {0} pixels, {1} delivers {2} x {2}; open it with that size{3}", preprocessing.size,
+          dataset.spec(), dataset.picture_size(), options.augment ? " or a larger one" : "");
     for (int channel = 0; channel < 3; ++channel) {
       const double mean = preprocessing.mean[channel], std = preprocessing.std[channel];
       CHECK(std::isfinite(mean) && std::isfinite(std) && std > 0, "normalisation of channel {} by mean {} and std {}; std must be positive",
@@ -55,97 +60,114 @@ struct Loader::State {
   void start() {
     stop();
     stopping = false;
-    ended = false;
-    fault = nullptr;
     ready.clear();
-    thread = std::thread([this] { run(); });
+    claimed = taken = options.first_batch;
+    seconds_waited = 0;
+    for (int worker = 0; worker < workers; ++worker) threads.emplace_back([this] { run(); });
   }
 
   void stop() {
     stopping = true;
     {
-      const std::lock_guard lock(mutex);  // so that the thread is either before its check of `stopping` or already waiting
+      const std::lock_guard lock(mutex);  // so that a worker is either before its check of `stopping` or already waiting
       wake.notify_all();
     }
-    if (thread.joinable()) thread.join();
+    for (std::thread& thread : threads) thread.join();
+    threads.clear();
   }
 
-  /// False at the end of the epoch; throws what the thread met.
+  /// False at the end of the epoch; throws what a worker met in this batch.
   bool next() {
     std::unique_lock lock(mutex);
-    wake.wait(lock, [this] { return ended || !ready.empty(); });
-    if (ready.empty()) {
-      current = Batch();
-      if (fault) std::rethrow_exception(std::exchange(fault, nullptr));
-      return false;
+    current = Batch();
+    if (taken == batches) return false;
+    const auto start = std::chrono::steady_clock::now();
+    wake.wait(lock, [this] { return ready.count(taken) == 1; });
+    if (taken > options.first_batch) seconds_waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    Made made = std::move(ready.at(taken));
+    ready.erase(taken);
+    if (made.fault) {
+      taken = batches;
+      std::rethrow_exception(made.fault);
     }
-    current = std::move(ready.front());
-    ready.pop_front();
+    current = std::move(made.batch);
+    ++taken;
     wake.notify_all();
     return true;
   }
 
   void run() {
     tensor::this_thread_runs_alone();
-    std::exception_ptr caught;
-    try {
-      for (int64_t no = options.first_batch; no < batches && !stopping; ++no) {
-        Batch batch = make(no);
-        std::unique_lock lock(mutex);
-        wake.wait(lock, [this] { return stopping || ready.size() < batches_ahead; });
-        ready.push_back(std::move(batch));
-        wake.notify_all();
+    const int64_t ahead = batches_ahead + workers - 1;
+    std::unique_lock lock(mutex);
+    while (true) {
+      wake.wait(lock, [&] { return stopping || claimed == batches || claimed - taken < ahead; });
+      if (stopping || claimed == batches) return;
+      const int64_t no = claimed++;
+      lock.unlock();
+      Made made;
+      try {
+        made.batch = make(no);
+      } catch (...) {
+        made.fault = std::current_exception();
       }
-    } catch (...) {
-      caught = std::current_exception();
+      lock.lock();
+      if (made.fault) claimed = batches;  // what comes before it is in the making already
+      ready[no] = std::move(made);
+      wake.notify_all();
     }
-    const std::lock_guard lock(mutex);
-    fault = caught;
-    ended = true;
-    wake.notify_all();
   }
 
   Batch make(int64_t no) const {
-    const int64_t begin = no * options.batch, count = std::min(options.batch, dataset.size() - begin), size = dataset.picture_size();
-    const int64_t bytes = size * size * 3;
-    Batch batch{Tensor({count, size, size, 3}), Tensor({count}, tensor::Dtype::i64), Tensor({count}, tensor::Dtype::i64)};
-    float* out = batch.pictures.data<float>();
-    std::vector<uint8_t> pixels(static_cast<size_t>(bytes));
+    const int64_t begin = no * options.batch, count = std::min(options.batch, dataset.size() - begin);
+    const int64_t from_size = dataset.picture_size(), size = options.preprocessing.size, elements = size * size * 3;
+    Batch batch{Tensor({options.views * count, size, size, 3}), Tensor({count}, tensor::Dtype::i64), Tensor({count}, tensor::Dtype::i64)};
+    std::vector<uint8_t> source(static_cast<size_t>(from_size * from_size * 3)), pixels(static_cast<size_t>(elements));
     for (int64_t i = 0; i < count && !stopping; ++i) {
       const int64_t id = order[static_cast<size_t>(begin + i)];
       batch.ids.data<int64_t>()[i] = id;
       batch.labels.data<int64_t>()[i] = dataset.label(id);
-      dataset.read(id, pixels.data());
-      if (options.augment) options.augment(pixels.data(), size, {options.seed, options.epoch, id});
-      for (int64_t at = 0; at < bytes; at += 3, out += 3) {
-        out[0] = normalised[0][pixels[static_cast<size_t>(at)]];
-        out[1] = normalised[1][pixels[static_cast<size_t>(at + 1)]];
-        out[2] = normalised[2][pixels[static_cast<size_t>(at + 2)]];
+      dataset.read(id, source.data());
+      for (int64_t view = 0; view < options.views; ++view) {
+        if (options.augment) options.augment(source.data(), from_size, pixels.data(), size, {options.seed, options.epoch, id, view});
+        normalise(options.augment ? pixels.data() : source.data(), elements, batch.pictures.data<float>() + (view * count + i) * elements);
       }
     }
     return batch;
   }
+
+  void normalise(const uint8_t* pixels, int64_t elements, float* out) const {
+    for (int64_t at = 0; at < elements; at += 3)
+      for (int64_t channel = 0; channel < 3; ++channel) out[at + channel] = normalised[static_cast<size_t>(channel)][pixels[at + channel]];
+  }
+
+  struct Made {
+    Batch batch;
+    std::exception_ptr fault;
+  };
 
   const Dataset& dataset;
   const LoaderOptions options;
   std::array<std::array<float, 256>, 3> normalised;  // of every pixel value, per channel
   std::vector<int64_t> order;
   int64_t batches = 0;
-  std::thread thread;
+  int workers = 1;
+  std::vector<std::thread> threads;
   std::atomic<bool> stopping = false;
   Batch current;
 
   std::mutex mutex;
   std::condition_variable wake;
-  std::deque<Batch> ready;
-  std::exception_ptr fault;
-  bool ended = false;
+  std::map<int64_t, Made> ready;   // by number
+  int64_t claimed = 0, taken = 0;  // the first batch that no worker makes yet; the one that the loop takes next
+  double seconds_waited = 0;
 };
 
 Loader::Loader(const Dataset& dataset, LoaderOptions options) : state_(std::make_unique<State>(dataset, std::move(options))) {}
 Loader::~Loader() = default;
 
 int64_t Loader::batches() const { return state_->batches; }
+double Loader::seconds_waited() const { return state_->seconds_waited; }
 
 Loader::Iterator Loader::begin() {
   state_->start();

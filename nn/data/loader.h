@@ -1,33 +1,20 @@
 #pragma once
-// Batches of normalised pictures, read and augmented ahead of time by a prefetch thread. What a batch holds depends on (seed, epoch) alone.
+// Batches of normalised pictures, read and augmented ahead of time by worker threads. What a batch holds depends on (seed, epoch) alone.
 
-#include <functional>
 #include <memory>
 
 #include "nn/checkpoint.h"
+#include "nn/data/augment.h"
 #include "nn/data/dataset.h"
 
 namespace nn {
 
 struct Batch {
-  Tensor pictures;  ///< (N, S, S, 3) f32, (pixel / 255 - mean) / std
+  Tensor pictures;  ///< (V N, S, S, 3) f32, (pixel / 255 - mean) / std; row v N + i is view v of picture i
   Tensor labels;    ///< i64 (N)
   Tensor ids;       ///< i64 (N): index in the data set
   int64_t size() const { return labels.dim(0); }
 };
-
-/// Changes one picture (S x S x 3 bytes) in place; random choices from philox(seed, Stream::augment, epoch and picture).
-struct AugmentKey {
-  uint64_t seed;
-  int64_t epoch, picture;
-};
-using Augment = std::function<void(uint8_t* pixels, int64_t size, const AugmentKey& key)>;
-/// Zero-pad by `pad`, crop at random, flip left-right with probability 1/2.
-Augment crop_and_flip(int64_t pad = 4);
-/// The augmentation that a command line, a run's state or a preset names; empty for "none". An unknown name is an error that lists them.
-Augment augment_by_name(const std::string& name);
-/// "none", "crop-flip".
-const std::vector<std::string>& known_augments();
 
 struct LoaderOptions {
   int64_t batch = 128;
@@ -35,12 +22,15 @@ struct LoaderOptions {
   int64_t epoch = 0;
   bool shuffle = true;     ///< false: in the order of the set
   bool drop_last = false;  ///< drop a last batch that is not full
-  Augment augment = {};    ///< none when empty
+  int64_t views = 1;       ///< V: how often each picture stands in its batch, augmented anew
+  Augment augment = {};    ///< none when empty; then the set's pictures have the input's size, else they may be larger
   Preprocessing preprocessing = {};
+  int workers = 1;          ///< threads that read, decode and augment; 0: as many as kernels use. A batch is one thread's
   int64_t first_batch = 0;  ///< skip that many batches (resume)
 };
 
-/// One pass over the set: `for (const Batch& batch : Loader(data, options))`. An Error in the prefetch thread is thrown by the loop.
+/// One pass over the set: `for (const Batch& batch : Loader(data, options))`. An Error in a worker is thrown by the loop when it comes to
+/// the batch in which it happened.
 class Loader {
  public:
   Loader(const Dataset& dataset, LoaderOptions options);
@@ -48,6 +38,8 @@ class Loader {
   Loader(const Loader&) = delete;
 
   int64_t batches() const;  ///< in the whole epoch
+  /// How long the loop has waited for batches in this pass, beyond the first one, which nothing could have prepared.
+  double seconds_waited() const;
 
   class Iterator {
    public:
