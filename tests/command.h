@@ -45,6 +45,11 @@ class Process {
   void signal(int number) const {
     if (pid_ > 0) ::kill(pid_, number);
   }
+  /// False once it has ended, which wait() still has to be told.
+  bool is_running() const {
+    siginfo_t info{};
+    return pid_ > 0 && ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+  }
   Result wait() {
     Result result;
     if (pid_ <= 0) return result;

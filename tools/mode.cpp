@@ -1,21 +1,47 @@
 // The one binary: `mode COMMAND`. Exit status 0, 1 (failure), 2 (the command line makes no sense), 130 (interrupted and saved).
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <new>
+#include <string>
+#include <system_error>
 
+#include "nn/text.h"
 #include "tools/commands/arguments.h"
 #include "tools/commands/common.h"
 
+namespace {
+
+/// A write that cannot be done is an error that is reported, and its unfinished file is removed; the signals would end the process first.
+/// A reader of the output that goes away must not end hours of training.
+void ignore_signals_of_writes() {
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+/// A program started without them would get their numbers for its own files, and print into these. What stands there can neither be read
+/// nor written.
+void occupy_closed_standard_streams() {
+  for (int descriptor = 0; descriptor <= 2; ++descriptor)
+    if (::fcntl(descriptor, F_GETFD) < 0 && ::open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY) != descriptor) std::_Exit(1);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  // What was printed comes first, then the one line that says what went wrong.
-  const auto fail = [](const char* message, int status) {
+  ignore_signals_of_writes();
+  occupy_closed_standard_streams();
+  // What was printed comes first, then the one line that says what went wrong. Nobody is left to tell where stderr cannot be written.
+  const auto fail = [](const std::string& message, int status) {
     std::fflush(stdout);
-    fmt::print(stderr, "mode: {}\n", message);
+    std::fputs(fmt::format("mode: {}\n", nn::escaped(message, 4000)).c_str(), stderr);
     return status;
   };
   try {
@@ -23,12 +49,16 @@ int main(int argc, char** argv) {
     // What nobody could read was not done: a full disk behind a redirection is a failure.
     errno = 0;
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-    return fail(fmt::format("cannot write the output: {}", errno != 0 ? std::strerror(errno) : "a part of it is lost").c_str(),
+    return fail(fmt::format("cannot write the output: {}", errno != 0 ? std::strerror(errno) : "a part of it is lost"),
                 status == 0 ? 1 : status);
   } catch (const mode::tools::UsageError& error) {
     return fail(error.what(), 2);
   } catch (const std::bad_alloc&) {
     return fail("out of memory; try a smaller --batch, or limit=N in the data's name", 1);
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::resource_unavailable_try_again)
+      return fail("cannot start a thread; use fewer --threads, or raise the limit of memory or processes", 1);
+    return fail(error.what(), 1);
   } catch (const std::exception& error) {
     return fail(error.what(), 1);
   }
