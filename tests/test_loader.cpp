@@ -156,6 +156,8 @@ TEST(Loader, BadOptions) {
   EXPECT_NE(fault([](auto& o) { o.preprocessing.mean[0] = NAN; }).find("channel 0"), std::string::npos);
   EXPECT_NE(fault([](auto& o) { o.batch = 24, o.drop_last = true; }).find("not one full batch of 24"), std::string::npos);
   EXPECT_NE(fault([](auto& o) { o.first_batch = 6; }).find("first batch 6"), std::string::npos);
+  EXPECT_NE(fault([](auto& o) { o.views = 0; }).find("0 views"), std::string::npos);
+  EXPECT_NE(fault([](auto& o) { o.workers = 65; }).find("65 workers"), std::string::npos);
   EXPECT_NE(message_of([] { nn::crop_and_flip(-1); }).find("border of -1"), std::string::npos);
 }
 
@@ -274,6 +276,95 @@ TEST(Loader, AugmentsByEpochAndPicture) {
   };
   EXPECT_EQ(pictures(0), pictures(0));
   EXPECT_NE(pictures(0), pictures(1));
+}
+
+/// Everything an epoch delivers, in order.
+std::vector<double> epoch_of(const nn::Dataset& dataset, const nn::LoaderOptions& options) {
+  std::vector<double> all;
+  for (const Batch& batch : Loader(dataset, options))
+    for (const tensor::Tensor& part : {batch.pictures, batch.labels, batch.ids}) {
+      const std::vector<double> values = part.to_vector();
+      all.insert(all.end(), values.begin(), values.end());
+    }
+  return all;
+}
+
+TEST(Loader, AnyNumberOfWorkersDeliversTheSame) {
+  const Plain dataset(103, 8);
+  nn::LoaderOptions options = options_for(10, 8);
+  options.augment = nn::augment_by_name("contrastive");
+  options.views = 2;
+  options.first_batch = 2;
+  const std::vector<double> one = epoch_of(dataset, options);
+  EXPECT_EQ(one.size(), 83u * (2 * 8 * 8 * 3 + 2));
+  for (const int workers : {0, 2, 7, 64}) {
+    options.workers = workers;
+    EXPECT_EQ(epoch_of(dataset, options), one) << workers;
+  }
+}
+
+TEST(Loader, ViewsStandOneBehindTheOther) {
+  const Plain dataset(5, 16);
+  nn::LoaderOptions options = options_for(5, 16);
+  options.views = 3;
+  const nn::Augment augment = options.augment = nn::crop_and_flip();
+  const Batch batch = *Loader(dataset, options).begin();
+  ASSERT_EQ(batch.pictures.dim(0), 15);
+  ASSERT_EQ(batch.size(), 5);
+  std::vector<uint8_t> source(16 * 16 * 3), pixels(source.size());
+  for (int64_t view = 0; view < 3; ++view)
+    for (int64_t i = 0; i < 5; ++i) {
+      const int64_t id = batch.ids.data<int64_t>()[i];
+      dataset.read(id, source.data());
+      augment(source.data(), 16, pixels.data(), 16, {options.seed, 0, id, view});
+      const float* row = batch.pictures.data<float>() + (view * 5 + i) * 16 * 16 * 3;
+      for (size_t at = 0; at < pixels.size(); ++at) {
+        const double mean = options.preprocessing.mean[at % 3], std = options.preprocessing.std[at % 3];
+        ASSERT_FLOAT_EQ(row[at], static_cast<float>((pixels[at] / 255.0 - mean) / std));
+      }
+    }
+}
+
+TEST(Loader, ALargerPictureNeedsAnAugmentation) {
+  const Plain dataset(5, 16);
+  nn::LoaderOptions options = options_for(5, 12);
+  EXPECT_NE(message_of([&] { Loader(dataset, options); }).find("delivers 16 x 16"), std::string::npos);
+  options.augment = nn::augment_by_name("imagenet");
+  EXPECT_EQ((*Loader(dataset, options).begin()).pictures.dim(1), 12);
+  options.preprocessing.size = 17;
+  EXPECT_NE(message_of([&] { Loader(dataset, options); }).find("or a larger one"), std::string::npos);
+}
+
+TEST(Loader, TheEarliestErrorIsThrownInItsPlace) {
+  Plain dataset(60);
+  dataset.broken = 47;
+  nn::LoaderOptions options = options_for(5);
+  options.shuffle = false;
+  options.workers = 6;
+  for (int round = 0; round < 20; ++round) {
+    int batches = 0;
+    EXPECT_EQ(message_of([&] {
+                for (const Batch& batch : Loader(dataset, options)) batches += batch.size() == 5;
+              }),
+              "picture is broken");
+    EXPECT_EQ(batches, 9) << round;
+  }
+}
+
+// Reading that takes a millisecond a picture: one worker makes 1000 a second, four make four times as many, and the loop hardly waits.
+TEST(Loader, MoreWorkersFeedAHungryLoop) {
+  Plain dataset(240);
+  dataset.pause_ms = 1;
+  double waited[2];
+  for (const int workers : {1, 6}) {
+    nn::LoaderOptions options = options_for(10);
+    options.workers = workers;
+    Loader loader(dataset, options);
+    for (auto batch = loader.begin(); batch != loader.end(); ++batch) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    waited[workers > 1] = loader.seconds_waited();
+  }
+  EXPECT_GT(waited[0], 0.05);  // about 23 x (10 - 5) ms
+  EXPECT_LT(waited[1], waited[0] / 2);
 }
 
 // A floor far below the 30,000 a second that one core does when it is alone; prints what it was.

@@ -20,6 +20,7 @@ MAKERS = {  # file -> module, function, the packages whose numbers they are
     "detectors": ("metrics", "make_detectors", ["scipy"]),
     "knn": ("neighbours", "make", ["faiss", "numpy"]),
     "resize": ("pictures", "make", ["PIL"]),
+    "colours": ("colours", "make", ["PIL"]),
 }
 
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "nn/data/augment.h"
 #include "tools/commands/common.h"
 #include "tools/commands/demo.h"
 #include "tools/commands/eval.h"
@@ -154,6 +155,17 @@ CLI::App* add_info(CLI::App& app, InfoOptions& o) {
   command->add_option("--data", o.data, "pictures: how many, which classes, the first names");
   command->add_option("--size", o.size, "edge of the input, for --arch and --data")->check(CLI::Range(1, 4096))->capture_default_str();
   command->add_option("--classes", o.classes, "for --arch")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--sheet", o.sheet.path, "PNG to write: pictures of --data beside what augmentation makes of them");
+  command->add_option("--augment", o.sheet.augment, fmt::format("for --sheet: {}", join(nn::known_augments(), ", ")))
+      ->check(CLI::IsMember(nn::known_augments()))
+      ->capture_default_str();
+  command->add_option("--pictures", o.sheet.pictures, "for --sheet: rows")->check(CLI::Range(1, 1000))->capture_default_str();
+  command->add_option("--views", o.sheet.views, "for --sheet: views of each picture")->check(CLI::Range(1, 256))->capture_default_str();
+  command->add_option("--seed", o.sheet.seed, "for --sheet")->capture_default_str();
+  command->add_option("--epoch", o.sheet.epoch, "for --sheet")->check(CLI::Range(0, 1000000))->capture_default_str();
+  command->add_option("--read-size", o.read_size, "for --sheet: edge at which pictures are read; 0: --size")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
   command->add_option("--mean", o.mean, "three numbers, for weights that do not say it")->expected(3)->check(any_number());
   command->add_option("--std", o.std, "likewise")->expected(3)->check(positive_number());
   add_device(command, o.device);

@@ -100,6 +100,12 @@ int run_info(const InfoOptions& options) {
     print_layer_table(*nn::make_resnet(options.arch, config), options.size);
   }
   if (!options.data.empty()) print_data(options.data, options.size);
+  if (!options.sheet.path.empty()) {
+    if (options.data.empty()) throw UsageError("--sheet needs --data SPEC: whose pictures?");
+    SheetOptions sheet = options.sheet;
+    sheet.size = options.size;
+    write_sheet(*nn::open_dataset(options.data, {options.read_size > 0 ? options.read_size : options.size}), sheet);
+  }
   if (options.model.empty() && options.arch.empty() && options.data.empty()) print_program();
   return 0;
 }

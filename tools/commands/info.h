@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/commands/sheet.h"
+
 namespace mode::tools {
 
 struct InfoOptions {
@@ -13,6 +15,8 @@ struct InfoOptions {
   int64_t classes = 10;  ///< for --arch
   std::vector<double> mean, std;
   std::string device = "cpu";
+  SheetOptions sheet;     ///< for --data; no path: none
+  int64_t read_size = 0;  ///< edge at which --data is read, for --sheet; 0: `size`
 };
 int run_info(const InfoOptions& options);
 /// What `mode --version` prints.

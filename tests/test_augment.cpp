@@ -1,0 +1,232 @@
+// What augmentations draw: ranges, rates, evenness, and that a key alone decides.
+
+#include "nn/data/augment.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "nn/data/colour.h"
+#include "tests/errors.h"
+#include "tests/picture_files.h"
+
+namespace {
+
+using nn::Augment;
+using nn::AugmentKey;
+using nn::AugmentOptions;
+
+std::vector<uint8_t> augmented(const Augment& augment, const std::vector<uint8_t>& from, int64_t from_size, int64_t size,
+                               const AugmentKey& key) {
+  std::vector<uint8_t> to(static_cast<size_t>(size * size * 3), 77);
+  augment(from.data(), from_size, to.data(), size, key);
+  return to;
+}
+
+/// Red is the row, green the column: a crop shows where it came from.
+std::vector<uint8_t> map_of_places(int64_t size) {
+  std::vector<uint8_t> pixels;
+  for (int64_t row = 0; row < size; ++row)
+    for (int64_t column = 0; column < size; ++column)
+      pixels.insert(pixels.end(), {static_cast<uint8_t>(row), static_cast<uint8_t>(column), 128});
+  return pixels;
+}
+
+/// The largest distance between the samples' distribution and the uniform one on [low, high] (Kolmogorov, Smirnov).
+double ks_distance(std::vector<double> samples, double low, double high) {
+  std::sort(samples.begin(), samples.end());
+  double worst = 0;
+  const auto n = static_cast<double>(samples.size());
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const double share = (samples[i] - low) / (high - low);
+    worst = std::max({worst, std::abs(share - static_cast<double>(i) / n), std::abs(share - static_cast<double>(i + 1) / n)});
+  }
+  return worst;
+}
+
+constexpr int draws = 4000;
+const double ks_limit = 1.95 / std::sqrt(static_cast<double>(draws));  // passed by chance once in a thousand times
+
+/// The box of a resized crop, read off the map of places (a crop of 250 pixels: coordinates are true to about half a pixel).
+struct Box {
+  double top, left, height, width;
+};
+Box box_of(const Augment& augment, const AugmentKey& key, bool& mirrored) {
+  constexpr int64_t edge = 250, size = 32;
+  static const std::vector<uint8_t> source = map_of_places(edge);
+  const std::vector<uint8_t> crop = augmented(augment, source, edge, size, key);
+  const auto at = [&](int64_t row, int64_t column, int channel) {
+    return static_cast<double>(crop[static_cast<size_t>((row * size + column) * 3 + channel)]);
+  };
+  // Away from the borders, where the filter is cut off, output i shows place first + (i + 1/2) extent / size - 1/2.
+  const double row_step = (at(28, 3, 0) - at(3, 3, 0)) / 25, column_step = (at(3, 28, 1) - at(3, 3, 1)) / 25;
+  mirrored = column_step < 0;
+  const double width = std::abs(column_step) * size, leftmost = mirrored ? at(3, 28, 1) : at(3, 3, 1);
+  return {at(3, 3, 0) + 0.5 - 3.5 * row_step, leftmost + 0.5 - 3.5 * width / size, row_step * size, width};
+}
+
+TEST(RandomResizedCrop, AreasRatiosAndPlacesAreEven) {
+  const Augment augment = nn::make_augment({.least_area = 0.2, .flip = 0.25});
+  std::vector<double> areas, ratios, tops, lefts;
+  int flips = 0;
+  for (int64_t draw = 0; draw < draws; ++draw) {
+    bool mirrored = false;
+    const Box box = box_of(augment, {5, draw % 40, draw / 40}, mirrored);
+    flips += mirrored;
+    const double area = box.height * box.width / (250.0 * 250);
+    ASSERT_GE(area, 0.18);
+    ASSERT_LE(area, 1.03);
+    ASSERT_GE(box.width / box.height, 0.73);
+    ASSERT_LE(box.width / box.height, 1.37);
+    // A large area fits only near the ratio 1: below 3/4 every draw fits, and there the numbers are even.
+    if (area < 0.7) {
+      areas.push_back(area);
+      ratios.push_back(std::log(box.width / box.height));
+      tops.push_back(box.top / (250 - box.height));
+      lefts.push_back(box.left / (250 - box.width));
+    }
+  }
+  const double limit = 1.95 / std::sqrt(static_cast<double>(areas.size())) + 0.015;  // and what reading off eight bits costs
+  EXPECT_GT(areas.size(), 2000u);
+  EXPECT_LE(ks_distance(areas, 0.2, 0.7), limit);
+  EXPECT_LE(ks_distance(ratios, std::log(0.75), std::log(4.0 / 3)), limit);
+  EXPECT_LE(ks_distance(tops, 0, 1), limit);
+  EXPECT_LE(ks_distance(lefts, 0, 1), limit);
+  EXPECT_NEAR(flips, draws * 0.25, 5 * std::sqrt(draws * 0.25 * 0.75));
+}
+
+TEST(RandomResizedCrop, OfTheWholeIsTheWhole) {
+  const std::vector<uint8_t> source = files::random_bytes(12 * 12 * 3, 3);
+  // Area 1 fits for the ratio 1 alone; after ten tries the middle is taken, which is everything.
+  const Augment whole = nn::make_augment({.least_area = 1});
+  for (int64_t picture = 0; picture < 20; ++picture) EXPECT_EQ(augmented(whole, source, 12, 12, {1, 0, picture}), source);
+  // No box of ratio 2 to 3 has all of the area either: the middle of the nearest ratio, 12 x 6.
+  const Augment wide = nn::make_augment({.least_area = 1, .ratio = {2, 3}});
+  const std::vector<uint8_t> map = map_of_places(12), crop = augmented(wide, map, 12, 6, {1, 0, 0});
+  for (int64_t row = 0; row < 6; ++row) EXPECT_EQ(crop[static_cast<size_t>(row * 6 * 3)], 3 + row);
+}
+
+TEST(Augment, CropsOutOfALargerPicture) {
+  const std::vector<uint8_t> source = map_of_places(40);
+  const Augment crop = nn::make_augment({});
+  std::set<std::pair<int, int>> corners;
+  for (int64_t picture = 0; picture < 400; ++picture) {
+    const std::vector<uint8_t> part = augmented(crop, source, 40, 32, {1, 0, picture});
+    corners.insert({part[0], part[1]});
+    EXPECT_EQ(part[3 * (32 * 31 + 31)], part[0] + 31);
+  }
+  EXPECT_GT(corners.size(), 70u);  // of 9 x 9
+  EXPECT_EQ(corners.begin()->first, 0);
+  EXPECT_EQ(corners.rbegin()->first, 8);
+}
+
+TEST(Augment, RatesAndFactorsAreThoseAskedFor) {
+  // One grey pixel value tells the factor of brightness; a picture of two colours tells whether it was made grey.
+  const std::vector<uint8_t> source = [] {
+    std::vector<uint8_t> pixels;
+    for (int at = 0; at < 16; ++at) pixels.insert(pixels.end(), {100, 120, 80});
+    return pixels;
+  }();
+  const Augment augment = nn::make_augment({.jitter = 0.8, .brightness = 0.4, .grey = 0.2});
+  std::vector<double> factors;
+  int greys = 0, changed = 0;
+  for (int64_t draw = 0; draw < draws; ++draw) {
+    const std::vector<uint8_t> pixels = augmented(augment, source, 4, 4, {9, draw, 1});
+    const bool grey = pixels[0] == pixels[1];
+    greys += grey;
+    if (grey) continue;
+    if (pixels[1] != 120) ++changed;
+    if (pixels[1] != 120) factors.push_back((pixels[1] + 0.5) / 120);
+  }
+  const int coloured = draws - greys;
+  EXPECT_NEAR(greys, draws * 0.2, 5 * std::sqrt(draws * 0.2 * 0.8));
+  EXPECT_NEAR(changed, coloured * 0.8, 5 * std::sqrt(coloured * 0.8 * 0.2) + coloured * 0.02);  // a factor near 1 changes nothing
+  EXPECT_LE(ks_distance(factors, 0.6, 1.4), ks_limit + 0.02);
+}
+
+// Hue and saturation commute, brightness and contrast do not: with the same draws of the factors, what order there was is found by applying
+// both, and each comes about half of the time.
+TEST(Augment, ColoursChangeInRandomOrder) {
+  const std::vector<uint8_t> source = files::random_bytes(8 * 8 * 3, 8);
+  const auto with = [&](double brightness, double contrast, int64_t picture) {
+    const Augment augment = nn::make_augment({.jitter = 1, .brightness = brightness, .contrast = contrast});
+    return augmented(augment, source, 8, 8, {9, 0, picture});
+  };
+  int brightness_first = 0, contrast_first = 0;
+  constexpr int pictures = 400;
+  for (int64_t picture = 0; picture < pictures; ++picture) {
+    // Each alone, on any picture: the factors do not depend on whether the other change happens.
+    const std::vector<uint8_t> both = with(0.5, 0.5, picture);
+    const auto chained = [&](bool brighten_first) {
+      std::vector<uint8_t> pixels = source, out(pixels.size());
+      for (const bool brighten : {brighten_first, !brighten_first}) {
+        const Augment one = nn::make_augment({.jitter = 1, .brightness = brighten ? 0.5 : 0, .contrast = brighten ? 0 : 0.5});
+        one(pixels.data(), 8, out.data(), 8, {9, 0, picture});
+        pixels = out;
+      }
+      return pixels;
+    };
+    const std::vector<uint8_t> brighter = chained(true), flatter = chained(false);
+    ASSERT_TRUE(both == brighter || both == flatter) << picture;
+    brightness_first += both == brighter && both != flatter;
+    contrast_first += both == flatter && both != brighter;
+  }
+  EXPECT_GT(brightness_first + contrast_first, pictures * 3 / 4);
+  EXPECT_NEAR(brightness_first, contrast_first, 5 * std::sqrt(pictures / 1.0));
+}
+
+TEST(Augment, DependsOnTheKeyAlone) {
+  const std::vector<uint8_t> source = files::random_bytes(32 * 32 * 3, 1);
+  for (const std::string& name : nn::known_augments()) {
+    const Augment augment = nn::augment_by_name(name);
+    if (name == "none") {
+      EXPECT_FALSE(augment);
+      continue;
+    }
+    const auto result = [&](const AugmentKey& key) { return augmented(augment, source, 32, 32, key); };
+    const std::vector<uint8_t> first = result({1, 2, 3, 0});
+    result({1, 2, 4, 0});
+    EXPECT_EQ(result({1, 2, 3, 0}), first) << name;
+    int different = 0;
+    for (int64_t i = 0; i < 20; ++i)
+      different += (result({1, 2, i, 0}) != result({1, 2, i, 1})) + (result({1, i, 3, 0}) != result({1, i + 1, 3, 0})) +
+                   (result({1, 2, i, 1}) != result({1, 2, i + 1, 1}));
+    EXPECT_GE(different, 57) << name;
+  }
+  EXPECT_NE(message_of([] { nn::augment_by_name("mixup"); }).find("there are none, crop-flip, contrastive, imagenet"), std::string::npos);
+}
+
+// The draws of two views, and of two epochs, are not correlated: the share of pixels of one flip that are the other's is one half.
+TEST(Augment, ViewsAndEpochsAreIndependent) {
+  const std::vector<uint8_t> source = map_of_places(4);
+  const Augment flip = nn::make_augment({.flip = 0.5});
+  const auto flipped = [&](const AugmentKey& key) { return augmented(flip, source, 4, 4, key)[1] == 3; };
+  int views = 0, epochs = 0, pictures = 0;
+  for (int64_t i = 0; i < draws; ++i) {
+    views += flipped({3, 0, i, 0}) == flipped({3, 0, i, 1});
+    epochs += flipped({3, 0, i, 0}) == flipped({3, 1, i, 0});
+    pictures += flipped({3, 0, i, 0}) == flipped({3, 0, i + 1, 0});
+  }
+  for (const int same : {views, epochs, pictures}) EXPECT_NEAR(same, draws / 2, 5 * std::sqrt(draws / 4.0));
+}
+
+TEST(Augment, BadOptions) {
+  const auto fault = [](const AugmentOptions& options) { return message_of([&] { nn::make_augment(options); }); };
+  EXPECT_NE(fault({.pad = -1}).find("border of -1"), std::string::npos);
+  EXPECT_NE(fault({.pad = 4, .least_area = 0.2}).find("one of the two"), std::string::npos);
+  EXPECT_NE(fault({.least_area = 1.5}).find("0 .. 1"), std::string::npos);
+  EXPECT_NE(fault({.ratio = {2, 1}}).find("low <= high"), std::string::npos);
+  EXPECT_NE(fault({.flip = NAN}).find("probability"), std::string::npos);
+  EXPECT_NE(fault({.hue = 0.6}).find("0.5"), std::string::npos);
+  EXPECT_NE(fault({.contrast = -1}).find("factor"), std::string::npos);
+  const std::vector<uint8_t> source(4 * 4 * 3);
+  EXPECT_NE(message_of([&] {
+              augmented(nn::crop_and_flip(1), source, 4, 7, {1, 0, 0});
+            }).find("a crop of 7 x 7 out of 4 x 4"),
+            std::string::npos);
+}
+
+}  // namespace
