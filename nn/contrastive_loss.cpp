@@ -1,0 +1,35 @@
+#include "nn/contrastive_loss.h"
+
+#include <cmath>
+
+#include "autograd/ops.h"
+#include "tensor/ops/elementwise.h"
+
+namespace nn {
+
+Variable contrastive_loss(const Variable& similarity, const Tensor& groups, const ContrastiveOptions& options) {
+  const ContrastiveResult forward = contrastive_loss_and_grad(similarity.value(), groups, options);
+  return autograd::record("contrastive_loss", forward.loss, {similarity},
+                          [ds = forward.dsimilarity](const Tensor& dloss, const autograd::Needs&) {
+                            return autograd::Gradients{tensor::ops::scale(ds, dloss.item())};
+                          });
+}
+
+Variable supcon(const Variable& z, const Tensor& labels, const ContrastiveOptions& options) {
+  return contrastive_loss(autograd::matmul(z, z, tensor::ops::Transpose::no, tensor::ops::Transpose::yes), labels, options);
+}
+
+Variable simclr(const Variable& z, int64_t views, const ContrastiveOptions& options) {
+  const int64_t rows = z.shape()[0];
+  CHECK(views >= 2 && rows % views == 0, "simclr: {} rows are not {} views of each picture; at least 2 are needed", rows, views);
+  std::vector<int64_t> picture(static_cast<size_t>(rows));
+  for (int64_t row = 0; row < rows; ++row) picture[static_cast<size_t>(row)] = row % (rows / views);
+  return supcon(z, Tensor::from(picture, tensor::Shape{rows}, z.value().device()), options);
+}
+
+double collapsed_contrastive_loss(int64_t n, const ContrastiveOptions& options) {
+  CHECK(n >= 2, "collapsed_contrastive_loss of {} views; at least 2 are needed", n);
+  return options.scale * std::log(static_cast<double>(n - 1));
+}
+
+}  // namespace nn
