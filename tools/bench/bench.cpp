@@ -81,7 +81,8 @@ std::vector<bench::Row> selected_rows(const std::string& filter) {
     CHECK(false, "--filter {}: not a regular expression", filter);
   }
   std::vector<bench::Row> rows;
-  for (const auto group : {bench::conv2d_rows, bench::matmul_rows, bench::memory_rows, bench::knn_rows, bench::training_rows})
+  for (const auto group :
+       {bench::conv2d_rows, bench::matmul_rows, bench::memory_rows, bench::knn_rows, bench::training_rows, bench::alpa_rows})
     for (bench::Row& row : group())
       if (std::regex_search(row.name, expression)) rows.push_back(std::move(row));
   CHECK(!rows.empty(), "--filter {}: no row has such a name; --list prints them", filter);

@@ -26,6 +26,7 @@ std::vector<Row> conv2d_rows();
 std::vector<Row> matmul_rows();
 std::vector<Row> memory_rows();  ///< BatchNorm, softmax, add, relu, pooling
 std::vector<Row> knn_rows();
+std::vector<Row> alpa_rows();      ///< the ALPA objective, forward and backward
 std::vector<Row> training_rows();  ///< whole training steps
 
 /// Uniform in [-1, 1), from the tensor's shape and `seed` alone.

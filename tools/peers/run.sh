@@ -31,7 +31,7 @@ fi
 
 has() { "$python" -c "import $1" >/dev/null 2>&1; }
 groups=()
-if has torch; then groups+=(training conv2d); else echo "absent: torch (PyTorch). Left out: training steps, convolutions."; fi
+if has torch; then groups+=(training conv2d alpa); else echo "absent: torch (PyTorch). Left out: training steps, convolutions, ALPA."; fi
 if has faiss; then groups+=(knn); else echo "absent: faiss. Left out: nearest neighbours."; fi
 if [ ${#groups[@]} -eq 0 ]; then
   echo "No peer is here: $python -m pip install -r $here/requirements.txt, or set PEERS_PYTHON."
@@ -68,10 +68,12 @@ for round in $(seq "$rounds"); do
     names=$("$bench" --list --filter "$filter" 2>/dev/null | grep "^$group/" || true)
     [ -n "$names" ] || continue
     case $group in
-      training)  # a process for each row, so that memory can be compared
+      training | alpa)  # a process for each row, so that memory can be compared
+        script=train_step.py
+        [ "$group" = alpa ] && script=alpa.py
         while read -r name; do
           ours "^$name\$" </dev/null
-          peer train_step.py "^$name\$" </dev/null
+          peer "$script" "^$name\$" </dev/null
         done <<<"$names" ;;
       conv2d | knn)
         exact="^($(paste -sd'|' <<<"$names"))\$"
