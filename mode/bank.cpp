@@ -2,36 +2,45 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
+#include "nn/data/readers.h"
 #include "tensor/check.h"
 #include "tensor/ops/l2_normalize.h"
+#include "tensor/parallel.h"
+#include "tensor/philox.h"
 
 namespace mode {
 
 using tensor::Dtype;
 
-Tensor normalised_rows(const Features& features, int64_t scale_limit) {
-  const int64_t n = features.size(), scales = features.regions.dim(1), width = features.regions.dim(2);
-  CHECK(scale_limit >= 0 && scale_limit <= scales, "{} scales asked for, the features have {}", scale_limit, scales);
-  const int64_t kept = scale_limit == 0 ? scales : scale_limit;
-  if (kept == scales) return tensor::ops::l2_normalize(features.regions.reshape(tensor::Shape{n * scales, width})).y;
-  Tensor raw({n * kept, width});
+Tensor normalised_rows(const Features& features, const std::vector<int64_t>& scales) {
+  const int64_t n = features.size(), all = features.regions.dim(1), width = features.regions.dim(2);
+  if (scales.empty()) return tensor::ops::l2_normalize(features.regions.reshape(tensor::Shape{n * all, width})).y;
+  Tensor raw({n * static_cast<int64_t>(scales.size()), width});
+  float* to = raw.data<float>();
   for (int64_t at = 0; at < n; ++at)
-    std::copy_n(features.regions.data<float>() + at * scales * width, kept * width, raw.data<float>() + at * kept * width);
+    for (const int64_t scale : scales) {
+      CHECK(scale >= 0 && scale < all, "scale {} of features that have {}", scale, all);
+      to = std::copy_n(features.regions.data<float>() + (at * all + scale) * width, width, to);
+    }
   return tensor::ops::l2_normalize(raw).y;
 }
 
-Bank make_bank(const Features& features, int64_t scale_limit) {
+Bank make_bank(const Features& features, const std::vector<int64_t>& chosen) {
   check_features(features, "the bank");
   Bank bank;
-  bank.rows = normalised_rows(features, scale_limit);
+  bank.rows = normalised_rows(features, chosen);
   const int64_t rows = bank.rows.dim(0), width = bank.rows.dim(1), scales = rows / features.size();
   CHECK(rows <= std::numeric_limits<int32_t>::max(), "a bank of {} rows; at most 2^31 - 1 are counted", rows);
   bank.norms = Tensor({rows});
   bank.ids = Tensor({rows}, Dtype::i32);
   bank.labels = Tensor({rows}, Dtype::i32);
   bank.scales = Tensor({rows}, Dtype::i32);
-  for (int64_t scale = 0; scale < scales; ++scale) bank.scale_names.push_back(features.scales[static_cast<size_t>(scale)].name);
+  for (int64_t scale = 0; scale < scales; ++scale) {
+    const int64_t index = chosen.empty() ? scale : chosen[static_cast<size_t>(scale)];
+    bank.scale_names.push_back(features.scales[static_cast<size_t>(index)].name);
+  }
 
   const float* data = bank.rows.data<float>();
   for (int64_t row = 0; row < rows; ++row) {
@@ -49,6 +58,62 @@ Bank make_bank(const Features& features, int64_t scale_limit) {
     }
   }
   return bank;
+}
+
+Bank rows_of(const Bank& bank, const std::vector<int64_t>& rows) {
+  const int64_t width = bank.rows.dim(1), count = static_cast<int64_t>(rows.size());
+  Bank part{Tensor({count, width}),      Tensor({count}),  Tensor({count}, Dtype::i32), Tensor({count}, Dtype::i32),
+            Tensor({count}, Dtype::i32), bank.scale_names, bank.picture_names};
+  for (int64_t at = 0; at < count; ++at) {
+    const int64_t row = rows[static_cast<size_t>(at)];
+    CHECK(row >= 0 && row < bank.rows.dim(0), "row {} of a bank of {}", row, bank.rows.dim(0));
+    std::copy_n(bank.rows.data<float>() + row * width, width, part.rows.data<float>() + at * width);
+    part.norms.data<float>()[at] = bank.norms.data<float>()[row];
+    for (const auto& [from, to] :
+         {std::pair(&bank.ids, &part.ids), std::pair(&bank.labels, &part.labels), std::pair(&bank.scales, &part.scales)})
+      to->data<int32_t>()[at] = from->data<int32_t>()[row];
+  }
+  return part;
+}
+
+namespace {
+
+float squared_distance(const float* a, const float* b, int64_t width) {
+  float sum = 0;
+  for (int64_t e = 0; e < width; ++e) sum += (a[e] - b[e]) * (a[e] - b[e]);
+  return sum;
+}
+
+// Farthest-first traversal; ties go to the smaller row.
+std::vector<int64_t> farthest_rows(const Tensor& rows, int64_t count, int64_t first) {
+  const int64_t n = rows.dim(0), width = rows.dim(1);
+  const float* data = rows.data<float>();
+  std::vector<float> nearest(static_cast<size_t>(n), std::numeric_limits<float>::infinity());
+  std::vector<int64_t> chosen = {first};
+  while (static_cast<int64_t>(chosen.size()) < count) {
+    const float* centre = data + chosen.back() * width;
+    tensor::parallel_for(n, 1024, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        float& distance = nearest[static_cast<size_t>(row)];
+        distance = std::min(distance, squared_distance(data + row * width, centre, width));
+      }
+    });
+    nearest[static_cast<size_t>(chosen.back())] = -1;  // never again, also where all that is left are its equals
+    chosen.push_back(std::max_element(nearest.begin(), nearest.end()) - nearest.begin());
+  }
+  return chosen;
+}
+
+}  // namespace
+
+std::vector<int64_t> choose_rows(const Bank& bank, int64_t count, BankChoice choice, uint64_t seed) {
+  const int64_t all = bank.rows.dim(0);
+  CHECK(count >= 1, "{} rows of a bank; at least 1 is needed", count);
+  std::vector<int64_t> rows = nn::permutation(all, seed, tensor::counter_of("bank"));
+  if (count < all && choice == BankChoice::kcentre) rows = farthest_rows(bank.rows, count, rows[0]);
+  rows.resize(static_cast<size_t>(std::min(count, all)));
+  std::sort(rows.begin(), rows.end());
+  return rows;
 }
 
 }  // namespace mode

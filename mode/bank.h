@@ -18,10 +18,19 @@ struct Bank {
   std::vector<std::string> picture_names;  ///< by id
 };
 
-/// The pictures' vectors x / (|x| + 1e-10), (N * M, E), picture by picture, scales in order. `scale_limit` as below.
-Tensor normalised_rows(const Features& features, int64_t scale_limit = 0);
+/// The pictures' vectors x / (|x| + 1e-10), (N * M, E), picture by picture, those scales alone (indices; none: all of them) in their order.
+Tensor normalised_rows(const Features& features, const std::vector<int64_t>& scales = {});
 
-/// Rows picture by picture, scales in order; `scale_limit` = 1 keeps the global vector alone, 0 all.
-Bank make_bank(const Features& features, int64_t scale_limit = 0);
+/// Rows as normalised_rows gives them, each with where it came from.
+Bank make_bank(const Features& features, const std::vector<int64_t>& scales = {});
+/// Some of its rows.
+Bank rows_of(const Bank& bank, const std::vector<int64_t>& rows);
+
+enum class BankChoice {
+  random,   ///< every row alike
+  kcentre,  ///< each row in turn the one farthest from those chosen (Gonzalez, 1985), the first at random: outliers come early
+};
+/// `count` of the bank's rows, ascending; all of them where it has no more.
+std::vector<int64_t> choose_rows(const Bank& bank, int64_t count, BankChoice choice, uint64_t seed);
 
 }  // namespace mode

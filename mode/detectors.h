@@ -9,9 +9,21 @@
 
 namespace mode {
 
+/// score = - reduce over a picture's vectors of the K-th smallest squared distance to the bank's.
+struct NeighbourOptions {
+  enum class Reduce { min, mean, max };
+  int64_t k = 10;
+  std::vector<std::string> scale_sets = {};  ///< which of the features' (mode/regions.h); none: all that they have
+  bool cross = true;                         ///< the bank holds all scales together; false: each scale meets its own alone
+  Reduce reduce = Reduce::min;
+  int64_t bank_rows = 0;  ///< keep that many (of each scale's, where they are apart); 0: all
+  BankChoice bank_choice = BankChoice::random;
+  uint64_t seed = 1;  ///< of the choice
+};
+
 struct DetectorOptions {
-  int64_t csd_k = 10;  ///< METHOD, section 4
-  int64_t knn_k = 50;  ///< Sun et al., ICML 2022
+  NeighbourOptions csd = {.k = 10};                            ///< METHOD, section 4
+  NeighbourOptions knn = {.k = 50, .scale_sets = {"global"}};  ///< Sun et al., ICML 2022
 };
 
 class Detector {
@@ -19,13 +31,16 @@ class Detector {
   virtual ~Detector() = default;
   virtual std::string name() const = 0;      ///< "csd"
   virtual std::string settings() const = 0;  ///< "K = 10, 6 scales, bank of 300000 rows"; empty when there are none
-  /// An error where `pictures` training pictures of `scales` vectors each are too few for fit: known before any feature is.
-  virtual void check_bank([[maybe_unused]] int64_t pictures, [[maybe_unused]] int64_t scales) const {}
+  /// An error where `pictures` training pictures with these scales are too few for fit: known before any feature is.
+  virtual void check_bank([[maybe_unused]] int64_t pictures, [[maybe_unused]] const std::vector<Scale>& scales) const {}
   /// Sees the training pictures once, before any score.
   virtual void fit(const Features& train) = 0;
   /// (N) f64, one score per picture.
   virtual Tensor score(const Features& features) const = 0;
 };
+
+/// The detector behind knn and csd, under any name.
+std::unique_ptr<Detector> make_neighbour_detector(const std::string& name, const NeighbourOptions& options);
 
 std::vector<std::string> known_methods();  ///< msp maxlogit energy knn csd
 /// An unknown name is an error that lists the known ones.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "nn/data/loader.h"
+#include "nn/text.h"
 #include "tensor/check.h"
 #include "tensor/ops/reduce.h"
 
@@ -51,7 +52,7 @@ void check_features(const Features& features, const std::string& what) {
 }
 
 Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn::Preprocessing& preprocessing, int64_t batch,
-                          const std::function<void(int64_t, int64_t)>& progress) {
+                          const std::function<void(int64_t, int64_t)>& progress, const std::vector<std::string>& scale_sets) {
   const int64_t total = dataset.size();
   CHECK(total >= 1, "{}: the set is empty; there is nothing to extract", dataset.spec());
   CHECK(batch >= 1, "a batch of {} pictures; expected at least 1", batch);
@@ -75,7 +76,9 @@ Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn:
     const Tensor& map = output.map.value();
     const Tensor logits = output.logits.value().to({});
     if (done == 0) {
-      features.scales = csd_scales(map.dim(1), map.dim(2));
+      features.scales = scales_of(scale_sets, map.dim(1), map.dim(2));
+      CHECK(!features.scales.empty(), "the network's map of {} x {} is too small for any of the scales {}", map.dim(1), map.dim(2),
+            nn::joined(scale_sets));
       regions = regions_of(features.scales);
       features.regions = Tensor({total, static_cast<int64_t>(regions.size()), map.dim(3)});
       features.logits = Tensor({total, logits.dim(1)});

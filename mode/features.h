@@ -26,10 +26,11 @@ struct Features {
 /// Shapes and dtypes that belong together, at least one picture; `what` names the set in the message.
 void check_features(const Features& features, const std::string& what);
 
-/// `progress(done, total)` after each batch. The network is put into inference mode and runs on its device; the features are on the cpu.
-/// Order: the set's own. A feature or logit that is not finite is an error that names the picture.
+/// Regions of these sets of scales. `progress(done, total)` after each batch. The network is put into inference mode and runs on its
+/// device; the features are on the cpu. Order: the set's own. A feature or logit that is not finite is an error that names the picture.
 Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn::Preprocessing& preprocessing, int64_t batch,
-                          const std::function<void(int64_t, int64_t)>& progress = {});
+                          const std::function<void(int64_t, int64_t)>& progress = {},
+                          const std::vector<std::string>& scale_sets = csd_scale_sets());
 
 /// Rows of logits (N, classes) whose largest number is at the label; the labels are on the cpu.
 int64_t count_right(const Tensor& logits, const Tensor& labels);

@@ -1,5 +1,6 @@
 #include "mode/regions.h"
 
+#include "nn/text.h"
 #include "tensor/check.h"
 
 namespace mode {
@@ -7,32 +8,87 @@ namespace {
 
 using tensor::ops::Region;
 
-// Half i of `extent`: floor(i extent / 2) .. ceil((i + 1) extent / 2); the two overlap in the middle line of an odd extent.
-int64_t half_begin(int64_t extent, int64_t i) { return i * extent / 2; }
-int64_t half_end(int64_t extent, int64_t i) { return ((i + 1) * extent + 1) / 2; }
+struct Map {
+  int64_t height, width;
+};
+
+// Part i of n: floor(i extent / n) .. ceil((i + 1) extent / n); neighbours overlap in one line where n does not divide the extent.
+int64_t part_begin(int64_t extent, int64_t i, int64_t n) { return i * extent / n; }
+int64_t part_end(int64_t extent, int64_t i, int64_t n) { return ((i + 1) * extent + n - 1) / n; }
+
+/// n x n parts, row by row, named "`name` 1" ...
+std::vector<Scale> parts(const char* name, const Map& map, int64_t rows, int64_t columns) {
+  std::vector<Scale> scales;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j)
+      scales.push_back(
+          {fmt::format("{} {}", name, columns * i + j + 1), Region{part_begin(map.height, i, rows), part_begin(map.width, j, columns),
+                                                                   part_end(map.height, i, rows), part_end(map.width, j, columns)}});
+  return scales;
+}
+
+struct ScaleSet {
+  const char* name;
+  int64_t smallest_edge;
+  std::vector<Scale> (*make)(const Map& map);
+};
+constexpr ScaleSet scale_sets[] = {
+    {"global", 1,
+     [](const Map& map) {
+       return std::vector<Scale>{{"global", {0, 0, map.height, map.width}}};
+     }},
+    {"quadrants", 2, [](const Map& map) { return parts("quadrant", map, 2, 2); }},
+    {"centre", 4,
+     [](const Map& map) {
+       return std::vector<Scale>{{"centre", {map.height / 4, map.width / 4, map.height - map.height / 4, map.width - map.width / 4}}};
+     }},
+    {"grid3", 3, [](const Map& map) { return parts("grid3", map, 3, 3); }},
+    {"all", 1, [](const Map& map) { return parts("position", map, map.height, map.width); }},
+};
+
+const ScaleSet& find_set(const std::string& name) {
+  for (const ScaleSet& set : scale_sets)
+    if (name == set.name) return set;
+  throw tensor::Error(fmt::format("there is no set of scales '{}'; known are {}", nn::printable(name), nn::joined(known_scale_sets())));
+}
 
 }  // namespace
 
-std::vector<Scale> csd_scales(int64_t height, int64_t width, std::vector<std::string>* left_out) {
+const std::vector<std::string>& known_scale_sets() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const ScaleSet& set : scale_sets) all.emplace_back(set.name);
+    return all;
+  }();
+  return names;
+}
+
+std::vector<Scale> scales_of(const std::vector<std::string>& sets, int64_t height, int64_t width, std::vector<std::string>* left_out) {
   CHECK(height >= 1 && width >= 1, "a map of {} x {} has no regions; expected at least 1 x 1", height, width);
   if (left_out != nullptr) left_out->clear();
-  std::vector<Scale> scales = {{"global", {0, 0, height, width}}};
-
-  if (height >= 2 && width >= 2) {
-    for (int64_t i = 0; i < 2; ++i)
-      for (int64_t j = 0; j < 2; ++j)
-        scales.push_back({fmt::format("quadrant {}", 2 * i + j + 1),
-                          Region{half_begin(height, i), half_begin(width, j), half_end(height, i), half_end(width, j)}});
-  } else if (left_out != nullptr) {
-    left_out->push_back(fmt::format("the four quadrants: a map of {} x {} cannot be halved both ways", height, width));
-  }
-
-  if (height >= 4 && width >= 4) {
-    scales.push_back({"centre", {height / 4, width / 4, height - height / 4, width - width / 4}});
-  } else if (left_out != nullptr) {
-    left_out->push_back(fmt::format("the centre: a map of {} x {} is smaller than 4 x 4", height, width));
+  std::vector<Scale> scales;
+  for (const std::string& name : sets) {
+    const ScaleSet& set = find_set(name);
+    if (height < set.smallest_edge || width < set.smallest_edge) {
+      if (left_out != nullptr)
+        left_out->push_back(fmt::format("{0}: a map of {1} x {2} is smaller than {3} x {3}", name, height, width, set.smallest_edge));
+      continue;
+    }
+    for (Scale& scale : set.make({height, width})) {
+      scale.set = name;
+      scales.push_back(std::move(scale));
+    }
   }
   return scales;
+}
+
+const std::vector<std::string>& csd_scale_sets() {
+  static const std::vector<std::string> names = {"global", "quadrants", "centre"};
+  return names;
+}
+
+std::vector<Scale> csd_scales(int64_t height, int64_t width, std::vector<std::string>* left_out) {
+  return scales_of(csd_scale_sets(), height, width, left_out);
 }
 
 std::vector<Region> regions_of(const std::vector<Scale>& scales) {

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "mode/regions.h"
 
@@ -45,7 +47,7 @@ TEST(Bank, ByHand) {
 }
 
 TEST(Bank, GlobalVectorsAlone) {
-  const Bank bank = make_bank(two_pictures(), 1);
+  const Bank bank = make_bank(two_pictures(), {0});
   EXPECT_EQ(bank.rows.shape(), (tensor::Shape{2, 2}));
   expect_near(bank.rows, {.6, .8, .8, .6});
   EXPECT_EQ(bank.ids.to_vector(), (std::vector<double>{4, 1}));
@@ -60,8 +62,8 @@ TEST(Bank, LeavesTheFeaturesAsTheyWere) {
 }
 
 TEST(Bank, BadFeaturesAreErrors) {
-  EXPECT_THROW(make_bank(two_pictures(), 4), tensor::Error);
-  EXPECT_THROW(make_bank(two_pictures(), -1), tensor::Error);
+  EXPECT_THROW(make_bank(two_pictures(), {4}), tensor::Error);
+  EXPECT_THROW(make_bank(two_pictures(), {-1}), tensor::Error);
   Features features = two_pictures();
   features.picture_names.pop_back();
   EXPECT_THROW(make_bank(features), tensor::Error);
@@ -72,6 +74,57 @@ TEST(Bank, BadFeaturesAreErrors) {
   features.ids = Tensor::from<int64_t>({-1, 0}, {2});
   EXPECT_THROW(make_bank(features), tensor::Error);
   EXPECT_THROW(make_bank(Features{}), tensor::Error);
+}
+
+// Twelve unit vectors, one every 30 degrees.
+Bank circle() {
+  Features features;
+  features.regions = Tensor({12, 1, 2});
+  features.logits = Tensor::zeros({12, 2});
+  features.labels = Tensor::zeros({12}, tensor::Dtype::i64);
+  features.ids = Tensor({12}, tensor::Dtype::i64);
+  features.scales = {{"global", {0, 0, 1, 1}}};
+  for (int64_t at = 0; at < 12; ++at) {
+    features.regions.data<float>()[2 * at] = static_cast<float>(std::cos(static_cast<double>(at) * M_PI / 6));
+    features.regions.data<float>()[2 * at + 1] = static_cast<float>(std::sin(static_cast<double>(at) * M_PI / 6));
+    features.ids.data<int64_t>()[at] = at;
+    features.picture_names.push_back(std::to_string(at));
+  }
+  return make_bank(features);
+}
+
+TEST(Bank, ChosenRowsAreSortedDistinctAndDrawnFromTheSeed) {
+  const Bank bank = circle();
+  std::set<std::vector<int64_t>> choices;
+  for (const auto choice : {mode::BankChoice::random, mode::BankChoice::kcentre})
+    for (const uint64_t seed : {1, 2, 3}) {
+      const std::vector<int64_t> rows = mode::choose_rows(bank, 5, choice, seed);
+      EXPECT_EQ(rows, mode::choose_rows(bank, 5, choice, seed));
+      EXPECT_EQ(std::set<int64_t>(rows.begin(), rows.end()).size(), 5u);
+      EXPECT_TRUE(std::is_sorted(rows.begin(), rows.end()));
+      choices.insert(rows);
+      EXPECT_EQ(mode::choose_rows(bank, 40, choice, seed).size(), 12u);
+    }
+  EXPECT_GT(choices.size(), 3u);
+  EXPECT_THROW(mode::choose_rows(bank, 0, mode::BankChoice::random, 1), tensor::Error);
+}
+
+TEST(Bank, FarthestFirstCoversACircle) {
+  const Bank bank = circle();
+  for (const uint64_t seed : {1, 2, 3, 4}) {
+    const std::vector<int64_t> four = mode::choose_rows(bank, 4, mode::BankChoice::kcentre, seed);
+    for (size_t at = 0; at < 4; ++at) EXPECT_EQ(four[at], four[0] + 3 * static_cast<int64_t>(at)) << seed;  // every quarter
+  }
+}
+
+TEST(Bank, RowsKeepWhereTheyCameFrom) {
+  const Bank bank = make_bank(two_pictures()), part = mode::rows_of(bank, {1, 5});
+  expect_near(part.rows, {0, 1, 0, 0});
+  EXPECT_EQ(part.ids.to_vector(), (std::vector<double>{4, 1}));
+  EXPECT_EQ(part.labels.to_vector(), (std::vector<double>{3, -1}));
+  EXPECT_EQ(part.scales.to_vector(), (std::vector<double>{1, 2}));
+  EXPECT_EQ(part.scale_names, bank.scale_names);
+  EXPECT_THROW(mode::rows_of(bank, {6}), tensor::Error);
 }
 
 }  // namespace

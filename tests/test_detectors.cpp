@@ -24,7 +24,8 @@ Features with_regions(const std::vector<float>& values, int64_t n, int64_t scale
     features.ids.data<int64_t>()[at] = at;
     features.picture_names.push_back(fmt::format("picture {}", at));
   }
-  for (int64_t scale = 0; scale < scales; ++scale) features.scales.push_back({fmt::format("scale {}", scale), {0, 0, 1, 1}});
+  for (int64_t scale = 0; scale < scales; ++scale)
+    features.scales.push_back({fmt::format("scale {}", scale), {0, 0, 1, 1}, scale == 0 ? "global" : "quadrants"});
   return features;
 }
 
@@ -78,15 +79,51 @@ TEST(Detectors, NeighboursByHand) {
   const Features train = with_regions(at_degrees({0, 90, 10, 100, 30, 180}, 7), 3, 2, 2);
   const Features test = with_regions(at_degrees({4, 250, 60, 97}, 0.01f), 2, 2, 2);
   mode::DetectorOptions options;
-  options.knn_k = 2;
-  options.csd_k = 2;
+  options.knn.k = 2;
+  options.csd.k = 2;
   // knn sees global vectors: picture 0 at 4 against {0, 10, 30}, the 2nd is 10, 6 away; picture 1 at 60: 30, then 10, 50 away.
   expect_near(scores("knn", train, test, options), {-chord(6), -chord(50)}, 1e-5);
   // csd: picture 0: 4 -> 0, then 10, 6 away; 250 -> 180, then 100, 150 away: the minimum is 6. Picture 1: 60 -> 30 and 90, both 30 away;
   // 97 -> 100, then 90, 7 away. A test scale matched bank rows of another scale.
   expect_near(scores("csd", train, test, options), {-chord(6), -chord(7)}, 1e-5);
-  options.csd_k = 6;  // every row, so the farthest: 176 and 160 (250 to 90) degrees; 120 and 97
+  options.csd.k = 6;  // every row, so the farthest: 176 and 160 (250 to 90) degrees; 120 and 97
   expect_near(scores("csd", train, test, options), {-chord(160), -chord(97)}, 1e-5);
+}
+
+// The same pictures as above, under the options of the ablations.
+TEST(Detectors, NeighbourOptionsByHand) {
+  const Features train = with_regions(at_degrees({0, 90, 10, 100, 30, 180}), 3, 2, 2);
+  const Features test = with_regions(at_degrees({4, 250, 60, 97}), 2, 2, 2);
+  using Options = mode::NeighbourOptions;
+  const auto scores_with = [&](const Options& options) {
+    const auto detector = mode::make_neighbour_detector("csd", options);
+    detector->fit(train);
+    return detector->score(test).to_vector();
+  };
+  // Each against its own scale, K = 2. Picture 0: 4 among {0, 10, 30}: 6 away; 250 among {90, 100, 180}: 150. Picture 1: 60: 50; 97: 7.
+  expect_near(scores_with({.k = 2, .cross = false}), {-chord(6), -chord(7)}, 1e-5);
+  expect_near(scores_with({.k = 2, .cross = false, .reduce = Options::Reduce::max}), {-chord(150), -chord(50)}, 1e-5);
+  expect_near(scores_with({.k = 2, .cross = false, .reduce = Options::Reduce::mean}),
+              {-(chord(6) + chord(150)) / 2, -(chord(50) + chord(7)) / 2}, 1e-5);
+  // All scales together: 4: 6 away; 250: 180, then 0, 110 away. 60: 30; 97: 7.
+  expect_near(scores_with({.k = 2, .reduce = Options::Reduce::max}), {-chord(110), -chord(30)}, 1e-5);
+  expect_near(scores_with({.k = 2, .reduce = Options::Reduce::mean}), {-(chord(6) + chord(110)) / 2, -(chord(30) + chord(7)) / 2}, 1e-5);
+  // One set of scales alone.
+  expect_near(scores_with({.k = 2, .scale_sets = {"quadrants"}}), {-chord(150), -chord(7)}, 1e-5);
+}
+
+TEST(Detectors, ASmallerBank) {
+  const Features train = with_regions(at_degrees({0, 90, 10, 100, 30, 180}), 3, 2, 2);
+  for (const auto choice : {mode::BankChoice::random, mode::BankChoice::kcentre}) {
+    const auto detector = mode::make_neighbour_detector("csd", {.k = 2, .bank_rows = 3, .bank_choice = choice});
+    detector->fit(train);
+    EXPECT_EQ(detector->settings(),
+              fmt::format("K = 2, 2 scales, bank of 3 rows of 6 ({})", choice == mode::BankChoice::random ? "random" : "k-centre"));
+    EXPECT_EQ(detector->score(train).numel(), 3);
+  }
+  const auto apart = mode::make_neighbour_detector("csd", {.k = 1, .cross = false, .bank_rows = 2});
+  apart->fit(train);
+  EXPECT_EQ(apart->settings(), "K = 1, 2 scales, bank of 4 rows of 6 (random), same scale");
 }
 
 TEST(Detectors, CsdWithOneScaleIsKnn) {
@@ -94,7 +131,7 @@ TEST(Detectors, CsdWithOneScaleIsKnn) {
   for (size_t at = 0; at < train.size(); ++at) train[at] = tensor::uniform(tensor::philox(1, tensor::Stream::test, at)[0]) - 0.3f;
   for (size_t at = 0; at < test.size(); ++at) test[at] = tensor::uniform(tensor::philox(2, tensor::Stream::test, at)[0]) - 0.3f;
   mode::DetectorOptions options;
-  options.knn_k = options.csd_k = 7;
+  options.knn.k = options.csd.k = 7;
   EXPECT_EQ(scores("csd", with_regions(train, 40, 1, 3), with_regions(test, 11, 1, 3), options),
             scores("knn", with_regions(train, 40, 1, 3), with_regions(test, 11, 1, 3), options));
 }
@@ -102,7 +139,7 @@ TEST(Detectors, CsdWithOneScaleIsKnn) {
 TEST(Detectors, ItsOwnTrainingPicturesScoreZero) {
   const Features train = with_regions(at_degrees({0, 90, 10, 100, 30, 180}, 3), 3, 2, 2);
   mode::DetectorOptions options;
-  options.csd_k = 1;
+  options.csd.k = 1;
   EXPECT_EQ(scores("csd", train, train, options), (std::vector<double>{0, 0, 0}));
 }
 
@@ -111,7 +148,7 @@ TEST(Detectors, SettingsStateWhatWasUsed) {
   EXPECT_EQ(make_detector("msp")->settings(), "");
   EXPECT_EQ(make_detector("energy")->settings(), "temperature 1");
   EXPECT_EQ(make_detector("knn")->settings(), "K = 50, global");
-  options.csd_k = 3;
+  options.csd.k = 3;
   const auto detector = make_detector("csd", options);
   detector->fit(with_regions(at_degrees({0, 90, 10, 100}), 2, 2, 2));
   EXPECT_EQ(detector->settings(), "K = 3, 2 scales, bank of 4 rows");
@@ -122,12 +159,16 @@ TEST(Detectors, Errors) {
   const Features train = with_regions(at_degrees({0, 90, 10, 100}), 2, 2, 2);
   expect_error([&] { make_detector("csd")->fit(train); }, "K = 10, but the bank has only 4 rows (2 pictures x 2 scales)");
   expect_error([&] { make_detector("knn")->fit(train); }, "K = 50, but the bank has only 2 rows");
-  expect_error([&] { make_detector("csd", {.csd_k = 0}); }, "K = 0");
+  expect_error([&] { make_detector("csd", {.csd = {.k = 0}}); }, "K = 0");
   expect_error([&] { make_detector("csd")->score(train); }, "score before fit");
-  const auto detector = make_detector("csd", {.csd_k = 2});
+  const auto detector = make_detector("csd", {.csd = {.k = 2}});
   detector->fit(train);
   expect_error([&] { detector->score(with_regions({1, 2, 3, 4, 5, 6}, 1, 2, 3)); }, "features of 3 numbers, the bank's have 2");
   expect_error([&] { detector->score(with_regions({1, 2}, 1, 1, 2)); }, "other scales than the bank");
+  expect_error([] { mode::make_neighbour_detector("csd", {.scale_sets = {"halves"}}); }, "known are global, quadrants, centre, grid3, all");
+  expect_error([&] { mode::make_neighbour_detector("csd", {.k = 1, .scale_sets = {"grid3"}})->fit(train); }, "none of the scales grid3");
+  expect_error([&] { mode::make_neighbour_detector("csd", {.k = 3, .cross = false})->fit(train); }, "only 2 rows (2 pictures x 1 scales)");
+  expect_error([&] { mode::make_neighbour_detector("csd", {.k = 3, .bank_rows = 2})->fit(train); }, "only 2 rows of the bank are kept");
   EXPECT_EQ(mode::known_methods(), (std::vector<std::string>{"msp", "maxlogit", "energy", "knn", "csd"}));
 }
 

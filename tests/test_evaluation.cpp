@@ -41,7 +41,7 @@ const Features train = pictures({0, .1, .2, .3}, {1, 1, 1, 1}, {0, 0, 0, 0}, "tr
 const Features id_test = pictures({.05, .15, .25}, {3, 2, -1}, {0, 0, 0}, "a,\"b\" ");
 const std::vector<mode::OodSet> ood = {{"far", pictures({2, 3}, {1, .5}, {-1, -1}, "far/")},
                                        {"same", pictures({.05, 1}, {2, 2}, {-1, -1}, "same/")}};
-const mode::DetectorOptions options = {.csd_k = 1, .knn_k = 1};
+const mode::DetectorOptions options = {.csd = {.k = 1}, .knn = {.k = 1, .scale_sets = {"global"}}};
 
 Evaluation small_evaluation() { return mode::evaluate({"maxlogit", "csd"}, options, train, id_test, ood); }
 

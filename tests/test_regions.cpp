@@ -53,6 +53,25 @@ TEST(Regions, SaysWhatIsLeftOut) {
   EXPECT_NE(left_out[0].find("quadrants: a map of 9 x 1"), std::string::npos);
 }
 
+TEST(Regions, OtherSetsByHand) {
+  const auto thirds = mode::scales_of({"grid3"}, 4, 7);
+  ASSERT_EQ(thirds.size(), 9u);
+  EXPECT_EQ(thirds[0].region, (Region{0, 0, 2, 3}));
+  EXPECT_EQ(thirds[4].region, (Region{1, 2, 3, 5}));
+  EXPECT_EQ(thirds[8].region, (Region{2, 4, 4, 7}));
+  EXPECT_EQ(thirds[8].name, "grid3 9");
+  EXPECT_EQ(thirds[8].set, "grid3");
+  const auto all = mode::scales_of({"global", "all"}, 2, 3);
+  ASSERT_EQ(all.size(), 7u);
+  EXPECT_EQ(all[6].region, (Region{1, 2, 2, 3}));
+  EXPECT_EQ(all[6].name, "position 6");
+  std::vector<std::string> left_out;
+  EXPECT_EQ(mode::scales_of({"grid3", "all"}, 2, 2, &left_out).size(), 4u);
+  ASSERT_EQ(left_out.size(), 1u);
+  EXPECT_NE(left_out[0].find("grid3: a map of 2 x 2"), std::string::npos);
+  EXPECT_THROW(mode::scales_of({"halves"}, 4, 4), tensor::Error);
+}
+
 TEST(Regions, AnEmptyMapIsAnError) {
   EXPECT_THROW(csd_scales(0, 4), tensor::Error);
   EXPECT_THROW(csd_scales(4, 0), tensor::Error);

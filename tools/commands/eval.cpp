@@ -54,7 +54,7 @@ void check_banks(const std::vector<std::string>& methods, const DetectorOptions&
   nn::Shape map;
   for (const nn::LayerRow& row : model.net->layer_table(edge, edge))
     if (row.output.rank() == 4) map = row.output;
-  const int64_t scales = static_cast<int64_t>(csd_scales(map[1], map[2]).size());
+  const std::vector<Scale> scales = csd_scales(map[1], map[2]);
   for (const std::string& method : methods) make_detector(method, options)->check_bank(train.size(), scales);
 }
 
@@ -102,7 +102,7 @@ int run_eval(const EvalOptions& options) {
   if (!ood_specs.empty()) train_set = open_checked(options.id, model, true);
   for (const NamedSpec& set : ood_specs) ood_sets.push_back(open_checked(set.spec, model, false));
 
-  const DetectorOptions detectors{.csd_k = options.csd_k, .knn_k = options.knn_k};
+  const DetectorOptions detectors{.csd = {.k = options.csd_k}, .knn = {.k = options.knn_k, .scale_sets = {"global"}}};
   if (train_set) check_banks(methods, detectors, model, *train_set);
   if (!options.out.empty()) prepare_report(options.out, !ood_specs.empty());
 

@@ -1,0 +1,147 @@
+// knn and csd: how far a picture's vectors are from those of the training pictures.
+#include <algorithm>
+#include <limits>
+
+#include "mode/detectors.h"
+#include "mode/knn.h"
+#include "nn/text.h"
+#include "tensor/check.h"
+
+namespace mode {
+namespace {
+
+using tensor::Dtype;
+
+class NeighbourDetector : public Detector {
+ public:
+  NeighbourDetector(std::string name, NeighbourOptions options) : name_(std::move(name)), options_(std::move(options)) {
+    CHECK(options_.k >= 1 && options_.k <= 1024, "{}: K = {}; expected 1 .. 1024", name_, options_.k);
+    CHECK(options_.bank_rows >= 0, "{}: a bank of {} rows; expected 0 (all) or more", name_, options_.bank_rows);
+    for (const std::string& set : options_.scale_sets) scales_of({set}, 1, 1);  // an unknown one is an error
+  }
+
+  std::string name() const override { return name_; }
+  std::string settings() const override {
+    std::string text = fmt::format("K = {}, ", options_.k);
+    if (banks_.empty()) {
+      text += options_.scale_sets.empty() ? "all scales" : nn::joined(options_.scale_sets, "+");
+    } else {
+      text += scale_names_.size() == 1 ? scale_names_[0] : fmt::format("{} scales", scale_names_.size());
+      int64_t rows = 0;
+      for (const Bank& bank : banks_) rows += bank.rows.dim(0);
+      text += fmt::format(", bank of {} rows", rows);
+      if (rows < all_rows_)
+        text += fmt::format(" of {} ({})", all_rows_, options_.bank_choice == BankChoice::random ? "random" : "k-centre");
+    }
+    if (!options_.cross) text += ", same scale";
+    if (options_.reduce != NeighbourOptions::Reduce::min) text += options_.reduce == NeighbourOptions::Reduce::mean ? ", mean" : ", max";
+    return text;
+  }
+
+  void check_bank(int64_t pictures, const std::vector<Scale>& scales) const override {
+    const auto used = static_cast<int64_t>(chosen_scales(scales).size());
+    const int64_t searched = options_.cross ? used : 1, all = pictures * searched;
+    CHECK(options_.k <= all, "{}: K = {}, but the bank has only {} rows ({} pictures x {} scales); lower K or give more pictures", name_,
+          options_.k, all, pictures, searched);
+    CHECK(options_.bank_rows == 0 || options_.k <= options_.bank_rows,
+          "{}: K = {}, but only {} rows of the bank are kept; lower K or keep more", name_, options_.k, options_.bank_rows);
+  }
+
+  void fit(const Features& train) override {
+    check_features(train, name_);
+    const std::vector<int64_t> chosen = chosen_scales(train.scales);
+    check_bank(train.size(), train.scales);
+    std::vector<Bank> banks;
+    if (options_.cross) {
+      banks.push_back(make_bank(train, chosen));
+    } else {
+      for (const int64_t scale : chosen) banks.push_back(make_bank(train, {scale}));
+    }
+    all_rows_ = 0;
+    for (Bank& bank : banks) {
+      all_rows_ += bank.rows.dim(0);
+      if (options_.bank_rows > 0 && options_.bank_rows < bank.rows.dim(0))
+        bank = rows_of(bank, choose_rows(bank, options_.bank_rows, options_.bank_choice, options_.seed));
+    }
+    scale_names_.clear();
+    for (const int64_t scale : chosen) scale_names_.push_back(train.scales[static_cast<size_t>(scale)].name);
+    banks_ = std::move(banks);
+  }
+
+  Tensor score(const Features& features) const override {
+    CHECK(!banks_.empty(), "{}: score before fit; give it the training pictures first", name_);
+    check_features(features, name_);
+    CHECK(features.regions.dim(2) == banks_[0].rows.dim(1),
+          "{}: features of {} numbers, the bank's have {}; was it fitted with another network?", name_, features.regions.dim(2),
+          banks_[0].rows.dim(1));
+    const std::vector<int64_t> chosen = chosen_scales(features.scales);
+    bool same = chosen.size() == scale_names_.size();
+    for (size_t at = 0; same && at < chosen.size(); ++at) same = features.scales[static_cast<size_t>(chosen[at])].name == scale_names_[at];
+    CHECK(same, "{}: the pictures have other scales than the bank; extract both with the same picture size", name_);
+
+    const int64_t n = features.size(), scales = static_cast<int64_t>(chosen.size());
+    std::vector<double> distances;  // (N, scales)
+    if (options_.cross) {
+      distances = kth_distances(normalised_rows(features, chosen), banks_[0]);
+    } else {
+      distances.resize(static_cast<size_t>(n * scales));
+      for (int64_t scale = 0; scale < scales; ++scale) {
+        const std::vector<double> own =
+            kth_distances(normalised_rows(features, {chosen[static_cast<size_t>(scale)]}), banks_[static_cast<size_t>(scale)]);
+        for (int64_t at = 0; at < n; ++at) distances[static_cast<size_t>(at * scales + scale)] = own[static_cast<size_t>(at)];
+      }
+    }
+    Tensor scores({n}, Dtype::f64);
+    for (int64_t at = 0; at < n; ++at) scores.data<double>()[at] = -reduced(distances.data() + at * scales, scales);
+    return scores;
+  }
+
+ private:
+  std::vector<int64_t> chosen_scales(const std::vector<Scale>& scales) const {
+    std::vector<int64_t> chosen;
+    for (size_t at = 0; at < scales.size(); ++at)
+      if (options_.scale_sets.empty() ||
+          std::find(options_.scale_sets.begin(), options_.scale_sets.end(), scales[at].set) != options_.scale_sets.end())
+        chosen.push_back(static_cast<int64_t>(at));
+    CHECK(!chosen.empty(),
+          "{}: the features have none of the scales {}; the network's map is too small for them, or they were not extracted", name_,
+          nn::joined(options_.scale_sets));
+    return chosen;
+  }
+
+  std::vector<double> kth_distances(const Tensor& queries, const Bank& bank) const {
+    const KnnResult found = knn(queries, bank.rows, options_.k);
+    std::vector<double> distances(static_cast<size_t>(queries.dim(0)));
+    for (size_t row = 0; row < distances.size(); ++row)
+      distances[row] = static_cast<double>(found.distances.data<float>()[(static_cast<int64_t>(row) + 1) * options_.k - 1]);
+    return distances;
+  }
+
+  double reduced(const double* distances, int64_t scales) const {
+    switch (options_.reduce) {
+      case NeighbourOptions::Reduce::min:
+        return *std::min_element(distances, distances + scales);
+      case NeighbourOptions::Reduce::max:
+        return *std::max_element(distances, distances + scales);
+      case NeighbourOptions::Reduce::mean:
+        break;
+    }
+    double sum = 0;
+    for (int64_t scale = 0; scale < scales; ++scale) sum += distances[scale];
+    return sum / static_cast<double>(scales);
+  }
+
+  std::string name_;
+  NeighbourOptions options_;
+  std::vector<Bank> banks_;  // one, or one for each scale
+  std::vector<std::string> scale_names_;
+  int64_t all_rows_ = 0;  // before any were left out
+};
+
+}  // namespace
+
+std::unique_ptr<Detector> make_neighbour_detector(const std::string& name, const NeighbourOptions& options) {
+  return std::make_unique<NeighbourDetector>(name, options);
+}
+
+}  // namespace mode
