@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "nn/data/augment.h"
+#include "tools/commands/ablate.h"
 #include "tools/commands/common.h"
 #include "tools/commands/demo.h"
 #include "tools/commands/eval.h"
@@ -27,6 +28,7 @@ const char* const data_help =
 struct Options {
   TrainOptions train;
   EvalOptions eval;
+  AblateOptions ablate;
   FeaturesOptions features;
   InfoOptions info;
   DemoOptions demo;
@@ -126,12 +128,49 @@ CLI::App* add_eval(CLI::App& app, EvalOptions& o) {
   add_foreign(command, o.arch, o.mean, o.std);
   command->add_option("--csd-k", o.csd_k, "neighbour whose distance csd takes")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_option("--knn-k", o.knn_k, "neighbour whose distance knn takes")->check(CLI::Range(1, 1024))->capture_default_str();
+  command
+      ->add_option(
+          "--csd-scales", o.csd_scales,
+          fmt::format("sets of scales for csd, some of {}; default: {}", join(known_scale_sets(), ", "), join(csd_scale_sets(), ",")))
+      ->delimiter(',')
+      ->check(CLI::IsMember(known_scale_sets()));
+  command->add_option("--csd-match", o.csd_match, "cross: csd's bank holds all scales together; same: each scale meets its own")
+      ->check(CLI::IsMember({"cross", "same"}))
+      ->capture_default_str();
+  command->add_option("--csd-reduce", o.csd_reduce, "min, mean or max over a picture's vectors")
+      ->check(CLI::IsMember({"min", "mean", "max"}))
+      ->capture_default_str();
+  command->add_option("--bank-rows", o.bank_rows, "rows of csd's bank that are kept; 0: all")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 31))
+      ->capture_default_str();
+  command->add_option("--bank-choice", o.bank_choice, "which: random, or kcentre (farthest first)")
+      ->check(CLI::IsMember({"random", "kcentre"}))
+      ->capture_default_str();
   command->add_option("--batch", o.batch, "pictures at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
   add_device(command, o.device);
   add_threads(command, o.threads);
   example(
       command,
       "mode eval --model runs/resnet20/model.safetensors --id cifar10:DIR --id-test 'cifar10:DIR?split=test' --ood textures=folder:DIR");
+  return command;
+}
+
+CLI::App* add_ablate(CLI::App& app, AblateOptions& o) {
+  CLI::App* command = app.add_subcommand("ablate", "csd's choices one at a time: scales, K, matching, size of the bank");
+  command->add_option("--model", o.model, "safetensors file of a network, ours or PyTorch's")->required();
+  command->add_option("--id", o.id, "in-distribution training pictures, the bank")->required();
+  command->add_option("--id-test", o.id_test, "in-distribution pictures that are scored")->required();
+  command->add_option("--ood", o.ood, "NAME=SPEC, any number of them")->required();
+  command->add_option("--out", o.out, "file for the tables as CSV");
+  add_foreign(command, o.arch, o.mean, o.std);
+  command->add_option("--k", o.k, "K where it is not what is varied")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--seed", o.seed, "of banks chosen by chance")->capture_default_str();
+  command->add_option("--batch", o.batch, "pictures at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
+  add_device(command, o.device);
+  add_threads(command, o.threads);
+  example(
+      command,
+      "mode ablate --model runs/resnet20/model.safetensors --id cifar10:DIR --id-test 'cifar10:DIR?split=test' --ood textures=folder:DIR");
   return command;
 }
 
@@ -218,6 +257,7 @@ std::function<int()> parse_arguments(int argc, char** argv) {
   app.add_flag("--version", version, "commit, instruction set, CUDA");
   CLI::App* train = add_train(app, options->train);
   CLI::App* eval = add_eval(app, options->eval);
+  CLI::App* ablate = add_ablate(app, options->ablate);
   CLI::App* features = add_features(app, options->features);
   CLI::App* info = add_info(app, options->info);
   CLI::App* gradcheck = add_gradcheck(app, options->gradcheck);
@@ -243,11 +283,12 @@ std::function<int()> parse_arguments(int argc, char** argv) {
   }
   options->eval.command_line = options->demo.command_line = {argv, argv + argc};
   if (eval->parsed()) return [options] { return run_eval(options->eval); };
+  if (ablate->parsed()) return [options] { return run_ablate(options->ablate); };
   if (features->parsed()) return [options] { return run_features(options->features); };
   if (info->parsed()) return [options] { return run_info(options->info); };
   if (gradcheck->parsed()) return [options] { return run_gradcheck(options->gradcheck); };
   if (demo->parsed()) return [options] { return run_demo(options->demo); };
-  throw UsageError("a command is needed: train, eval, features, info, gradcheck or demo; see mode --help");
+  throw UsageError("a command is needed: train, eval, ablate, features, info, gradcheck or demo; see mode --help");
 }
 
 }  // namespace mode::tools

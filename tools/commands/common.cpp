@@ -133,10 +133,11 @@ std::vector<std::string> parse_methods(const std::vector<std::string>& words) {
   return methods.empty() ? known : methods;
 }
 
-Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t batch, const std::string& label) {
+Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t batch, const std::string& label,
+                     const std::vector<std::string>& scale_sets) {
   Progress progress(label, dataset.size(), "pictures");
-  Features features =
-      extract_features(*model.net, dataset, model.checkpoint.preprocessing, batch, [&](int64_t done, int64_t) { progress.update(done); });
+  Features features = extract_features(
+      *model.net, dataset, model.checkpoint.preprocessing, batch, [&](int64_t done, int64_t) { progress.update(done); }, scale_sets);
   progress.finish(fmt::format("{}: {} pictures in {}", label, with_commas(features.size()), format_seconds(progress.seconds())));
   return features;
 }

@@ -53,7 +53,8 @@ std::vector<std::string> parse_methods(const std::vector<std::string>& words);
 /// The file's network, on the device; refused where neither the file nor the arguments say how pictures are normalised.
 nn::LoadedModel load_usable_model(const std::string& path, const nn::ModelOverrides& overrides, tensor::Device device);
 /// A pass over the set with a progress line of the set's name.
-Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t batch, const std::string& label);
+Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t batch, const std::string& label,
+                     const std::vector<std::string>& scale_sets = csd_scale_sets());
 void print_layer_table(const nn::ResNet& net, int64_t size);
 
 }  // namespace mode::tools

@@ -47,6 +47,26 @@ std::unique_ptr<nn::Dataset> open_checked(const std::string& spec, const nn::Loa
   return dataset;
 }
 
+DetectorOptions detector_options(const EvalOptions& options) {
+  using Reduce = NeighbourOptions::Reduce;
+  DetectorOptions detectors;
+  detectors.knn.k = options.knn_k;
+  detectors.csd.k = options.csd_k;
+  detectors.csd.scale_sets = options.csd_scales.empty() ? csd_scale_sets() : options.csd_scales;
+  detectors.csd.cross = options.csd_match == "cross";
+  detectors.csd.reduce = options.csd_reduce == "min" ? Reduce::min : options.csd_reduce == "mean" ? Reduce::mean : Reduce::max;
+  detectors.csd.bank_rows = options.bank_rows;
+  detectors.csd.bank_choice = options.bank_choice == "random" ? BankChoice::random : BankChoice::kcentre;
+  return detectors;
+}
+
+/// What has to be extracted for both knn, which takes the global vector, and csd.
+std::vector<std::string> scale_sets_of(const NeighbourOptions& csd) {
+  std::vector<std::string> sets = csd.scale_sets;
+  if (std::find(sets.begin(), sets.end(), "global") == sets.end()) sets.insert(sets.begin(), "global");
+  return sets;
+}
+
 /// K beyond the bank: known from the number of pictures and the size of the last map, before any feature is extracted.
 void check_banks(const std::vector<std::string>& methods, const DetectorOptions& options, const nn::LoadedModel& model,
                  const nn::Dataset& train) {
@@ -54,7 +74,7 @@ void check_banks(const std::vector<std::string>& methods, const DetectorOptions&
   nn::Shape map;
   for (const nn::LayerRow& row : model.net->layer_table(edge, edge))
     if (row.output.rank() == 4) map = row.output;
-  const std::vector<Scale> scales = csd_scales(map[1], map[2]);
+  const std::vector<Scale> scales = scales_of(scale_sets_of(options.csd), map[1], map[2]);
   for (const std::string& method : methods) make_detector(method, options)->check_bank(train.size(), scales);
 }
 
@@ -102,20 +122,21 @@ int run_eval(const EvalOptions& options) {
   if (!ood_specs.empty()) train_set = open_checked(options.id, model, true);
   for (const NamedSpec& set : ood_specs) ood_sets.push_back(open_checked(set.spec, model, false));
 
-  const DetectorOptions detectors{.csd = {.k = options.csd_k}, .knn = {.k = options.knn_k, .scale_sets = {"global"}}};
+  const DetectorOptions detectors = detector_options(options);
+  const std::vector<std::string> scale_sets = scale_sets_of(detectors.csd);
   if (train_set) check_banks(methods, detectors, model, *train_set);
   if (!options.out.empty()) prepare_report(options.out, !ood_specs.empty());
 
-  const Features id_test = features_of(model, *test_set, options.batch, options.id_test.empty() ? "ID" : "ID test");
+  const Features id_test = features_of(model, *test_set, options.batch, options.id_test.empty() ? "ID" : "ID test", scale_sets);
   print_accuracy(id_test, test_spec);
   Features train;
   std::vector<OodSet> ood;
   if (!ood_specs.empty()) {
     if (options.id_test.empty())
       fmt::print("note: without --id-test the detectors are judged on the pictures they were fitted on, each its own nearest neighbour\n");
-    train = options.id_test.empty() ? id_test : features_of(model, *train_set, options.batch, "ID training");
+    train = options.id_test.empty() ? id_test : features_of(model, *train_set, options.batch, "ID training", scale_sets);
     for (size_t set = 0; set < ood_sets.size(); ++set)
-      ood.push_back({ood_specs[set].name, features_of(model, *ood_sets[set], options.batch, "OOD " + ood_specs[set].name)});
+      ood.push_back({ood_specs[set].name, features_of(model, *ood_sets[set], options.batch, "OOD " + ood_specs[set].name, scale_sets)});
     fmt::print("scoring with {} ...\n\n", join(methods, ", "));
     std::fflush(stdout);
   }

@@ -17,6 +17,11 @@ struct EvalOptions {
   std::string arch;                  ///< for weights that do not say it
   std::vector<double> mean, std;     ///< likewise
   int64_t csd_k = 10, knn_k = 50;
+  std::vector<std::string> csd_scales;  ///< sets of scales (mode/regions.h); empty: the paper's
+  std::string csd_match = "cross";      ///< or "same"
+  std::string csd_reduce = "min";       ///< or "mean", "max"
+  int64_t bank_rows = 0;                ///< of csd's bank, kept; 0: all
+  std::string bank_choice = "random";   ///< or "kcentre"
   int64_t batch = 256;
   std::string device = "cpu";
   int threads = 0;
