@@ -43,8 +43,8 @@ TEST(GoldenSupcon, LossAndGradient) {
       SCOPED_TRACE(key);
       const Variable x(file.input(key + "x", dtype), true);
       const std::vector<double> parameters = file[key + "parameters"].to_vector();
-      const Variable loss =
-          nn::supcon(autograd::l2_normalize(x, 1e-30), file[key + "labels"], {.inverse_temperature = parameters[0], .scale = parameters[1]});
+      const Variable loss = nn::supcon(autograd::l2_normalize(x, 1e-30), file[key + "labels"],
+                                       {.inverse_temperature = parameters[0], .scale = parameters[1]});
       loss.backward();
       const double allowed = 15 * tolerance(dtype, x.shape()[1]);
       expect_close(loss.value(), file[key + "loss"], allowed, "loss");
