@@ -21,7 +21,7 @@ class LogitDetector : public Detector {
   std::string name() const override { return name_; }
   std::string settings() const override { return settings_; }
   void fit(const Features& train) override { check_features(train, name_); }
-  Tensor score(const Features& features) const override {
+  Tensor score(const Features& features, std::vector<Decision>*) const override {
     check_features(features, name_);
     const int64_t n = features.size(), classes = features.logits.dim(1);
     Tensor scores({n}, Dtype::f64);

@@ -26,6 +26,14 @@ struct DetectorOptions {
   NeighbourOptions knn = {.k = 50, .scale_sets = {"global"}};  ///< Sun et al., ICML 2022
 };
 
+/// What decided a picture's score, for a person to look at.
+struct Decision {
+  std::string scale;            ///< of the picture's vector whose distance became the score
+  std::string picture;          ///< the training picture nearest to that vector,
+  std::string neighbour_scale;  ///< by this region of it
+  int64_t label = -1;           ///< the training picture's
+};
+
 class Detector {
  public:
   virtual ~Detector() = default;
@@ -35,8 +43,9 @@ class Detector {
   virtual void check_bank([[maybe_unused]] int64_t pictures, [[maybe_unused]] const std::vector<Scale>& scales) const {}
   /// Sees the training pictures once, before any score.
   virtual void fit(const Features& train) = 0;
-  /// (N) f64, one score per picture.
-  virtual Tensor score(const Features& features) const = 0;
+  /// (N) f64, one score per picture. A detector by whose regions one decides fills `decisions`, unless null: one per picture; others leave
+  /// it empty.
+  virtual Tensor score(const Features& features, std::vector<Decision>* decisions = nullptr) const = 0;
 };
 
 /// The detector behind knn and csd, under any name.

@@ -60,21 +60,37 @@ Evaluation evaluate(const std::vector<std::string>& methods, const DetectorOptio
   }
 
   evaluation.methods = methods;
+  evaluation.scales = id_test.scales;
   evaluation.id_accuracy = all_labelled(id_test) ? accuracy(id_test) : std::numeric_limits<double>::quiet_NaN();
   for (size_t at = 0; at < methods.size(); ++at) {
     Detector& detector = *detectors[at];
     const std::string& method = methods[at];
     detector.fit(train);
     evaluation.settings[method] = detector.settings();
-    const std::vector<double>& id_scores = evaluation.scores["id"][method] = detector.score(id_test).to_vector();
+    const auto scored = [&](const std::string& set, const Features& features) -> const std::vector<double>& {
+      std::vector<Decision> decisions;
+      std::vector<double>& scores = evaluation.scores[set][method] = detector.score(features, &decisions).to_vector();
+      if (!decisions.empty()) evaluation.decisions[set][method] = std::move(decisions);
+      return scores;
+    };
+    const std::vector<double>& id_scores = scored("id", id_test);
     std::vector<Metrics> of_sets;
     for (const OodSet& set : ood) {
-      const std::vector<double>& scores = evaluation.scores[set.name][method] = detector.score(set.features).to_vector();
-      of_sets.push_back(evaluation.results[method][set.name] = evaluate_scores(id_scores, scores));
+      of_sets.push_back(evaluation.results[method][set.name] = evaluate_scores(id_scores, scored(set.name, set.features)));
     }
     if (!of_sets.empty()) evaluation.mean[method] = mean_of(std::move(of_sets));
   }
   return evaluation;
+}
+
+std::vector<std::pair<std::string, double>> decided_by(const std::vector<Decision>& decisions, const std::vector<Scale>& scales) {
+  std::vector<std::pair<std::string, double>> shares;
+  for (const Scale& scale : scales) {
+    const auto count =
+        std::count_if(decisions.begin(), decisions.end(), [&](const Decision& decision) { return decision.scale == scale.name; });
+    if (count > 0) shares.emplace_back(scale.name, static_cast<double>(count) / static_cast<double>(decisions.size()));
+  }
+  return shares;
 }
 
 }  // namespace mode

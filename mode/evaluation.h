@@ -19,12 +19,18 @@ struct OodSet {
 struct Evaluation {
   double id_accuracy = 0;  ///< NaN when the ID test set has no labels
   std::vector<std::string> methods, ood_sets;
+  std::vector<Scale> scales;                                      ///< of the features
   std::map<std::string, std::map<std::string, Metrics>> results;  ///< [method][ood set]
   std::map<std::string, Metrics> mean;                            ///< [method], over the valid sets; flagged when any is not
   std::map<std::string, std::string> settings;                    ///< [method]
   /// [set name, "id" for the ID test set][method] -> scores
   std::map<std::string, std::map<std::string, std::vector<double>>> scores;
+  /// Likewise, for methods by whose regions one decides (csd): what decided each picture's score.
+  std::map<std::string, std::map<std::string, std::vector<Decision>>> decisions;
 };
+
+/// How often each scale decided, as shares of `decisions`, in the order of first appearance among `scales`.
+std::vector<std::pair<std::string, double>> decided_by(const std::vector<Decision>& decisions, const std::vector<Scale>& scales);
 
 /// Names of OOD sets become file names and keys: not empty, no '/', not ".", "..", "id" or "mean", no repetition. An error says which is
 /// not.

@@ -68,7 +68,7 @@ class NeighbourDetector : public Detector {
     banks_ = std::move(banks);
   }
 
-  Tensor score(const Features& features) const override {
+  Tensor score(const Features& features, std::vector<Decision>* decisions) const override {
     CHECK(!banks_.empty(), "{}: score before fit; give it the training pictures first", name_);
     check_features(features, name_);
     CHECK(features.regions.dim(2) == banks_[0].rows.dim(1),
@@ -80,23 +80,33 @@ class NeighbourDetector : public Detector {
     CHECK(same, "{}: the pictures have other scales than the bank; extract both with the same picture size", name_);
 
     const int64_t n = features.size(), scales = static_cast<int64_t>(chosen.size());
-    std::vector<double> distances;  // (N, scales)
+    std::vector<Match> matches(static_cast<size_t>(n * scales));  // (N, scales)
     if (options_.cross) {
-      distances = kth_distances(normalised_rows(features, chosen), banks_[0]);
+      search(normalised_rows(features, chosen), banks_[0], 1, matches.data());
     } else {
-      distances.resize(static_cast<size_t>(n * scales));
-      for (int64_t scale = 0; scale < scales; ++scale) {
-        const std::vector<double> own =
-            kth_distances(normalised_rows(features, {chosen[static_cast<size_t>(scale)]}), banks_[static_cast<size_t>(scale)]);
-        for (int64_t at = 0; at < n; ++at) distances[static_cast<size_t>(at * scales + scale)] = own[static_cast<size_t>(at)];
-      }
+      for (int64_t scale = 0; scale < scales; ++scale)
+        search(normalised_rows(features, {chosen[static_cast<size_t>(scale)]}), banks_[static_cast<size_t>(scale)], scales,
+               matches.data() + scale);
     }
     Tensor scores({n}, Dtype::f64);
-    for (int64_t at = 0; at < n; ++at) scores.data<double>()[at] = -reduced(distances.data() + at * scales, scales);
+    if (decisions != nullptr) decisions->clear();
+    for (int64_t at = 0; at < n; ++at) {
+      const Match* of_picture = matches.data() + at * scales;
+      scores.data<double>()[at] = -reduced(of_picture, scales);
+      if (decisions != nullptr && options_.reduce != NeighbourOptions::Reduce::mean)
+        decisions->push_back(decision(of_picture, decisive(of_picture, scales)));
+    }
     return scores;
   }
 
  private:
+  /// The K-th smallest distance of one vector, and the bank's row nearest to it.
+  struct Match {
+    double distance;
+    int64_t nearest;
+    bool operator<(const Match& other) const { return distance < other.distance; }
+  };
+
   std::vector<int64_t> chosen_scales(const std::vector<Scale>& scales) const {
     std::vector<int64_t> chosen;
     for (size_t at = 0; at < scales.size(); ++at)
@@ -109,26 +119,32 @@ class NeighbourDetector : public Detector {
     return chosen;
   }
 
-  std::vector<double> kth_distances(const Tensor& queries, const Bank& bank) const {
+  /// Of every query, `step` places apart.
+  void search(const Tensor& queries, const Bank& bank, int64_t step, Match* matches) const {
     const KnnResult found = knn(queries, bank.rows, options_.k);
-    std::vector<double> distances(static_cast<size_t>(queries.dim(0)));
-    for (size_t row = 0; row < distances.size(); ++row)
-      distances[row] = static_cast<double>(found.distances.data<float>()[(static_cast<int64_t>(row) + 1) * options_.k - 1]);
-    return distances;
+    for (int64_t row = 0; row < queries.dim(0); ++row)
+      matches[row * step] = {static_cast<double>(found.distances.data<float>()[(row + 1) * options_.k - 1]),
+                             found.rows.data<int64_t>()[row * options_.k]};
   }
 
-  double reduced(const double* distances, int64_t scales) const {
-    switch (options_.reduce) {
-      case NeighbourOptions::Reduce::min:
-        return *std::min_element(distances, distances + scales);
-      case NeighbourOptions::Reduce::max:
-        return *std::max_element(distances, distances + scales);
-      case NeighbourOptions::Reduce::mean:
-        break;
-    }
+  int64_t decisive(const Match* matches, int64_t scales) const {
+    return (options_.reduce == NeighbourOptions::Reduce::min ? std::min_element(matches, matches + scales)
+                                                             : std::max_element(matches, matches + scales)) -
+           matches;
+  }
+
+  double reduced(const Match* matches, int64_t scales) const {
+    if (options_.reduce != NeighbourOptions::Reduce::mean) return matches[decisive(matches, scales)].distance;
     double sum = 0;
-    for (int64_t scale = 0; scale < scales; ++scale) sum += distances[scale];
+    for (int64_t scale = 0; scale < scales; ++scale) sum += matches[scale].distance;
     return sum / static_cast<double>(scales);
+  }
+
+  Decision decision(const Match* matches, int64_t scale) const {
+    const Bank& bank = banks_[banks_.size() == 1 ? 0 : static_cast<size_t>(scale)];
+    const int64_t row = matches[scale].nearest;
+    return {scale_names_[static_cast<size_t>(scale)], bank.picture_names[static_cast<size_t>(bank.ids.data<int32_t>()[row])],
+            bank.scale_names[static_cast<size_t>(bank.scales.data<int32_t>()[row])], bank.labels.data<int32_t>()[row]};
   }
 
   std::string name_;

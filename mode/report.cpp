@@ -66,6 +66,36 @@ std::string main_table(const Evaluation& evaluation) {
                      partial ? "\n* without the sets that have no number\n" : "");
 }
 
+/// Which scale decided, in % of each set's pictures: a column for each scale that ever did.
+std::string decision_table(const Evaluation& evaluation) {
+  std::vector<std::vector<std::string>> rows = {{"method", "set"}};
+  std::vector<std::string> sets = {"id"};
+  sets.insert(sets.end(), evaluation.ood_sets.begin(), evaluation.ood_sets.end());
+  const auto column_of = [&](const std::string& scale) {
+    const auto found = std::find(rows[0].begin() + 2, rows[0].end(), scale);
+    if (found == rows[0].end()) {
+      rows[0].push_back(scale);
+      return rows[0].size() - 1;
+    }
+    return static_cast<size_t>(found - rows[0].begin());
+  };
+  for (const std::string& set : sets) {
+    if (evaluation.decisions.count(set) == 0) continue;
+    for (const auto& [method, decisions] : evaluation.decisions.at(set)) {
+      std::vector<std::string> row = {method, set};
+      for (const auto& [scale, share] : decided_by(decisions, evaluation.scales)) {
+        const size_t column = column_of(scale);
+        row.resize(std::max(row.size(), column + 1), "0.0");
+        row[column] = fmt::format("{:.1f}", 100 * share);
+      }
+      rows.push_back(row);
+    }
+  }
+  if (rows[0].size() <= 3) return {};  // one scale: nothing was decided
+  for (auto& row : rows) row.resize(rows[0].size(), "0.0");
+  return fmt::format("Which scale decided, in % of the pictures\n\n{}\n", align(rows, 2));
+}
+
 std::string other_table(const Evaluation& evaluation) {
   std::vector<std::vector<std::string>> rows = {{"method", "OOD set", "AUIN", "AUOUT", "DTERR", "| openood: FPR95", "AUPR_IN", "AUPR_OUT"}};
   const auto add = [&](const std::string& method, const std::string& set, const Metrics& m) {
@@ -99,6 +129,20 @@ Json to_json(const Metrics& metrics) {
   return json;
 }
 
+/// Each scale's rectangle as shares of the picture: top, left, bottom, right.
+Json boxes_of(const std::vector<Scale>& scales) {
+  double height = 1, width = 1;  // of the map: no region ends beyond it, and the global one, or the last position, ends there
+  for (const Scale& scale : scales) {
+    height = std::max(height, static_cast<double>(scale.region.bottom));
+    width = std::max(width, static_cast<double>(scale.region.right));
+  }
+  Json boxes = Json::object();
+  for (const Scale& scale : scales)
+    boxes[scale.name] = {static_cast<double>(scale.region.top) / height, static_cast<double>(scale.region.left) / width,
+                         static_cast<double>(scale.region.bottom) / height, static_cast<double>(scale.region.right) / width};
+  return boxes;
+}
+
 std::string results_json(const Evaluation& evaluation, const ReportContext& context) {
   Json json;
   if (!evaluation.ood_sets.empty()) {
@@ -110,6 +154,10 @@ std::string results_json(const Evaluation& evaluation, const ReportContext& cont
       json["settings"][method] = evaluation.settings.at(method);
     }
   }
+  for (const auto& [set, of_methods] : evaluation.decisions)
+    for (const auto& [method, decisions] : of_methods)
+      for (const auto& [scale, share] : decided_by(decisions, evaluation.scales)) json["decided_by"][method][set][scale] = share;
+  if (!evaluation.decisions.empty()) json["scales"] = boxes_of(evaluation.scales);
   json["id_accuracy"] = number(evaluation.id_accuracy);
   json["seed"] = context.seed ? Json(*context.seed) : Json(nullptr);
   json["arguments"] = context.arguments;
@@ -128,14 +176,24 @@ std::string csv_cell(const std::string& text) {
   return fmt::format("\"{}\"", quoted);
 }
 
-std::string scores_csv(const Features& features, const std::vector<std::string>& methods,
-                       const std::map<std::string, std::vector<double>>& scores) {
+// The picture, a score of each method, and where regions decided: which of the picture's, and the training region nearest to it.
+std::string scores_csv(const Evaluation& evaluation, const std::string& set, const Features& features) {
+  const std::map<std::string, std::vector<double>>& scores = evaluation.scores.at(set);
+  const auto found = evaluation.decisions.find(set);
+  const std::map<std::string, std::vector<Decision>> none, &decisions = found == evaluation.decisions.end() ? none : found->second;
   std::string text = "picture,label";
-  for (const std::string& method : methods) text += fmt::format(",{}", csv_cell(method));
+  for (const std::string& method : evaluation.methods) text += fmt::format(",{}", csv_cell(method));
+  for (const auto& [method, of_method] : decisions)
+    for (const char* column : {"scale", "neighbour", "neighbour_scale", "neighbour_label"}) text += fmt::format(",{}_{}", method, column);
   text += "\n";
   for (int64_t at = 0; at < features.size(); ++at) {
-    text += csv_cell(features.picture_names[static_cast<size_t>(at)]) + fmt::format(",{}", features.labels.data<int64_t>()[at]);
-    for (const std::string& method : methods) text += fmt::format(",{}", scores.at(method).at(static_cast<size_t>(at)));
+    const auto row = static_cast<size_t>(at);
+    text += csv_cell(features.picture_names[row]) + fmt::format(",{}", features.labels.data<int64_t>()[at]);
+    for (const std::string& method : evaluation.methods) text += fmt::format(",{}", scores.at(method).at(row));
+    for (const auto& [method, of_method] : decisions) {
+      const Decision& decision = of_method.at(row);
+      text += fmt::format(",{},{},{},{}", decision.scale, csv_cell(decision.picture), decision.neighbour_scale, decision.label);
+    }
     text += "\n";
   }
   return text;
@@ -176,7 +234,8 @@ std::string format_table(const Evaluation& evaluation) {
     const std::string& of_method = evaluation.settings.at(method);
     settings.push_back({fmt::format("  {}", method), of_method.empty() ? "none" : of_method});
   }
-  return fmt::format("{}\nsettings\n{}\n{}", main_table(evaluation), align(settings, 2), other_table(evaluation));
+  return fmt::format("{}\nsettings\n{}\n{}{}", main_table(evaluation), align(settings, 2), decision_table(evaluation),
+                     other_table(evaluation));
 }
 
 void prepare_report(const std::string& directory, bool with_scores) {
@@ -198,9 +257,8 @@ void write_report(const std::string& directory, const Evaluation& evaluation, co
   remove_earlier_report(directory, evaluation);
   const std::string scores = (fs::path(directory) / "scores").string() + "/";
   if (!evaluation.methods.empty()) {
-    nn::write_file(scores + "id.csv", scores_csv(id_test, evaluation.methods, evaluation.scores.at("id")));
-    for (const OodSet& set : ood)
-      nn::write_file(scores + set.name + ".csv", scores_csv(set.features, evaluation.methods, evaluation.scores.at(set.name)));
+    nn::write_file(scores + "id.csv", scores_csv(evaluation, "id", id_test));
+    for (const OodSet& set : ood) nn::write_file(scores + set.name + ".csv", scores_csv(evaluation, set.name, set.features));
   }
   nn::write_file((fs::path(directory) / "results.json").string(), json);  // last: where it stands, the rest does too
 }

@@ -112,6 +112,34 @@ TEST(Detectors, NeighbourOptionsByHand) {
   expect_near(scores_with({.k = 2, .scale_sets = {"quadrants"}}), {-chord(150), -chord(7)}, 1e-5);
 }
 
+TEST(Detectors, SaysWhatDecided) {
+  Features train = with_regions(at_degrees({0, 90, 10, 100, 30, 180}), 3, 2, 2);
+  train.labels = Tensor::from<int64_t>({7, 8, 9}, {3});
+  const Features test = with_regions(at_degrees({4, 250, 60, 97}), 2, 2, 2);
+  using Reduce = mode::NeighbourOptions::Reduce;
+  const auto decisions_with = [&](bool cross, Reduce reduce) {
+    const auto detector = mode::make_neighbour_detector("csd", {.k = 2, .cross = cross, .reduce = reduce});
+    detector->fit(train);
+    std::vector<mode::Decision> decisions;
+    detector->score(test, &decisions);
+    return decisions;
+  };
+  // Picture 0: 4 is nearer than 250, and 0 (picture 0) is nearest to it. Picture 1: 97, nearest to 100 (picture 1's scale 1).
+  for (const bool cross : {true, false}) {
+    const std::vector<mode::Decision> nearest = decisions_with(cross, Reduce::min);
+    ASSERT_EQ(nearest.size(), 2u);
+    EXPECT_EQ(nearest[0].scale + ", " + nearest[0].picture + ", " + nearest[0].neighbour_scale, "scale 0, picture 0, scale 0");
+    EXPECT_EQ(nearest[0].label, 7);
+    EXPECT_EQ(nearest[1].scale + ", " + nearest[1].picture + ", " + nearest[1].neighbour_scale, "scale 1, picture 1, scale 1");
+    EXPECT_EQ(nearest[1].label, 8);
+  }
+  // The farther vector: 250, nearest to 180 (picture 2's scale 1); 60, nearest to 30 and 90, the smaller row first.
+  const std::vector<mode::Decision> farthest = decisions_with(true, Reduce::max);
+  EXPECT_EQ(farthest[0].scale + ", " + farthest[0].picture + ", " + farthest[0].neighbour_scale, "scale 1, picture 2, scale 1");
+  EXPECT_EQ(farthest[1].scale, "scale 0");
+  EXPECT_TRUE(decisions_with(true, Reduce::mean).empty());
+}
+
 TEST(Detectors, ASmallerBank) {
   const Features train = with_regions(at_degrees({0, 90, 10, 100, 30, 180}), 3, 2, 2);
   for (const auto choice : {mode::BankChoice::random, mode::BankChoice::kcentre}) {

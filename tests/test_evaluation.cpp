@@ -110,6 +110,26 @@ TEST(Evaluation, TableSaysWhatAPersonNeeds) {
   EXPECT_EQ(mode::format_table(mode::evaluate({"msp"}, options, train, id_test, {})), "");
 }
 
+TEST(Evaluation, SaysHowOftenEachScaleDecided) {
+  const std::vector<mode::Scale> scales = {{"global", {0, 0, 4, 4}}, {"centre", {1, 1, 3, 3}}, {"quadrant 1", {0, 0, 2, 2}}};
+  Evaluation evaluation = small_evaluation();
+  EXPECT_EQ(mode::format_table(evaluation).find("Which scale"), std::string::npos) << "one scale decides nothing";
+  evaluation.scales = scales;
+  evaluation.decisions["id"]["csd"] = {{"centre", "a", "global", 0}, {"global", "a", "global", 0}, {"centre", "b", "global", 0}};
+  evaluation.decisions["far"]["csd"] = {{"quadrant 1", "a", "global", 0}, {"quadrant 1", "b", "global", 0}};
+  evaluation.decisions.erase("same");
+  const auto shares = mode::decided_by(evaluation.decisions["id"]["csd"], scales);
+  ASSERT_EQ(shares.size(), 2u);
+  EXPECT_EQ(shares[0].first, "global");
+  EXPECT_DOUBLE_EQ(shares[1].second, 2.0 / 3);
+  const std::string table = mode::format_table(evaluation);
+  EXPECT_NE(table.find("method  set  global  centre  quadrant 1\n"
+                       "csd     id     33.3    66.7         0.0\n"
+                       "csd     far     0.0     0.0       100.0\n"),
+            std::string::npos)
+      << table;
+}
+
 TEST(Evaluation, ReportOnDisk) {
   const Directory directory;
   const Evaluation evaluation = small_evaluation();
@@ -131,11 +151,15 @@ TEST(Evaluation, ReportOnDisk) {
   EXPECT_FALSE(json["results"]["csd"]["same"].contains("flag"));
 
   const std::string id_csv = slurp(directory.path / "deeper" / "scores" / "id.csv");
-  EXPECT_EQ(id_csv.substr(0, id_csv.find('\n')), "picture,label,maxlogit,csd");
+  EXPECT_EQ(id_csv.substr(0, id_csv.find('\n')),
+            "picture,label,maxlogit,csd,csd_scale,csd_neighbour,csd_neighbour_scale,csd_neighbour_label");
   EXPECT_NE(id_csv.find("\n\"a,\"\"b\"\" 0\",0,3,"), std::string::npos) << id_csv;
   const std::string far_csv = slurp(directory.path / "deeper" / "scores" / "far.csv");
   EXPECT_NE(far_csv.find("\nfar/0,-1,1,"), std::string::npos) << far_csv;
+  EXPECT_NE(far_csv.find(",global,train3,global,0\n"), std::string::npos) << far_csv;
   EXPECT_EQ(std::count(far_csv.begin(), far_csv.end(), '\n'), 3);
+  EXPECT_EQ(json["decided_by"]["csd"]["far"]["global"], 1);
+  EXPECT_EQ(json["scales"]["global"], nlohmann::json({0, 0, 1, 1}));
 }
 
 TEST(Evaluation, ReportWithoutOodSets) {
