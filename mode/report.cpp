@@ -66,6 +66,15 @@ std::string main_table(const Evaluation& evaluation) {
                      partial ? "\n* without the sets that have no number\n" : "");
 }
 
+/// Whether a method had scales to choose from (knn has the global vector alone).
+bool has_choice(const Evaluation& evaluation, const std::string& method) {
+  std::set<std::string> scales;
+  for (const auto& [set, of_methods] : evaluation.decisions)
+    if (const auto found = of_methods.find(method); found != of_methods.end())
+      for (const Decision& decision : found->second) scales.insert(decision.scale);
+  return scales.size() > 1;
+}
+
 /// Which scale decided, in % of each set's pictures: a column for each scale that ever did.
 std::string decision_table(const Evaluation& evaluation) {
   std::vector<std::vector<std::string>> rows = {{"method", "set"}};
@@ -82,6 +91,7 @@ std::string decision_table(const Evaluation& evaluation) {
   for (const std::string& set : sets) {
     if (evaluation.decisions.count(set) == 0) continue;
     for (const auto& [method, decisions] : evaluation.decisions.at(set)) {
+      if (!has_choice(evaluation, method)) continue;
       std::vector<std::string> row = {method, set};
       for (const auto& [scale, share] : decided_by(decisions, evaluation.scales)) {
         const size_t column = column_of(scale);
@@ -91,7 +101,7 @@ std::string decision_table(const Evaluation& evaluation) {
       rows.push_back(row);
     }
   }
-  if (rows[0].size() <= 3) return {};  // one scale: nothing was decided
+  if (rows.size() == 1) return {};
   for (auto& row : rows) row.resize(rows[0].size(), "0.0");
   return fmt::format("Which scale decided, in % of the pictures\n\n{}\n", align(rows, 2));
 }

@@ -117,6 +117,7 @@ TEST(Evaluation, SaysHowOftenEachScaleDecided) {
   evaluation.scales = scales;
   evaluation.decisions["id"]["csd"] = {{"centre", "a", "global", 0}, {"global", "a", "global", 0}, {"centre", "b", "global", 0}};
   evaluation.decisions["far"]["csd"] = {{"quadrant 1", "a", "global", 0}, {"quadrant 1", "b", "global", 0}};
+  evaluation.decisions["far"]["knn"] = {{"global", "a", "global", 0}, {"global", "b", "global", 0}};
   evaluation.decisions.erase("same");
   const auto shares = mode::decided_by(evaluation.decisions["id"]["csd"], scales);
   ASSERT_EQ(shares.size(), 2u);
