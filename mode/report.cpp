@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
 
 #include "mode/evaluation.h"
+#include "nn/data/readers.h"
 #include "nn/safetensors.h"
+#include "nn/text.h"
 #include "tensor/check.h"
 
 namespace mode {
@@ -211,9 +212,10 @@ std::string scores_csv(const Evaluation& evaluation, const std::string& set, con
 
 // What the earlier report in results.json wrote into scores/; nothing where there is none, or it is none of ours.
 std::set<std::string> sets_of_report(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const Json json = Json::parse(file, nullptr, /*allow_exceptions=*/false);
   std::set<std::string> sets;
+  if (!fs::exists(path)) return sets;
+  const std::vector<uint8_t> bytes = nn::read_file(path.string(), int64_t{1} << 30);
+  const Json json = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("results") || !json["results"].is_object()) return sets;
   for (const auto& of_method : json["results"]) {
     if (!of_method.is_object()) continue;
@@ -232,7 +234,13 @@ void remove_earlier_report(const fs::path& directory, const Evaluation& evaluati
     old.erase("id");
     for (const std::string& set : evaluation.ood_sets) old.erase(set);
   }
-  for (const std::string& set : old) fs::remove(directory / "scores" / (set + ".csv"));
+  for (const std::string& set : old) {
+    const fs::path path = directory / "scores" / (set + ".csv");
+    std::error_code fault;
+    fs::remove(path, fault);
+    CHECK(!fault || fault == std::errc::filename_too_long, "cannot remove {}, of the earlier report: {}", nn::printable(path.string()),
+          fault.message());
+  }
 }
 
 }  // namespace
@@ -258,6 +266,9 @@ void prepare_report(const std::string& directory, bool with_scores) {
           error ? error.message() : std::string("it is not a directory"));
     CHECK(::access(path.c_str(), W_OK | X_OK) == 0, "cannot write into {}; choose another directory with --out", path.string());
   }
+  const fs::path results = fs::path(directory) / "results.json";
+  CHECK(!fs::exists(results) || fs::is_regular_file(results),
+        "cannot write {}: it is not a regular file; choose another directory with --out", results.string());
 }
 
 void write_report(const std::string& directory, const Evaluation& evaluation, const Features& id_test, const std::vector<OodSet>& ood,

@@ -1,6 +1,7 @@
 // The binary where the machine fails it: no space, no permission, no memory, nobody who reads, a data set that goes away.
 
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <cstring>
@@ -137,6 +138,49 @@ TEST(ReadOnlyOutput, IsAnErrorBeforeAnyWork) {
   EXPECT_EQ(read_bytes(disk / "run/model.safetensors"), model);
   EXPECT_EQ(read_bytes(disk / "report/results.json"), results);
   EXPECT_EQ(run({"info", "--model", disk / "run/model.safetensors"}).status, 0) << "what only reads goes on";
+}
+
+/// A pipe, a folder or a device where a file is expected: an error, no endless wait.
+TEST(NoRegularFile, IsRefused) {
+  const TemporaryDirectory directory;
+  const std::string pipe = directory / "pipe", part = "not a regular file";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  fs::copy(fs::path(trained_model()).parent_path(), directory / "run");
+  const auto replace = [&](const std::string& path) {
+    fs::remove_all(directory / path);
+    fs::create_directories(fs::path(directory / path).parent_path());
+    fs::create_hard_link(pipe, directory / path);
+  };
+  expect_one_line(run({"info", "--model", pipe}), 1, part);
+  expect_one_line(run({"info", "--model", "/dev/zero"}), 1, part);
+  expect_one_line(run(features_arguments(pipe)), 1, part);
+  replace("pictures/a/1.png");
+  expect_one_line(run({"info", "--data", "folder:" + (directory / "pictures")}), 1, part);
+  replace("cifar/test_batch.bin");
+  expect_one_line(run({"info", "--data", "cifar10:" + (directory / "cifar") + "?split=test"}), 1, "no file");
+  replace("run/log.csv");
+  expect_one_line(run({"train", "--resume", "--out", directory / "run"}), 1, part);
+  replace("run/state.safetensors");
+  expect_one_line(run({"train", "--resume", "--out", directory / "run"}), 1, part);
+  expect_one_line(run(train_arguments(directory / "run")), 1, "already holds a run");
+  replace("report/results.json");
+  const Result in_the_way = run(eval_arguments(directory / "report"));
+  expect_one_line(in_the_way, 1, part);
+  fs::remove(directory / "report/results.json");
+  fs::create_directories(directory / "report/results.json");
+  expect_one_line(run(eval_arguments(directory / "report")), 1, part);
+  // What an earlier report says it wrote is removed, unless it is more than a file.
+  fs::remove_all(directory / "report");
+  directory.write("report/results.json", R"({"results":{"msp":{"old":1,"../kept":1,")" + std::string(300, 'x') + R"(":1}}})");
+  directory.write("report/scores/old.csv/kept", std::string("kept"));
+  directory.write("report/kept.csv", std::string("kept"));
+  expect_one_line(run(eval_arguments(directory / "report")), 1, "old.csv");
+  fs::remove_all(directory / "report/scores/old.csv");
+  directory.write("report/scores/old.csv", std::string());
+  directory.write("report/results.json", R"({"results":{"msp":{"old":1,"../kept":1,")" + std::string(300, 'x') + R"(":1}}})");
+  EXPECT_EQ(run(eval_arguments(directory / "report")).status, 0);
+  EXPECT_FALSE(fs::exists(directory / "report/scores/old.csv"));
+  EXPECT_TRUE(fs::exists(directory / "report/kept.csv"));
 }
 
 TEST(Streams, NobodyReads) {

@@ -2,10 +2,10 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include "mode/version.h"
+#include "nn/data/readers.h"
 #include "nn/text.h"
 #include "tensor/isa.h"
 #include "tools/commands/common.h"
@@ -193,7 +193,9 @@ void RunDirectory::begin_log() {
 
 void RunDirectory::load_log(int64_t epochs) {
   log_ = log_header;
-  std::ifstream file(log_path());
+  if (!std::filesystem::exists(log_path())) return;
+  const std::vector<uint8_t> bytes = nn::read_file(log_path(), int64_t{1} << 30);
+  std::istringstream file(std::string(bytes.begin(), bytes.end()));
   std::string line;
   std::getline(file, line);
   // A row beyond the state belongs to an epoch that will be run again.
