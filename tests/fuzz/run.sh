@@ -38,7 +38,7 @@ for target in "${targets[@]}"; do
     merged=$scratch/merged
     rm -rf "$merged"
     mkdir "$merged"
-    "$build/targets/$target" -merge=1 "${limits[@]}" "$merged" "$kept" "$own" 2>"$build/logs/$target.merge"
+    "$build/targets/$target" -merge=1 -use_counters=0 "${limits[@]}" "$merged" "$kept" "$own" 2>"$build/logs/$target.merge"
     find "$kept" -type f ! -name 'finding-*' -delete
     for input in "$merged"/*; do cp "$input" "$kept/$(basename "$input" | cut -c 1-12)"; done
     printf '%-12s %3d inputs, %d bytes\n' "$target" "$(find "$kept" -type f | wc -l)" "$(cat "$kept"/* | wc -c)"
