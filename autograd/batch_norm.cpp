@@ -17,7 +17,7 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
                     ops::BatchNormResult* statistics) {
   ops::BatchNormResult forward = ops::batch_norm(x.value(), gamma.value(), beta.value(), value_or_none(residual), params);
   if (statistics != nullptr) *statistics = forward;
-  return record("batch_norm", forward.y, {x, gamma, beta, residual},
+  return record(params.relu ? "batch_norm+relu" : "batch_norm", forward.y, {x, gamma, beta, residual},
                 [x = x.value(), y = only_for_relu(forward.y, x, params), gamma = gamma.value(), mean = forward.mean, rstd = forward.rstd,
                  params](const Tensor& dy, const Needs& needs) -> Gradients {
                   // y = gamma xhat + beta + residual,  xhat = (x - mean(x)) rstd(x),  g = dy [y > 0] with ReLU, else dy
@@ -31,7 +31,7 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
 Variable batch_norm_inference(const Variable& x, const Variable& gamma, const Variable& beta, const Tensor& running_mean,
                               const Tensor& running_var, const Variable& residual, ops::BatchNormParams params) {
   Tensor y = ops::batch_norm_inference(x.value(), gamma.value(), beta.value(), running_mean, running_var, value_or_none(residual), params);
-  return record("batch_norm_inference", y, {x, gamma, beta, residual},
+  return record(params.relu ? "batch_norm_inference+relu" : "batch_norm_inference", y, {x, gamma, beta, residual},
                 [x = x.value(), y = only_for_relu(y, x, params), gamma = gamma.value(), running_mean, running_var, params](
                     const Tensor& dy, const Needs& needs) -> Gradients {
                   // the same with constant statistics     =>   dx = gamma rstd g

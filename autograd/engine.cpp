@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 
-#include "autograd/variable.h"
+#include "autograd/graph.h"
 #include "tensor/ops/elementwise.h"
 
 namespace autograd {
@@ -193,6 +194,25 @@ Variable record(const char* name, Tensor value, std::vector<Variable> inputs, Ba
 NoGrad::NoGrad() : before_(grad_mode) { grad_mode = false; }
 NoGrad::~NoGrad() { grad_mode = before_; }
 bool grad_enabled() { return grad_mode; }
+
+std::vector<RecordedOp> recorded_graph(const Variable& root, const std::vector<std::pair<std::string, Variable>>& named) {
+  CHECK(root.defined(), "recorded_graph() of an undefined variable");
+  std::vector<RecordedOp> graph;
+  if (root.node_ == nullptr) return graph;
+  std::map<const Node*, std::string> names;
+  for (const auto& [name, variable] : named)
+    if (variable.defined()) names[variable.node_.get()] = name;
+  std::map<const Node*, int64_t> places = {{nullptr, -1}};
+  for (const auto& node : reachable_from(root.node_)) {
+    CHECK(!node->freed, "recorded_graph: the graph behind '{}' was freed by a backward pass", node->op);
+    places[node.get()] = static_cast<int64_t>(graph.size());
+    const auto found = names.find(node.get());
+    RecordedOp op{node->op, found == names.end() ? "" : found->second, node->shape, {}};
+    for (const auto& input : node->inputs) op.inputs.push_back(places.at(input.get()));
+    graph.push_back(std::move(op));
+  }
+  return graph;
+}
 
 void accumulate(Tensor& acc, const Tensor& gradient, const char* what) {
   CHECK(gradient.defined(), "{}: accumulate() got an undefined gradient", what);

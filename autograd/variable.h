@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -35,7 +36,8 @@ class Needs {
 using Gradients = std::vector<Tensor>;
 using Backward = std::function<Gradients(const Tensor& dy, const Needs& needs)>;
 
-struct Node;  // autograd/engine.cpp
+struct Node;        // autograd/engine.cpp
+struct RecordedOp;  // autograd/graph.h
 
 /// A shared handle: copies are the same variable. The graph is not part of the value: an op's node keeps the nodes of its inputs, not their
 /// values, so that a value lives only as long as a Variable or a closure that captured it.
@@ -66,6 +68,7 @@ class Variable {
 
  private:
   friend Variable record(const char*, Tensor, std::vector<Variable>, Backward);
+  friend std::vector<RecordedOp> recorded_graph(const Variable&, const std::vector<std::pair<std::string, Variable>>&);
   std::shared_ptr<Tensor> value_;  // shared, so that every copy sees the optimiser write
   std::shared_ptr<Node> node_;     // null where no gradient is wanted
 };

@@ -9,6 +9,7 @@ namespace nn {
 namespace {
 
 struct Arch {
+  BlockKind kind;
   std::vector<int64_t> blocks, widths;
   Shortcut shortcut;
 };
@@ -18,10 +19,13 @@ const std::map<std::string, Arch>& archs() {
     std::map<std::string, Arch> built;
     for (const int64_t depth : {8, 14, 20, 32, 44, 56}) {
       const int64_t blocks = (depth - 2) / 6;  // two convolutions a block, three stages
-      built["resnet" + std::to_string(depth)] = {{blocks, blocks, blocks}, {16, 32, 64}, Shortcut::option_a};
+      built["resnet" + std::to_string(depth)] = {BlockKind::basic, {blocks, blocks, blocks}, {16, 32, 64}, Shortcut::option_a};
     }
-    built["resnet18"] = {{2, 2, 2, 2}, {64, 128, 256, 512}, Shortcut::projection};
-    built["resnet34"] = {{3, 4, 6, 3}, {64, 128, 256, 512}, Shortcut::projection};
+    const std::vector<int64_t> widths = {64, 128, 256, 512};
+    built["resnet18"] = {BlockKind::basic, {2, 2, 2, 2}, widths, Shortcut::projection};
+    built["resnet34"] = {BlockKind::basic, {3, 4, 6, 3}, widths, Shortcut::projection};
+    built["resnet50"] = {BlockKind::bottleneck, {3, 4, 6, 3}, widths, Shortcut::projection};
+    built["resnet101"] = {BlockKind::bottleneck, {3, 4, 23, 3}, widths, Shortcut::projection};
     return built;
   }();
   return table;
@@ -33,78 +37,6 @@ const Arch& find_arch(const std::string& name) {
   return found->second;
 }
 
-/// 1x1 convolution and BatchNorm: the children "0" and "1" of PyTorch's Sequential.
-class Projection : public Module {
- public:
-  Projection(int64_t in_channels, int64_t out_channels, int64_t stride) : conv(in_channels, out_channels, 1, stride, 0), bn(out_channels) {
-    register_module("0", &conv);
-    register_module("1", &bn);
-  }
-  Variable operator()(const Variable& x) { return bn(conv(x)); }
-
-  Conv2d conv;
-  BatchNorm2d bn;
-};
-
-/// Appends the line of a convolution with its BatchNorm on an (1, H, W, C) map, and returns the map behind it.
-Shape add_row(std::vector<LayerRow>& rows, const std::string& name, const Conv2d& conv, const Shape& input) {
-  const Tensor& w = conv.weight.value();
-  const Shape output = tensor::ops::conv2d_output_shape(input, w.shape(), conv.params());
-  const double flop = 2.0 * static_cast<double>(output.numel()) * static_cast<double>(w.numel() / w.dim(0));
-  rows.push_back({name, output, w.numel() + 2 * w.dim(0), flop * 1e-6});
-  return output;
-}
-
-}  // namespace
-
-/// relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x)), He et al., 2016, figure 5 left.
-class BasicBlock : public Module {
- public:
-  BasicBlock(int64_t in_channels, int64_t out_channels, int64_t stride, Shortcut shortcut)
-      : conv1_(in_channels, out_channels, 3, stride, 1),
-        bn1_(out_channels),
-        conv2_(out_channels, out_channels, 3, 1, 1),
-        bn2_(out_channels),
-        changes_size_(stride != 1 || in_channels != out_channels) {
-    register_module("conv1", &conv1_);
-    register_module("bn1", &bn1_);
-    register_module("conv2", &conv2_);
-    register_module("bn2", &bn2_);
-    if (changes_size_ && shortcut == Shortcut::projection) {
-      downsample_ = std::make_unique<Projection>(in_channels, out_channels, stride);
-      register_module("downsample", downsample_.get());
-    }
-  }
-
-  Variable operator()(const Variable& x) {
-    const Variable inner = bn1_(conv1_(x), /*relu=*/true);
-    return bn2_(conv2_(inner), /*relu=*/true, shortcut(x));
-  }
-
-  Shape add_rows(std::vector<LayerRow>& rows, const std::string& name, const Shape& input) const {
-    const Shape inner = add_row(rows, name + ".conv1 + bn1", conv1_, input);
-    const Shape output = add_row(rows, name + ".conv2 + bn2", conv2_, inner);
-    if (downsample_) add_row(rows, name + ".downsample", downsample_->conv, input);
-    return output;
-  }
-
- private:
-  Variable shortcut(const Variable& x) {
-    if (!changes_size_) return x;
-    if (downsample_) return (*downsample_)(x);
-    return autograd::subsample_pad(x, conv1_.params().stride, conv1_.weight.shape()[0]);
-  }
-
-  Conv2d conv1_;
-  BatchNorm2d bn1_;
-  Conv2d conv2_;
-  BatchNorm2d bn2_;
-  bool changes_size_;
-  std::unique_ptr<Projection> downsample_;
-};
-
-namespace {
-
 constexpr tensor::ops::Pool2dParams stem_pool{3, 2, 1};
 
 Conv2d stem_conv(Stem stem, int64_t channels) {
@@ -113,12 +45,12 @@ Conv2d stem_conv(Stem stem, int64_t channels) {
 
 }  // namespace
 
-ResNet::ResNet(std::string arch, std::vector<int64_t> blocks, std::vector<int64_t> widths, ResNetConfig config)
+ResNet::ResNet(std::string arch, BlockKind kind, std::vector<int64_t> blocks, std::vector<int64_t> widths, ResNetConfig config)
     : arch_(std::move(arch)),
       config_(config),
       conv1_(stem_conv(config.stem, widths.at(0))),
       bn1_(widths.at(0)),
-      fc_(widths.back(), config.classes) {
+      fc_(block_channels(kind, widths.back()), config.classes) {
   CHECK(blocks.size() == widths.size(), "a ResNet has one width for each stage: {} stages, {} widths", blocks.size(), widths.size());
   if (config_.shortcut == Shortcut::standard) config_.shortcut = Shortcut::projection;
   register_module("conv1", &conv1_);
@@ -129,15 +61,13 @@ ResNet::ResNet(std::string arch, std::vector<int64_t> blocks, std::vector<int64_
     stages_.emplace_back();
     for (int64_t block = 0; block < blocks[stage]; ++block) {
       const int64_t stride = stage > 0 && block == 0 ? 2 : 1;
-      stages_[stage].push_back(std::make_unique<BasicBlock>(channels, widths[stage], stride, config_.shortcut));
+      stages_[stage].push_back(make_block(kind, channels, widths[stage], stride, config_.shortcut));
       register_module(fmt::format("layer{}.{}", stage + 1, block), stages_[stage].back().get());
-      channels = widths[stage];
+      channels = block_channels(kind, widths[stage]);
     }
   }
   register_module("fc", &fc_);
 }
-
-ResNet::~ResNet() = default;
 
 ResNetOutput ResNet::operator()(const Variable& pictures) {
   CHECK(pictures.value().rank() == 4 && pictures.shape()[3] == 3, "a ResNet takes pictures of shape (N, H, W, 3), got {}",
@@ -158,14 +88,14 @@ std::vector<LayerRow> ResNet::layer_table(int64_t height, int64_t width) const {
   if (config_.stem == Stem::imagenet) {
     const auto pooled = [](int64_t extent) { return (extent + 2 * stem_pool.padding - stem_pool.kernel) / stem_pool.stride + 1; };
     map = {1, pooled(map[1]), pooled(map[2]), map[3]};
-    rows.push_back({"max pool", map, 0, 0});
+    rows.push_back({"max pool", map, 0, 0, map.numel() * static_cast<int64_t>(sizeof(float) + sizeof(int32_t))});  // and its positions
   }
   for (size_t stage = 0; stage < stages_.size(); ++stage)
     for (size_t block = 0; block < stages_[stage].size(); ++block)
       map = stages_[stage][block]->add_rows(rows, fmt::format("layer{}.{}", stage + 1, block), map);
-  rows.push_back({"global average pool", {1, map[3]}, 0, 0});
+  rows.push_back({"global average pool", {1, map[3]}, 0, 0, map[3] * static_cast<int64_t>(sizeof(float))});
   const Tensor& w = fc_.weight.value();
-  rows.push_back({"fc", {1, w.dim(0)}, w.numel() + w.dim(0), 2e-6 * static_cast<double>(w.numel())});
+  rows.push_back({"fc", {1, w.dim(0)}, w.numel() + w.dim(0), 2e-6 * static_cast<double>(w.numel()), w.dim(0) * int64_t{sizeof(float)}});
   return rows;
 }
 
@@ -173,17 +103,20 @@ std::unique_ptr<ResNet> make_resnet(const std::string& arch, ResNetConfig config
   const Arch& found = find_arch(arch);
   CHECK(config.classes > 0, "a network of {} classes: at least 1 is needed", config.classes);
   if (config.shortcut == Shortcut::standard) config.shortcut = found.shortcut;
-  auto net = std::make_unique<ResNet>(arch, found.blocks, found.widths, config);
+  auto net = std::make_unique<ResNet>(arch, found.kind, found.blocks, found.widths, config);
   if (initialized) initialize(*net, config.seed);
   return net;
 }
 
 std::vector<std::string> known_archs() {
-  return {"resnet8", "resnet14", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44", "resnet56"};
+  return {"resnet8", "resnet14", "resnet18", "resnet20", "resnet32", "resnet34", "resnet44", "resnet50", "resnet56", "resnet101"};
 }
 
 Shortcut default_shortcut(const std::string& arch) { return find_arch(arch).shortcut; }
 
-int64_t embedding_of(const std::string& arch) { return find_arch(arch).widths.back(); }
+int64_t embedding_of(const std::string& arch) {
+  const Arch& found = find_arch(arch);
+  return block_channels(found.kind, found.widths.back());
+}
 
 }  // namespace nn

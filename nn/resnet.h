@@ -1,18 +1,17 @@
 #pragma once
-// Residual networks: He et al.'s CIFAR nets of 6n + 2 layers (16-32-64 channels; 8, 14, 20, 32, 44, 56) and ResNet-18 / 34
-// (64-128-256-512). He, Zhang, Ren, Sun: "Deep residual learning for image recognition", CVPR 2016.
+// Residual networks: He et al.'s CIFAR nets of 6n + 2 layers (16-32-64 channels; 8, 14, 20, 32, 44, 56), ResNet-18 / 34 (64-128-256-512)
+// and, of bottleneck blocks with four times these channels behind each, ResNet-50 / 101.
+// He, Zhang, Ren, Sun: "Deep residual learning for image recognition", CVPR 2016.
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "nn/layers.h"
+#include "nn/blocks.h"
 
 namespace nn {
 
 enum class Stem { cifar, imagenet };  ///< 3x3 stride 1 without pooling; 7x7 stride 2 and 3x3 maximum
-/// Where a block changes the map's size: what the papers use for the arch; 1x1 convolution + BatchNorm; subsampling and zero channels.
-enum class Shortcut { standard, projection, option_a };
 
 struct ResNetConfig {
   int64_t classes = 10;
@@ -27,22 +26,11 @@ struct ResNetOutput {
   Variable logits;    ///< (N, classes)
 };
 
-/// One line of the table that training prints at the start. The BatchNorm behind a convolution is part of its line.
-struct LayerRow {
-  std::string name;  ///< "layer1.0.conv1 + bn1"
-  Shape output;      ///< for one picture: (1, H, W, C) or (1, C)
-  int64_t parameters = 0;
-  double mflop = 0;  ///< of convolutions and Linear; multiply and add count as two; forward pass of one picture
-};
-
-class BasicBlock;
-
 class ResNet : public Module {
  public:
-  /// `blocks` per stage, e.g. {2, 2, 2, 2}; `widths` of the stages, e.g. {64, 128, 256, 512}. Not initialised yet (nn/init.h);
-  /// Shortcut::standard is projection here.
-  ResNet(std::string arch, std::vector<int64_t> blocks, std::vector<int64_t> widths, ResNetConfig config);
-  ~ResNet() override;
+  /// `blocks` per stage, e.g. {2, 2, 2, 2}; `widths` of the stages, e.g. {64, 128, 256, 512}: channels inside their blocks, of which a
+  /// bottleneck makes four times as many. Not initialised yet (nn/init.h); Shortcut::standard is projection here.
+  ResNet(std::string arch, BlockKind kind, std::vector<int64_t> blocks, std::vector<int64_t> widths, ResNetConfig config);
 
   /// pictures (N, H, W, 3), normalised, f32.
   ResNetOutput operator()(const Variable& pictures);
@@ -58,17 +46,17 @@ class ResNet : public Module {
   ResNetConfig config_;
   Conv2d conv1_;
   BatchNorm2d bn1_;
-  std::vector<std::vector<std::unique_ptr<BasicBlock>>> stages_;
+  std::vector<std::vector<std::unique_ptr<Block>>> stages_;
   Linear fc_;
 };
 
-/// "resnet8" .. "resnet56", "resnet18", "resnet34"; an unknown name is an error that lists them. Initialised from config.seed, unless
-/// `initialized` is false (a loader fills it anyway).
+/// "resnet8" .. "resnet56", "resnet18", "resnet34", "resnet50", "resnet101"; an unknown name is an error that lists them. Initialised from
+/// config.seed, unless `initialized` is false (a loader fills it anyway).
 std::unique_ptr<ResNet> make_resnet(const std::string& arch, ResNetConfig config = {}, bool initialized = true);
 std::vector<std::string> known_archs();
-/// What the papers use for the arch: option_a for 6n + 2, projection for 18 and 34.
+/// What the papers use for the arch: option_a for 6n + 2, projection for 18, 34, 50 and 101.
 Shortcut default_shortcut(const std::string& arch);
-/// E, the width of its last stage.
+/// E, the channels behind its last stage: 64, 512, or 2048 for 50 and 101.
 int64_t embedding_of(const std::string& arch);
 
 }  // namespace nn

@@ -10,6 +10,7 @@
 #include "nn/checkpoint.h"
 #include "nn/init.h"
 #include "tensor/parallel.h"
+#include "tensor/storage.h"
 #include "tests/kernel_testing.h"
 #include "tests/temporary.h"
 
@@ -31,8 +32,8 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 }
 
 TEST(ResNet, ParameterCountsOfThePapers) {
-  // He et al. (2016), table 6: 0.27 M for 20 layers .. 0.85 M for 56; torchvision's resnet18 and resnet34 have 11,689,512 and 21,797,672
-  // with 1000 classes. The CIFAR stem of the two has 9,408 - 1,728 weights fewer.
+  // He et al. (2016), table 6: 0.27 M for 20 layers .. 0.85 M for 56; the numbers of resnet18 .. resnet101 with 1000 classes are
+  // torchvision's. The CIFAR stem has 9,408 - 1,728 weights fewer.
   const auto count = [](const char* arch, nn::ResNetConfig config) { return nn::make_resnet(arch, config, false)->parameter_count(); };
   EXPECT_EQ(count("resnet8", {}), 75290);
   EXPECT_EQ(count("resnet20", {}), 269722);
@@ -41,6 +42,9 @@ TEST(ResNet, ParameterCountsOfThePapers) {
   EXPECT_EQ(count("resnet56", {}), 853018);
   EXPECT_EQ(count("resnet18", {.classes = 1000, .stem = nn::Stem::imagenet}), 11689512);
   EXPECT_EQ(count("resnet34", {.classes = 1000, .stem = nn::Stem::imagenet}), 21797672);
+  EXPECT_EQ(count("resnet50", {.classes = 1000, .stem = nn::Stem::imagenet}), 25557032);
+  EXPECT_EQ(count("resnet101", {.classes = 1000, .stem = nn::Stem::imagenet}), 44549160);
+  EXPECT_EQ(count("resnet50", {.classes = 10}), 25557032 - 990 * 2049 - (9408 - 1728));
   EXPECT_EQ(count("resnet18", {.classes = 10}), 11689512 - 990 * 513 - (9408 - 1728));
   EXPECT_EQ(count("resnet20", {.shortcut = nn::Shortcut::projection}), 269722 + 16 * 32 + 64 + 32 * 64 + 128);
 }
@@ -54,6 +58,12 @@ TEST(ResNet, NamesArePyTorchs) {
   EXPECT_EQ(projection.size(), 122u);  // torchvision's state_dict
   EXPECT_EQ(projection[0], "conv1.weight");
   EXPECT_EQ(std::set<std::string>(projection.begin(), projection.end()).size(), projection.size());
+  const auto bottleneck = names_of(*nn::make_resnet("resnet50", {}, false));
+  for (const char* name : {"layer1.0.conv3.weight", "layer1.0.bn3.num_batches_tracked", "layer1.0.downsample.0.weight",
+                           "layer1.0.downsample.1.running_var", "layer3.5.bn3.bias"})
+    EXPECT_TRUE(has(bottleneck, name)) << name;
+  EXPECT_FALSE(has(bottleneck, "layer1.1.downsample.0.weight"));
+  EXPECT_EQ(bottleneck.size(), 320u);  // torchvision's state_dict
   for (const std::string& name : names_of(*nn::make_resnet("resnet20", {}, false)))
     EXPECT_EQ(name.find("downsample"), std::string::npos) << name;
 }
@@ -66,7 +76,8 @@ TEST(ResNet, ShapesAndTable) {
   };
   for (const Case& c : {Case{"resnet20", {.classes = 7}, 3, 32, 32, 8, 8, 64}, Case{"resnet8", {.classes = 1}, 1, 17, 13, 5, 4, 64},
                         Case{"resnet8", {.stem = nn::Stem::imagenet, .shortcut = nn::Shortcut::projection}, 2, 33, 47, 3, 3, 64},
-                        Case{"resnet18", {.classes = 100}, 1, 32, 32, 4, 4, 512}}) {
+                        Case{"resnet18", {.classes = 100}, 1, 32, 32, 4, 4, 512}, Case{"resnet50", {}, 1, 17, 13, 3, 2, 2048},
+                        Case{"resnet50", {.shortcut = nn::Shortcut::option_a}, 1, 17, 13, 3, 2, 2048}}) {
     SCOPED_TRACE(c.arch);
     auto net = nn::make_resnet(c.arch, c.config);
     net->eval();
@@ -76,6 +87,7 @@ TEST(ResNet, ShapesAndTable) {
     EXPECT_EQ(output.features.shape(), (Shape{c.n, c.embedding}));
     EXPECT_EQ(output.logits.shape(), (Shape{c.n, c.config.classes}));
     EXPECT_EQ(net->embedding(), c.embedding);
+    EXPECT_EQ(nn::embedding_of(c.arch), c.embedding);
     const auto rows = net->layer_table(c.height, c.width);
     int64_t parameters = 0;
     for (const nn::LayerRow& row : rows) parameters += row.parameters;
@@ -93,10 +105,40 @@ TEST(ResNet, TableCountsFlop) {
   for (const nn::LayerRow& row : nn::make_resnet("resnet18", {.classes = 1000, .stem = nn::Stem::imagenet}, false)->layer_table(224, 224))
     mflop += row.mflop;
   EXPECT_NEAR(mflop, 2 * 1814.07, 1);  // 1.8 G multiply-adds
+  mflop = 0;
+  for (const nn::LayerRow& row : nn::make_resnet("resnet50", {.classes = 1000, .stem = nn::Stem::imagenet}, false)->layer_table(224, 224))
+    mflop += row.mflop;
+  EXPECT_NEAR(mflop, 2 * 4089.18, 1);  // 4.1 G multiply-adds: torchvision's, with the stride on the 3x3
   const auto row = nn::make_resnet("resnet8", {}, false)->layer_table(32, 32)[0];
   EXPECT_EQ(row.name, "conv1 + bn1");
   EXPECT_EQ(row.parameters, 16 * 27 + 32);
   EXPECT_DOUBLE_EQ(row.mflop, 2e-6 * 1024 * 16 * 27);
+}
+
+/// Memory of tensors, measured: a training step's forward pass keeps what the table says for each picture, and a mean and 1 / standard
+/// deviation for each channel. The cache of storage gives blocks that are up to an eighth too large.
+TEST(ResNet, TableCountsKeptBytes) {
+  struct Case {
+    const char* arch;
+    nn::ResNetConfig config;
+  };
+  for (const Case& c : {Case{"resnet8", {}}, Case{"resnet18", {.stem = nn::Stem::imagenet}}, Case{"resnet50", {}},
+                        Case{"resnet50", {.stem = nn::Stem::imagenet, .shortcut = nn::Shortcut::option_a}}}) {
+    SCOPED_TRACE(c.arch);
+    const auto net = nn::make_resnet(c.arch, c.config, false);
+    constexpr int64_t n = 4;
+    int64_t expected = 0, statistics = 0;
+    for (const nn::LayerRow& row : net->layer_table(32, 32)) expected += n * row.kept_bytes;
+    for (const auto& parameter : net->named_parameters())  // a gamma and a beta for each mean and 1 / standard deviation
+      if (parameter.variable.value().rank() == 1) statistics += parameter.variable.value().bytes() + 64;
+    const Tensor x = Tensor::zeros({n, 32, 32, 3});
+    tensor::release_cached_storage();
+    const int64_t before = tensor::storage_statistics().live_bytes;
+    const nn::ResNetOutput output = (*net)(x);
+    const int64_t kept = tensor::storage_statistics().live_bytes - before;
+    EXPECT_GE(kept, expected);
+    EXPECT_LE(kept, (expected + statistics) * 9 / 8);
+  }
 }
 
 TEST(ResNet, StandardShortcutIsThePapers) {
@@ -147,6 +189,26 @@ TEST(Init, DistributionsOfThePaper) {
     } else {
       EXPECT_EQ(m.std, 0) << name;
       EXPECT_EQ(m.mean, name.find("weight") != std::string::npos ? 1 : 0) << name;
+    }
+  }
+}
+
+TEST(Init, BottlenecksStartAsTorchvisions) {  // Kaiming normal by fan-out; the last BatchNorm of a block at 1 (zero_init_residual is off)
+  const auto net = nn::make_resnet("resnet50", {}, false);
+  const auto parameters = net->named_parameters();
+  const auto starts = net->parameter_starts();
+  ASSERT_EQ(parameters.size(), starts.size());
+  for (size_t i = 0; i < starts.size(); ++i) {
+    const Tensor& x = parameters[i].variable.value();
+    if (x.rank() == 4) {
+      EXPECT_EQ(starts[i].kind, nn::Start::Kind::normal);
+      EXPECT_DOUBLE_EQ(starts[i].value, std::sqrt(2.0 / static_cast<double>(x.dim(0) * x.dim(1) * x.dim(2)))) << parameters[i].name;
+    } else if (parameters[i].name.compare(0, 2, "fc") == 0) {
+      EXPECT_EQ(starts[i].kind, nn::Start::Kind::uniform);
+      EXPECT_DOUBLE_EQ(starts[i].value, 1 / std::sqrt(2048.0)) << parameters[i].name;
+    } else {
+      EXPECT_EQ(starts[i].kind, nn::Start::Kind::constant);
+      EXPECT_EQ(starts[i].value, parameters[i].name.find("weight") != std::string::npos ? 1 : 0) << parameters[i].name;
     }
   }
 }

@@ -1,4 +1,5 @@
-"""Golden numbers of whole networks, from PyTorch. Weights and pictures come from formula.py, so that only results are stored."""
+"""Golden numbers of He et al.'s CIFAR networks, which torchvision does not have (its own: architectures.py), from PyTorch. Weights and
+pictures come from formula.py, so that only results are stored."""
 
 import copy
 
@@ -45,10 +46,9 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    def __init__(self, blocks, widths, option_a: bool, imagenet_stem=False, classes=10):
+    def __init__(self, blocks, widths, option_a: bool, classes=10):
         super().__init__()
-        self.imagenet_stem = imagenet_stem
-        self.conv1 = nn.Conv2d(3, widths[0], 7, 2, 3, bias=False) if imagenet_stem else nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)
+        self.conv1 = nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
         inputs = widths[0]
         self.stages = len(widths)
@@ -61,8 +61,6 @@ class ResNet(nn.Module):
     def forward(self, x):
         """pictures (N, 3, H, W) -> the last map and the logits"""
         x = F.relu(self.bn1(self.conv1(x)))
-        if self.imagenet_stem:
-            x = F.max_pool2d(x, 3, 2, 1)
         for s in range(self.stages):
             x = getattr(self, f"layer{s + 1}")(x)
         return x, self.fc(x.mean((2, 3)))
@@ -167,6 +165,4 @@ def make() -> dict:
     for prefix, net in nets.items():
         once(out, prefix, net, BATCH, 32)
         train(out, prefix, net)
-    once(out, "resnet18.cifar", filled(ResNet([2, 2, 2, 2], [64, 128, 256, 512], option_a=False)), 2, 32)
-    once(out, "resnet18.imagenet", filled(ResNet([2, 2, 2, 2], [64, 128, 256, 512], option_a=False, imagenet_stem=True)), 2, 64)
     return {name: np.array(value, order="C") for name, value in out.items()}

@@ -86,7 +86,8 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
   CLI::App* command = app.add_subcommand("train", "train a ResNet to classify a labelled data set");
   command->add_option("--data", o.data, "labelled training pictures");
   command->add_option("--val", o.val, "pictures whose accuracy is printed after each epoch");
-  command->add_option("--arch", o.arch, "resnet8 .. resnet56 (16-32-64 channels), resnet18, resnet34")->capture_default_str();
+  command->add_option("--arch", o.arch, "resnet8 .. resnet56 (16-32-64 channels), resnet18, resnet34, resnet50, resnet101")
+      ->capture_default_str();
   command->add_option("--out", o.out, "directory of the run: model.safetensors, state.safetensors, log.csv")->required();
   command->add_option("--epochs", o.epochs)->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--batch", o.batch, "pictures per step")->check(CLI::Range(1, 1000000))->capture_default_str();
@@ -194,6 +195,9 @@ CLI::App* add_info(CLI::App& app, InfoOptions& o) {
   command->add_option("--data", o.data, "pictures: how many, which classes, the first names");
   command->add_option("--size", o.size, "edge of the input, for --arch and --data")->check(CLI::Range(1, 4096))->capture_default_str();
   command->add_option("--classes", o.classes, "for --arch")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--stem", o.stem, "for --arch: cifar (3x3; default) or imagenet (7x7 stride 2, maximum)");
+  command->add_option("--shortcut", o.shortcut, "for --arch: a (every second pixel, zero channels) or projection; default as in the paper");
+  command->add_option("--dot", o.dot, "file for the network's graph in the language DOT, as autograd records it; - for stdout");
   command->add_option("--sheet", o.sheet.path, "PNG to write: pictures of --data beside what augmentation makes of them");
   command->add_option("--augment", o.sheet.augment, fmt::format("for --sheet: {}", join(nn::known_augments(), ", ")))
       ->check(CLI::IsMember(nn::known_augments()))
@@ -208,7 +212,7 @@ CLI::App* add_info(CLI::App& app, InfoOptions& o) {
   command->add_option("--mean", o.mean, "three numbers, for weights that do not say it")->expected(3)->check(any_number());
   command->add_option("--std", o.std, "likewise")->expected(3)->check(positive_number());
   add_device(command, o.device);
-  example(command, "mode info --arch resnet18");
+  example(command, "mode info --arch resnet50 --stem imagenet --size 224 --classes 1000 --dot resnet50.dot");
   return command;
 }
 

@@ -112,6 +112,19 @@ void ensure_writable_file(const std::string& path) {
   ensure_writable_beside(directory, path);
 }
 
+nn::Stem parse_stem(const std::string& word) {
+  if (word == "cifar") return nn::Stem::cifar;
+  if (word == "imagenet") return nn::Stem::imagenet;
+  throw UsageError(fmt::format("--stem {}: expected cifar or imagenet", word));
+}
+
+nn::Shortcut parse_shortcut(const std::string& word) {
+  if (word.empty()) return nn::Shortcut::standard;
+  if (word == "a") return nn::Shortcut::option_a;
+  if (word == "projection") return nn::Shortcut::projection;
+  throw UsageError(fmt::format("--shortcut {}: expected a or projection", word));
+}
+
 NamedSpec parse_named_spec(const std::string& text) {
   const size_t equals = text.find('=');
   const size_t colon = text.find(':');
@@ -152,15 +165,18 @@ nn::LoadedModel load_usable_model(const std::string& path, const nn::ModelOverri
 }
 
 void print_layer_table(const nn::ResNet& net, int64_t size) {
-  int64_t parameters = 0;
+  int64_t parameters = 0, kept = 0;
   double mflop = 0;
-  fmt::print("{:<24} {:>18} {:>12} {:>10}\n", "layer", "output", "parameters", "MFLOP");
+  const auto kib = [](int64_t bytes) { return static_cast<double>(bytes) / 1024; };
+  fmt::print("{:<24} {:>18} {:>12} {:>10} {:>10}\n", "layer", "output", "parameters", "MFLOP", "kept KiB");
   for (const nn::LayerRow& row : net.layer_table(size, size)) {
-    fmt::print("{:<24} {:>18} {:>12} {:>10.2f}\n", row.name, row.output.to_string(), with_commas(row.parameters), row.mflop);
+    fmt::print("{:<24} {:>18} {:>12} {:>10.2f} {:>10.1f}\n", row.name, row.output.to_string(), with_commas(row.parameters), row.mflop,
+               kib(row.kept_bytes));
     parameters += row.parameters;
     mflop += row.mflop;
+    kept += row.kept_bytes;
   }
-  fmt::print("{:<24} {:>18} {:>12} {:>10.2f}\n", net.arch(), "", with_commas(parameters), mflop);
+  fmt::print("{:<24} {:>18} {:>12} {:>10.2f} {:>10.1f}\n", net.arch(), "", with_commas(parameters), mflop, kib(kept));
 }
 
 }  // namespace mode::tools

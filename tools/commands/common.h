@@ -42,6 +42,10 @@ std::vector<double> split_numbers(const std::string& text);
 void ensure_writable_directory(const std::string& directory);
 void ensure_writable_file(const std::string& path);
 
+/// "cifar" or "imagenet"; "a", "projection" or nothing (what the paper has for the arch). Anything else is a UsageError.
+nn::Stem parse_stem(const std::string& word);
+nn::Shortcut parse_shortcut(const std::string& word);
+
 /// "name=SPEC" taken apart, as --ood takes it.
 struct NamedSpec {
   std::string name, spec;
@@ -55,6 +59,7 @@ nn::LoadedModel load_usable_model(const std::string& path, const nn::ModelOverri
 /// A pass over the set with a progress line of the set's name.
 Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t batch, const std::string& label,
                      const std::vector<std::string>& scale_sets = csd_scale_sets());
+/// Layer by layer for one picture of size x size, with the sums below; columns as in nn::LayerRow.
 void print_layer_table(const nn::ResNet& net, int64_t size);
 
 }  // namespace mode::tools

@@ -5,7 +5,9 @@
 
 #include "mode/detectors.h"
 #include "mode/version.h"
+#include "nn/atomic_file.h"
 #include "nn/data/synthetic.h"
+#include "nn/dot.h"
 #include "tensor/cuda/cuda.h"
 #include "tensor/isa.h"
 #include "tensor/parallel.h"
@@ -62,8 +64,25 @@ void print_data(const std::string& spec, int64_t size) {
     fmt::print("  picture {}: {}, label {}\n", index, dataset->picture_name(index), dataset->label(index));
 }
 
-void print_model(const InfoOptions& options) {
-  const nn::LoadedModel model = nn::load_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std});
+void print_network(const nn::ResNet& net, int64_t size) {
+  print_layer_table(net, size);
+  fmt::print("\nMFLOP: forward pass of one picture, multiply and add count as two. kept KiB: what a training step in f32 keeps of it.\n");
+}
+
+/// To a file, whole or not at all, or to stdout.
+void write_dot(const InfoOptions& options, const std::string& arch, const nn::ResNetConfig& config, int64_t size) {
+  const std::string text = nn::dot_graph(arch, config, size);
+  if (options.dot == "-") {
+    fmt::print("{}", text);
+    return;
+  }
+  nn::AtomicFile file(options.dot);
+  file.write(text.data(), static_cast<int64_t>(text.size()));
+  file.commit();
+  fmt::print("graph      {}: draw it by dot -Tsvg {} -o graph.svg\n", options.dot, options.dot);
+}
+
+void print_model(const InfoOptions& options, const nn::LoadedModel& model) {
   const nn::Preprocessing& input = model.checkpoint.preprocessing;
   fmt::print("{}: {}, {} classes\n", options.model, model.net->arch(), model.net->config().classes);
   fmt::print("weights    {}\n", nn::content_hash(nn::export_weights(*model.net)));
@@ -78,7 +97,7 @@ void print_model(const InfoOptions& options) {
     fmt::print("  {:<20} {}\n", key, value.size() <= most ? value : value.substr(0, most) + " ...");
   }
   fmt::print("{}\n\n", model.report.to_string());
-  print_layer_table(*model.net, input.size);
+  print_network(*model.net, input.size);
 }
 
 }  // namespace
@@ -90,14 +109,27 @@ std::string version_text() {
 }
 
 int run_info(const InfoOptions& options) {
+  const bool network = !options.arch.empty() || !options.model.empty();
+  if (!options.dot.empty() && !network) throw UsageError("--dot draws a network: name it by --arch or --model");
+  if (options.dot == "-" && !options.data.empty())
+    throw UsageError("--dot - writes the graph alone to stdout; ask for --data in a second call");
+  for (const auto& [name, value] : {std::pair{"--stem", &options.stem}, std::pair{"--shortcut", &options.shortcut}})
+    if (!value->empty() && (options.arch.empty() || !options.model.empty()))
+      throw UsageError(fmt::format("{} is for --arch without --model; a model's file says what its own is", name));
   const tensor::Device device = device_of(options.device);
   if (!device.is_cpu()) fmt::print("device     {}: {}\n", device.to_string(), name_of(device));
+  const bool dot_alone = options.dot == "-";
   if (!options.model.empty()) {
-    print_model(options);
+    const nn::LoadedModel model = nn::load_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std});
+    if (!dot_alone) print_model(options, model);
+    if (!options.dot.empty()) write_dot(options, model.net->arch(), model.net->config(), model.checkpoint.preprocessing.size);
   } else if (!options.arch.empty()) {
     nn::ResNetConfig config;
     config.classes = options.classes;
-    print_layer_table(*nn::make_resnet(options.arch, config), options.size);
+    if (!options.stem.empty()) config.stem = parse_stem(options.stem);
+    config.shortcut = parse_shortcut(options.shortcut);
+    if (!dot_alone) print_network(*nn::make_resnet(options.arch, config, /*initialized=*/false), options.size);
+    if (!options.dot.empty()) write_dot(options, options.arch, config, options.size);
   }
   if (!options.data.empty()) print_data(options.data, options.size);
   if (!options.sheet.path.empty()) {

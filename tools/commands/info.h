@@ -13,6 +13,9 @@ struct InfoOptions {
   std::string arch, model, data;
   int64_t size = 32;     ///< edge of the input for --arch and --data
   int64_t classes = 10;  ///< for --arch
+  std::string stem;      ///< for --arch: cifar or imagenet; empty: cifar
+  std::string shortcut;  ///< for --arch: a or projection; empty: the paper's
+  std::string dot;       ///< file for the network's graph; "-": stdout, and nothing else there
   std::vector<double> mean, std;
   std::string device = "cpu";
   SheetOptions sheet;     ///< for --data; no path: none

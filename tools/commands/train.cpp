@@ -47,13 +47,6 @@ class Training {
   nn::Schedule schedule_;
 };
 
-nn::Shortcut parse_shortcut(const TrainOptions& options) {
-  if (options.shortcut.empty()) return nn::Shortcut::standard;
-  if (options.shortcut == "a") return nn::Shortcut::option_a;
-  if (options.shortcut == "projection") return nn::Shortcut::projection;
-  throw UsageError(fmt::format("--shortcut {}: expected a or projection", options.shortcut));
-}
-
 /// BatchNorm has no variance of one value: better said now than at the end of an epoch.
 void check_last_batch(const nn::ResNet& net, const TrainOptions& options, int64_t pictures) {
   if ((pictures - 1) % options.batch + 1 != 1) return;
@@ -62,12 +55,6 @@ void check_last_batch(const nn::ResNet& net, const TrainOptions& options, int64_
           "{} pictures in batches of {} leave a last one of a single picture, and at --size {} the map behind {} is 1 x 1: BatchNorm needs "
           "two values to learn from; choose another --batch, a larger --size or another number of pictures (limit=N in --data)",
           pictures, options.batch, options.size, row.name);
-}
-
-nn::Stem parse_stem(const std::string& stem) {
-  if (stem == "cifar") return nn::Stem::cifar;
-  if (stem == "imagenet") return nn::Stem::imagenet;
-  throw UsageError(fmt::format("--stem {}: expected cifar or imagenet", stem));
 }
 
 /// What a resumed run must find again: which pictures there are, in which order, with which labels of which meaning.
@@ -105,7 +92,7 @@ Training::Training(RunState state, RunDirectory directory, tensor::Device device
   nn::ResNetConfig config;
   config.classes = data_->classes();
   config.stem = parse_stem(options.stem);
-  config.shortcut = parse_shortcut(options);
+  config.shortcut = parse_shortcut(options.shortcut);
   config.seed = options.seed;
   net_ = nn::make_resnet(options.arch, config);
   check_last_batch(*net_, options, data_->size());
