@@ -79,7 +79,7 @@ TEST(ResNet, ShapesAndTable) {
                         Case{"resnet18", {.classes = 100}, 1, 32, 32, 4, 4, 512}, Case{"resnet50", {}, 1, 17, 13, 3, 2, 2048},
                         Case{"resnet50", {.shortcut = nn::Shortcut::option_a}, 1, 17, 13, 3, 2, 2048}}) {
     SCOPED_TRACE(c.arch);
-    auto net = nn::make_resnet(c.arch, c.config);
+    auto net = nn::make_resnet(c.arch, c.config, false);
     net->eval();
     const autograd::NoGrad no_grad;
     const nn::ResNetOutput output = (*net)(Tensor::full({c.n, c.height, c.width, 3}, 0.5));
