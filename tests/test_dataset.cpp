@@ -54,17 +54,17 @@ TEST(DataSpec, TakenApart) {
 }
 
 TEST(DataSpec, BadOnes) {
-  expect_error("pictures", {"KIND:LOCATION", "cifar10, cifar100, folder, synthetic"});
+  expect_error("pictures", {"KIND:LOCATION", "cifar10, cifar100, svhn, folder, synthetic"});
   expect_error(":x", {"KIND:LOCATION"});
   expect_error("", {"KIND:LOCATION"});
-  expect_error("imagenet:x", {"unknown kind 'imagenet'", "cifar10, cifar100, folder, synthetic"});
+  expect_error("imagenet:x", {"unknown kind 'imagenet'", "cifar10, cifar100, svhn, folder, synthetic"});
   expect_error("synthetic:shapes?colour=red", {"unknown option 'colour'", "split, seed, size, limit"});
   expect_error("synthetic:shapes?seed=1&seed=2", {"'seed' is given twice"});
   expect_error("synthetic:shapes?seed", {"'seed' is not an option", "key=value"});
   expect_error("synthetic:shapes?split=val", {"split=val", "train, test"});
   for (const char* bad : {"0", "-3", "2x", "1e3", "99999999999999999999"})
     expect_error(std::string("synthetic:shapes?limit=") + bad, {"limit=", "whole number from 1"});
-  expect_error("cifar10:x?seed=1", {"unknown option 'seed'", "split, limit"});
+  expect_error("cifar10:x?size=1", {"unknown option 'size'", "split, limit, seed"});
   expect_error("synthetic:shapes", {"edge must be 1 to 4096"}, 0);
 }
 
@@ -100,6 +100,10 @@ TEST(Cifar10, ParentFolderLimitAndAbsentNames) {
   EXPECT_EQ(limited->picture_name(3), "data_batch_2.bin#0");
   EXPECT_EQ(limited->class_names()[9], "9");
   EXPECT_EQ(open_dataset("cifar10:" + folder.path() + "?limit=400")->size(), 15);
+  const auto chosen = open_dataset("cifar10:" + folder.path() + "?limit=7&seed=3");  // of each of 0 .. 5 and 9 one
+  std::set<int64_t> labels;
+  for (int64_t i = 0; i < chosen->size(); ++i) labels.insert(chosen->label(i));
+  EXPECT_EQ(labels, (std::set<int64_t>{0, 1, 2, 3, 4, 5, 9}));
 }
 
 TEST(Cifar100, FineLabels) {

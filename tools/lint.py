@@ -25,7 +25,7 @@ GENERATED = {"mode/commit.h"}
 
 # Libraries: the first floor that may include them, and whether its headers may.
 LIBRARIES = {
-    "stb/": ("nn", False), "nlohmann/": ("nn", False), "xxhash.h": ("nn", False), "Eigen/": ("mode", False), "CLI/": ("tools", False),
+    "stb/": ("nn", False), "nlohmann/": ("nn", False), "xxhash.h": ("nn", False), "zlib.h": ("nn", False), "Eigen/": ("mode", False), "CLI/": ("tools", False),
     "benchmark/": ("tools", True), "gtest/": ("tests", True), "gmock/": ("tests", True),
 }
 

@@ -8,7 +8,7 @@ export LC_ALL=C
 # systems count).
 declare -A packages
 packages[build]="g++:g++ cmake:cmake ninja-build:ninja libfmt-dev:fmt/format.h libcli11-dev:CLI/CLI.hpp
-                 nlohmann-json3-dev:nlohmann/json.hpp libstb-dev:stb/stb_image.h libxxhash-dev:xxhash.h"
+                 nlohmann-json3-dev:nlohmann/json.hpp libstb-dev:stb/stb_image.h libxxhash-dev:xxhash.h zlib1g-dev:zlib.h"
 packages[test]="${packages[build]} libgtest-dev:gtest/gtest.h binutils:objdump"
 packages[emulated]="${packages[test]} libboost-context-dev:boost/context/detail/fcontext.hpp"
 packages[bench]="${packages[build]} libbenchmark-dev:benchmark/benchmark.h"

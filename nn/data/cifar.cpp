@@ -2,11 +2,9 @@
 // (CIFAR-100: coarse, then fine) and 3072 pixels, the red, green and blue planes of 32 x 32 one after the other.
 
 #include <algorithm>
-#include <cstring>
 #include <sstream>
 
 #include "nn/data/readers.h"
-#include "nn/data/resize.h"
 #include "nn/text.h"
 #include "tensor/check.h"
 
@@ -71,7 +69,7 @@ class Cifar : public Dataset {
     int64_t available = 0;
     for (const std::string& file : files)
       available += records_in(fmt::format("{}/{}", folder, file), layout, layout.official_records[split == "train" ? 0 : 1]);
-    const int64_t wanted = options.limit(available);
+    const int64_t wanted = options.has("seed") ? available : options.limit(available);  // with a seed, open_cifar() chooses
     labels_.reserve(static_cast<size_t>(wanted));
     pixels_.reserve(static_cast<size_t>(wanted * pixel_bytes));
     for (const std::string& file : files) read_records(folder, file, layout, wanted);
@@ -86,13 +84,7 @@ class Cifar : public Dataset {
     return fmt::format("{}#{}", files_[file].name, index - files_[file].first);
   }
   void read(int64_t index, uint8_t* pixels) const override {
-    const uint8_t* from = pixels_.data() + checked(index) * pixel_bytes;
-    if (framing_.size == edge && framing_.short_side <= edge) {
-      std::memcpy(pixels, from, pixel_bytes);
-      return;
-    }
-    const Picture resized = framed({edge, edge, std::vector<uint8_t>(from, from + pixel_bytes)}, framing_);
-    std::memcpy(pixels, resized.pixels.data(), resized.pixels.size());
+    write_framed(pixels_.data() + checked(index) * pixel_bytes, edge, framing_, pixels);
   }
 
  private:
@@ -157,8 +149,12 @@ class Cifar : public Dataset {
 };
 
 std::unique_ptr<Dataset> open_cifar(const DataSpec& spec, const Framing& framing, const Layout& layout) {
-  const Options options(spec, {"split", "limit"});
-  return std::make_unique<Cifar>(spec, layout, options.choice("split", {"train", "test"}), options, framing);
+  const Options options(spec, {"split", "limit", "seed"});
+  auto whole = std::make_shared<Cifar>(spec, layout, options.choice("split", {"train", "test"}), options, framing);
+  std::vector<int64_t> labels;
+  for (int64_t index = 0; index < whole->size(); ++index) labels.push_back(whole->label(index));
+  const std::vector<int64_t> chosen = limited(options, labels, whole->class_names(), Order::mixed);
+  return subset(std::move(whole), chosen);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <numeric>
 
 #include "nn/data/readers.h"
@@ -17,7 +18,8 @@ struct Kind {
   const char* name;
   std::unique_ptr<Dataset> (*open)(const DataSpec& spec, const Framing& framing);
 };
-constexpr Kind kinds[] = {{"cifar10", open_cifar10}, {"cifar100", open_cifar100}, {"folder", open_folder}, {"synthetic", open_synthetic}};
+constexpr Kind kinds[] = {
+    {"cifar10", open_cifar10}, {"cifar100", open_cifar100}, {"svhn", open_svhn}, {"folder", open_folder}, {"synthetic", open_synthetic}};
 
 std::string known_kinds() {
   std::string text;
@@ -127,7 +129,53 @@ std::string Options::choice(const std::string& key, const std::vector<std::strin
   return *text;
 }
 
+std::string Options::text(const std::string& key) const {
+  const std::string* text = find(key);
+  return text == nullptr ? "" : *text;
+}
+
 int64_t Options::limit(int64_t size) const { return std::min(size, number("limit", size, 1, int64_t{1} << 40)); }
+
+std::vector<int64_t> limited(const Options& options, const std::vector<int64_t>& labels, const std::vector<std::string>& class_names,
+                             Order order) {
+  const auto size = static_cast<int64_t>(labels.size()), count = options.limit(size);
+  const auto seed = static_cast<uint64_t>(options.number("seed", 1, 0, int64_t{1} << 62));
+  std::vector<int64_t> chosen(static_cast<size_t>(count));
+  std::iota(chosen.begin(), chosen.end(), int64_t{0});
+  if (count == size || (order == Order::mixed && !options.has("seed"))) return chosen;
+
+  std::vector<std::vector<int64_t>> members(class_names.size());
+  std::vector<int64_t> unlabelled;
+  for (int64_t index = 0; index < size; ++index) {
+    const int64_t label = labels[static_cast<size_t>(index)];
+    (label < 0 ? unlabelled : members[static_cast<size_t>(label)]).push_back(index);
+  }
+  if (!unlabelled.empty()) members.push_back(std::move(unlabelled));
+  std::vector<std::vector<int64_t>> orders;  // of each class; drawn by its name
+  for (size_t no = 0; no < members.size(); ++no)
+    orders.push_back(permutation(static_cast<int64_t>(members[no].size()), seed,
+                                 tensor::counter_of("folder/" + (no < class_names.size() ? class_names[no] : ""))));
+  const std::vector<int64_t> turns = permutation(static_cast<int64_t>(members.size()), seed, tensor::counter_of("folder"));
+  chosen.clear();
+  for (size_t round = 0; static_cast<int64_t>(chosen.size()) < count; ++round)
+    for (const int64_t turn : turns) {
+      const auto no = static_cast<size_t>(turn);
+      if (round < members[no].size() && static_cast<int64_t>(chosen.size()) < count)
+        chosen.push_back(members[no][static_cast<size_t>(orders[no][round])]);
+    }
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+void write_framed(const uint8_t* from, int64_t edge, const Framing& framing, uint8_t* to) {
+  const auto bytes = static_cast<size_t>(edge * edge * 3);
+  if (framing.size == edge && framing.short_side <= edge) {
+    std::memcpy(to, from, bytes);
+    return;
+  }
+  const Picture picture = framed({edge, edge, std::vector<uint8_t>(from, from + bytes)}, framing);
+  std::memcpy(to, picture.pixels.data(), picture.pixels.size());
+}
 
 std::vector<int64_t> permutation(int64_t n, uint64_t seed, uint64_t counter) {
   std::vector<int64_t> order(static_cast<size_t>(n));

@@ -2,11 +2,12 @@
 // Pictures with labels, named by one word: KIND:LOCATION?key=value&key=value
 //
 //   cifar10:DIR?split=train|test      cifar100:DIR?split=train|test      official binary records (DIR or its parent)
+//   svhn:FILE.mat                     cropped digits, format 2 (train_32x32.mat, test_32x32.mat, extra_32x32.mat)
 //   folder:DIR                        a class per sub-folder (sorted by name), or flat (label -1); PNG and JPEG of any size
 //   synthetic:NAME?seed=1             procedural; NAME = shapes (ID; split=train|test), or the OOD sets (nn/data/synthetic.h)
 //
-// Where a key is absent, the first choice is meant. limit=N is known to all: the first N of sets whose order is already mixed; of a folder,
-// N chosen by seed=S, the classes in turn as far as they go. An unknown kind or key is an error that lists the known ones.
+// Where a key is absent, the first choice is meant. limit=N is known to all: the first N of sets whose order is already mixed; with seed=S,
+// N drawn from it, the classes in turn as far as they go; of a folder always so (seed=1). An unknown kind or key is an error that lists the known ones.
 // Every fault is an Error of one line naming the file and what to do.
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 #pragma once
-// What the readers share: options taken from a data set's name, files read whole, and seeded permutations.
+// What the readers share: options taken from a data set's name, what limit and seed choose, files read whole, seeded permutations.
 
 #include <initializer_list>
 #include <string>
@@ -17,6 +17,9 @@ class Options {
   int64_t number(const std::string& key, int64_t fallback, int64_t least, int64_t most) const;
   /// One of the choices; the first where the key is absent.
   std::string choice(const std::string& key, const std::vector<std::string>& choices) const;
+  /// The text; empty where the key is absent.
+  std::string text(const std::string& key) const;
+  bool has(const std::string& key) const { return find(key) != nullptr; }
   /// limit=N; `size` where it is absent or larger.
   int64_t limit(int64_t size) const;
 
@@ -27,7 +30,18 @@ class Options {
 
 std::unique_ptr<Dataset> open_cifar10(const DataSpec& spec, const Framing& framing);
 std::unique_ptr<Dataset> open_cifar100(const DataSpec& spec, const Framing& framing);
+std::unique_ptr<Dataset> open_svhn(const DataSpec& spec, const Framing& framing);
 std::unique_ptr<Dataset> open_folder(const DataSpec& spec, const Framing& framing);
+
+/// What limit=N&seed=S keep of a set, as ascending indices. With a seed: by turns one of every class (the unlabelled are one), as far as
+/// they go, classes and pictures in an order drawn from it. Without: the first N where the set's order is mixed; where it is sorted, as by
+/// name, seed 1 is meant.
+enum class Order { mixed, sorted };
+std::vector<int64_t> limited(const Options& options, const std::vector<int64_t>& labels, const std::vector<std::string>& class_names,
+                             Order order);
+
+/// edge x edge x 3 pixels as the framing wants them.
+void write_framed(const uint8_t* from, int64_t edge, const Framing& framing, uint8_t* to);
 
 /// A regular file of at most `most` bytes. Errors name the file and the cause.
 std::vector<uint8_t> read_file(const std::string& path, int64_t most);

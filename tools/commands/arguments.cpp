@@ -21,8 +21,10 @@ namespace {
 
 const char* const data_help =
     "Pictures are named by one word:\n"
-    "  cifar10:DIR?split=train|test   cifar100:DIR?split=train|test   folder:DIR   synthetic:NAME?split=train|test&seed=1&size=N\n"
-    "and limit=N takes the first N records, of folders N spread over the classes: 'cifar10:DIR?split=test&limit=2000' (quote the '&').";
+    "  cifar10:DIR?split=train|test   cifar100:DIR?split=train|test   svhn:FILE.mat   folder:DIR\n"
+    "  synthetic:NAME?split=train|test&seed=1&size=N\n"
+    "and limit=N takes the first N records; with seed=S, and of folders, N spread over the classes: 'cifar10:DIR?split=test&limit=2000'\n"
+    "(quote the '&').";
 
 /// Lives until the command has run.
 struct Options {

@@ -1,0 +1,89 @@
+// SVHN's cropped digits, "format 2" (http://ufldl.stanford.edu/housenumbers): a MAT-file with X, uint8 (32, 32, 3, N) column-major, and y,
+// (N, 1), in which 10 stands for the digit 0.
+
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "nn/data/mat.h"
+#include "nn/data/readers.h"
+#include "nn/text.h"
+#include "tensor/check.h"
+
+namespace nn {
+namespace {
+
+constexpr int64_t edge = 32, plane = edge * edge, pixel_bytes = 3 * plane;
+
+class Svhn : public Dataset {
+ public:
+  Svhn(const DataSpec& spec, const Options& options, const Framing& framing) {
+    spec_ = spec.kind + ":" + spec.location;
+    framing_ = framing;
+    const std::string& path = spec.location;
+    if (!is_file(path))
+      throw tensor::Error(fmt::format("svhn: no file '{}'; name train_32x32.mat, test_32x32.mat or extra_32x32.mat", printable(path)));
+    file_name_ = path.substr(path.rfind('/') + 1);
+    for (int digit = 0; digit < 10; ++digit) class_names_.push_back(std::to_string(digit));
+
+    const MatFile file(path);
+    const auto fail = [&](const std::string& fault) {
+      throw tensor::Error(fmt::format("{}: {}; expected SVHN's cropped digits (format 2)", printable(path), fault));
+    };
+    const std::vector<int64_t>& shape = file.shape("X");
+    if (shape.size() < 3 || shape.size() > 4 || shape[0] != edge || shape[1] != edge || shape[2] != 3)
+      fail(fmt::format("X has shape ({}), not (32, 32, 3, N)", joined(shape)));
+    const int64_t pictures = shape.size() == 4 ? shape[3] : 1;  // MATLAB drops last axes of 1
+    if (pictures == 0) fail("X has no pictures");
+    const int64_t labels = std::accumulate(file.shape("y").begin(), file.shape("y").end(), int64_t{1}, std::multiplies<>());
+    if (labels != pictures) fail(fmt::format("X has {} pictures, but y has {} labels", pictures, labels));
+    std::vector<int64_t> digits;
+    for (const double value : file.numbers("y")) {
+      if (!(value >= 1 && value <= 10) || value != std::floor(value))
+        fail(fmt::format("label {} of picture {} is not one of 1 to 10 (10 stands for 0)", value, digits.size()));
+      digits.push_back(static_cast<int64_t>(value) % 10);
+    }
+
+    records_ = limited(options, digits, class_names_, Order::mixed);
+    std::vector<uint8_t> columns(static_cast<size_t>(pixel_bytes));
+    size_t kept = 0;
+    file.each_piece("X", columns.data(), pixel_bytes, [&](int64_t record) {
+      if (kept == records_.size() || records_[kept] != record) return;
+      ++kept;
+      labels_.push_back(digits[static_cast<size_t>(record)]);
+      const size_t first = pixels_.size();
+      pixels_.resize(first + static_cast<size_t>(pixel_bytes));
+      for (int64_t channel = 0; channel < 3; ++channel)
+        for (int64_t column = 0; column < edge; ++column)
+          for (int64_t row = 0; row < edge; ++row)
+            pixels_[first + static_cast<size_t>((row * edge + column) * 3 + channel)] =
+                columns[static_cast<size_t>(channel * plane + column * edge + row)];
+    });
+  }
+
+  int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
+  int64_t label(int64_t index) const override { return labels_[checked(index)]; }
+  std::string picture_name(int64_t index) const override { return fmt::format("{}#{}", file_name_, records_[checked(index)]); }
+  void read(int64_t index, uint8_t* pixels) const override {
+    write_framed(pixels_.data() + checked(index) * static_cast<size_t>(pixel_bytes), edge, framing_, pixels);
+  }
+
+ private:
+  size_t checked(int64_t index) const {
+    CHECK(index >= 0 && index < size(), "picture {} of {}, which has {}", index, spec_, size());
+    return static_cast<size_t>(index);
+  }
+
+  std::string file_name_;
+  std::vector<int64_t> records_, labels_;  // records_: which pictures of the file
+  std::vector<uint8_t> pixels_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_svhn(const DataSpec& spec, const Framing& framing) {
+  const Options options(spec, {"limit", "seed"});
+  return std::make_unique<Svhn>(spec, options, framing);
+}
+
+}  // namespace nn
