@@ -7,8 +7,8 @@
 //   synthetic:NAME?seed=1             procedural; NAME = shapes (ID; split=train|test), or the OOD sets (nn/data/synthetic.h)
 //
 // Where a key is absent, the first choice is meant. limit=N is known to all: the first N of sets whose order is already mixed; with seed=S,
-// N drawn from it, the classes in turn as far as they go; of a folder always so (seed=1). An unknown kind or key is an error that lists the known ones.
-// Every fault is an Error of one line naming the file and what to do.
+// N drawn from it, the classes in turn as far as they go; of a folder always so (seed=1). An unknown kind or key is an error that lists the
+// known ones. Every fault is an Error of one line naming the file and what to do.
 
 #include <cstdint>
 #include <memory>
