@@ -201,6 +201,14 @@ TEST(Streams, NobodyReads) {
 TEST(Streams, TrainingGoesOnWithoutAReader) {
   const TemporaryDirectory directory;
   const std::string log = read_bytes(fs::path(trained_model()).replace_filename("log.csv"));
+  // More than a buffer of output, too.
+  EXPECT_EQ(run_in_shell("",
+                         {"train", "--data", "synthetic:shapes?limit=8", "--arch", "resnet56", "--epochs", "1", "--batch", "8", "--out",
+                          directory / "deep"},
+                         "> /dev/full")
+                .status,
+            1);
+  EXPECT_TRUE(fs::exists(directory / "deep/model.safetensors"));
   for (const std::string redirection : {">&-", "<&- >&- 2>&-", "> /dev/full"}) {
     const std::string out = directory / ("run" + std::to_string(redirection.size()));
     EXPECT_EQ(run_in_shell("", train_arguments(out), redirection).status, 1) << redirection;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -33,11 +34,35 @@ void occupy_closed_standard_streams() {
     if (::fcntl(descriptor, F_GETFD) < 0 && ::open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY) != descriptor) std::_Exit(1);
 }
 
+int output_fault = 0;  // the first one of stdout
+
+ssize_t write_or_remember(void*, const char* bytes, size_t count) {
+  for (size_t done = 0; done < count && output_fault == 0;) {
+    const ssize_t written = ::write(STDOUT_FILENO, bytes + done, count - done);
+    if (written >= 0)
+      done += static_cast<size_t>(written);
+    else if (errno != EINTR)
+      output_fault = errno;
+  }
+  return static_cast<ssize_t>(count);
+}
+
+/// A print that throws would end training when the reader of its lines does. So stdout takes everything, and its fault is told at the end.
+void remember_faults_of_stdout() {
+  cookie_io_functions_t functions{};
+  functions.write = write_or_remember;
+  if (FILE* lenient = ::fopencookie(nullptr, "w", functions)) {
+    if (::isatty(STDOUT_FILENO) == 1) std::setvbuf(lenient, nullptr, _IOLBF, BUFSIZ);
+    stdout = lenient;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   ignore_signals_of_writes();
   occupy_closed_standard_streams();
+  remember_faults_of_stdout();
   // What was printed comes first, then the one line that says what went wrong. Nobody is left to tell where stderr cannot be written.
   const auto fail = [](const std::string& message, int status) {
     std::fflush(stdout);
@@ -47,10 +72,9 @@ int main(int argc, char** argv) {
   try {
     const int status = mode::tools::parse_arguments(argc, argv)();
     // What nobody could read was not done: a full disk behind a redirection is a failure.
-    errno = 0;
-    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-    return fail(fmt::format("cannot write the output: {}", errno != 0 ? std::strerror(errno) : "a part of it is lost"),
-                status == 0 ? 1 : status);
+    std::fflush(stdout);
+    if (output_fault == 0) return status;
+    return fail(fmt::format("cannot write the output: {}", std::strerror(output_fault)), status == 0 ? 1 : status);
   } catch (const mode::tools::UsageError& error) {
     return fail(error.what(), 2);
   } catch (const std::bad_alloc&) {
