@@ -8,8 +8,8 @@
 namespace autograd {
 namespace {
 
-/// Keeps the largest error. What is not a number compares as the largest of all.
-void compare(GradcheckReport& report, const char* what, size_t input, int64_t element, double analytic, double expected) {
+/// The error; the report keeps the largest. What is not a number compares as the largest of all.
+double compare(GradcheckReport& report, const char* what, size_t input, int64_t element, double analytic, double expected) {
   const double scale = std::max({1.0, std::abs(analytic), std::abs(expected)});
   double error = std::abs(analytic - expected) / scale;
   if (!std::isfinite(analytic) || !std::isfinite(expected)) error = std::numeric_limits<double>::infinity();
@@ -17,6 +17,7 @@ void compare(GradcheckReport& report, const char* what, size_t input, int64_t el
     report.worst_error = error;
     report.worst_where = fmt::format("input {}, element {}: analytic {:.10g}, {} {:.10g}", input, element, analytic, what, expected);
   }
+  return error;
 }
 
 std::vector<Variable> leaves(const std::vector<Tensor>& inputs, Device device) {
@@ -57,7 +58,8 @@ std::vector<std::vector<double>> analytic_gradients(const Function& function, co
 
 }  // namespace
 
-GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& inputs, double tolerance, uint64_t seed, Device device) {
+GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& inputs, double tolerance, uint64_t seed, Device device,
+                          GradcheckTrace* trace) {
   for (size_t i = 0; i < inputs.size(); ++i)
     CHECK(inputs[i].defined() && inputs[i].dtype() == Dtype::f64 && inputs[i].device().is_cpu(),
           "gradcheck: input {} must be an f64 tensor on the cpu", i);
@@ -76,6 +78,7 @@ GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& i
 
   const NoGrad no_grad;
   const std::vector<double> p = projection.to_vector();
+  if (trace != nullptr) trace->projection = projection;
   std::vector<Variable> variables = leaves(inputs, device);
   for (size_t input = 0; input < inputs.size(); ++input) {
     Tensor moved = inputs[input].clone();
@@ -96,7 +99,10 @@ GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& i
       // Differences first, the sum after: the large equal parts of the two results cancel element by element.
       double numeric = 0;
       for (size_t i = 0; i < p.size(); ++i) numeric += p[i] * (y_right[i] - y_left[i]);
-      compare(report, "numeric", input, element, analytic[input][static_cast<size_t>(element)], numeric / (right - left));
+      numeric /= right - left;
+      const double by_backward = analytic[input][static_cast<size_t>(element)];
+      const double error = compare(report, "numeric", input, element, by_backward, numeric);
+      if (trace != nullptr) trace->elements.push_back({input, element, left, right, y_left, y_right, by_backward, numeric, error});
     }
     variables[input].mutable_value() = moved.to(device);
   }
@@ -109,7 +115,7 @@ Tensor random_input(Shape shape, uint64_t seed, double low, double high, double 
   double* out = x.data<double>();
   for (int64_t i = 0; i < x.numel(); ++i) {
     const auto words = tensor::philox(seed, tensor::Stream::test, static_cast<uint64_t>(i));
-    out[i] = low + (high - low) * tensor::uniform(words[0], words[1]);
+    out[i] = std::round((low + (high - low) * tensor::uniform(words[0], words[1])) * 1e4) / 1e4;
     if (std::abs(out[i]) < gap) out[i] += std::copysign(gap, out[i]);
   }
   return x;

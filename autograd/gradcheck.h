@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "autograd/variable.h"
@@ -24,11 +25,24 @@ struct GradcheckReport {
   bool passed = false;      ///< worst_error <= tolerance, everything finite, and elements > 0
 };
 
+/// One partial derivative as it was made: numeric = sum_i projection[i] (y_right[i] - y_left[i]) / (right - left).
+struct GradcheckElement {
+  size_t input = 0;
+  int64_t element = 0;
+  double left = 0, right = 0;           ///< x - h and x + h
+  std::vector<double> y_left, y_right;  ///< what the function made of them, all elements
+  double analytic = 0, numeric = 0, error = 0;
+};
+struct GradcheckTrace {
+  Tensor projection;  ///< f64, of the result's shape: dL/dy of L = <projection, y>
+  std::vector<GradcheckElement> elements;
+};
+
 /// `inputs` are f64 tensors on the cpu; the function must be deterministic, and gets them on `device`: they are moved by h here and copied
 /// there. An input gradient that does not arrive counts as zeros. Throws tensor::NoKernel where the function or its gradient has no kernel
-/// on the device; every other Error of theirs is a check that failed.
+/// on the device; every other Error of theirs is a check that failed. `trace` gets every step, unless null.
 GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& inputs, double tolerance = 1e-6, uint64_t seed = 1,
-                          Device device = {});
+                          Device device = {}, GradcheckTrace* trace = nullptr);
 
 /// One line of the table that `mode gradcheck` prints; op and case name it, `tolerance` is 1e-6 unless the case says why.
 struct GradcheckCase {
@@ -36,12 +50,26 @@ struct GradcheckCase {
   Function function;
   std::vector<Tensor> inputs;
   double tolerance = 1e-6;
+  std::vector<std::pair<std::string, Tensor>> constants = {};  ///< what else the function reads and the name does not say: labels, regions
 };
 
-/// A random f64 tensor, uniform in [low, high), with |x| moved to at least `gap` from 0: for functions with a kink at 0.
+/// What an op computes, in the words that `mode gradcheck --explain` prints; stands beside its cases.
+struct OpExplanation {
+  std::string op;
+  std::string forward;  ///< "y = max(x, 0)"; dy is dL/dy
+  struct Input {
+    std::string name, gradient;  ///< "x", "dx = dy [y > 0]"
+  };
+  std::vector<Input> inputs;  ///< in the order of the cases' inputs, of which the last may be absent
+};
+
+/// A random f64 tensor, uniform in [low, high) and rounded to four decimals, so that a case can be printed and redone by hand; |x| is moved
+/// to at least `gap` from 0: for functions with a kink at 0.
 Tensor random_input(Shape shape, uint64_t seed, double low = -1, double high = 1, double gap = 0);
 
 /// Every case of every op of this floor, from the tables in autograd/cases/.
 std::vector<GradcheckCase> gradcheck_cases();
+/// One for each op among them.
+std::vector<OpExplanation> op_explanations();
 
 }  // namespace autograd

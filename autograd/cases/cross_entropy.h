@@ -23,6 +23,12 @@ inline const CrossEntropyCase cross_entropy_cases[] = {
     {.rows = 3, .classes = 7, .spread = 3, .smoothing = 1},
 };
 
+inline std::vector<OpExplanation> cross_entropy_explanations() {
+  return {{"cross_entropy",
+           "y = mean over rows r of (ln sum_c e^x[r,c] - sum_c t[r,c] x[r,c]), t[r,c] = (1 - s) [c == label[r]] + s / C, s the smoothing",
+           {{"x", "dx[r,c] = dy / R (softmax(x)[r,c] - t[r,c])"}}}};
+}
+
 inline std::vector<GradcheckCase> cross_entropy_gradchecks() {
   std::vector<GradcheckCase> checks;
   for (const CrossEntropyCase& c : cross_entropy_cases) {
@@ -33,7 +39,9 @@ inline std::vector<GradcheckCase> cross_entropy_gradchecks() {
                       [labels = Tensor::from(labels, {c.rows}), smoothing = c.smoothing](const std::vector<Variable>& in) {
                         return cross_entropy(in[0], labels.to(in[0].value().device()), smoothing);
                       },
-                      {random_input({c.rows, c.classes}, 131, -c.spread, c.spread)}});
+                      {random_input({c.rows, c.classes}, 131, -c.spread, c.spread)},
+                      1e-6,
+                      {{"labels", Tensor::from(labels, {c.rows})}}});
   }
   return checks;
 }

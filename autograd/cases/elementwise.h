@@ -8,6 +8,21 @@ namespace autograd::cases {
 
 inline const Shape elementwise_shapes[] = {{}, {1}, {7}, {9}, {3, 5}, {1, 1, 31}, {2, 3, 4, 5}, {127}};
 
+inline constexpr double scaled_by = -1.7, added = 0.3;
+
+inline std::vector<OpExplanation> elementwise_explanations() {
+  return {{"relu", "y = max(x, 0)", {{"x", "dx = dy [y > 0]"}}},
+          {"exp", "y = e^x", {{"x", "dx = dy y"}}},
+          {"log", "y = ln x", {{"x", "dx = dy / x"}}},
+          {"sqrt", "y = x^(1/2)", {{"x", "dx = dy / (2 y)"}}},
+          {"scale", fmt::format("y = s x, here s = {}", scaled_by), {{"x", "dx = s dy"}}},
+          {"add_scalar", fmt::format("y = x + t, here t = {}", added), {{"x", "dx = dy"}}},
+          {"add", "y = a + b", {{"a", "da = dy"}, {"b", "db = dy"}}},
+          {"subtract", "y = a - b", {{"a", "da = dy"}, {"b", "db = -dy"}}},
+          {"multiply", "y = a b", {{"a", "da = dy b"}, {"b", "db = dy a"}}},
+          {"divide", "y = a / b", {{"a", "da = dy / b"}, {"b", "db = -dy a / b^2 = -da y"}}}};
+}
+
 struct UnaryCase {
   const char* op;
   Variable (*function)(const Variable&);
@@ -18,8 +33,8 @@ inline const UnaryCase unary_cases[] = {
     {"exp", exp, -2, 2, 0},
     {"log", log, 0.5, 3, 0},
     {"sqrt", sqrt, 0.5, 3, 0},
-    {"scale", [](const Variable& x) { return scale(x, -1.7); }, -1, 1, 0},
-    {"add_scalar", [](const Variable& x) { return add_scalar(x, 0.3); }, -1, 1, 0},
+    {"scale", [](const Variable& x) { return scale(x, scaled_by); }, -1, 1, 0},
+    {"add_scalar", [](const Variable& x) { return add_scalar(x, added); }, -1, 1, 0},
 };
 
 struct BinaryCase {

@@ -18,13 +18,28 @@ inline const RegionPoolCase region_pool_cases[] = {
 };
 inline const Shape global_average_pool_cases[] = {{1, 1, 1, 1}, {2, 4, 4, 7}, {1, 7, 5, 8}, {3, 1, 3, 17}};
 
+inline std::vector<OpExplanation> region_pool_explanations() {
+  return {{"region_pool",
+           "y[n,m,c] = mean of x[n,h,w,c] over top <= h < bottom, left <= w < right of rectangle m",
+           {{"x", "dx[n,h,w,c] = sum of dy[n,m,c] / area(m) over the rectangles m that (h,w) is in"}}},
+          {"global_average_pool", "y[n,c] = sum over (h,w) of x[n,h,w,c] / (H W)", {{"x", "dx[n,h,w,c] = dy[n,c] / (H W)"}}}};
+}
+
+inline Tensor regions_tensor(const std::vector<tensor::ops::Region>& regions) {
+  std::vector<int64_t> edges;
+  for (const auto& region : regions) edges.insert(edges.end(), {region.top, region.left, region.bottom, region.right});
+  return Tensor::from(edges, {static_cast<int64_t>(regions.size()), 4});
+}
+
 inline std::vector<GradcheckCase> region_pool_gradchecks() {
   std::vector<GradcheckCase> checks;
   for (const RegionPoolCase& c : region_pool_cases)
     checks.push_back({"region_pool",
                       fmt::format("{}, {} regions", c.x.to_string(), c.regions.size()),
                       [regions = c.regions](const std::vector<Variable>& in) { return region_pool(in[0], regions); },
-                      {random_input(c.x, 101)}});
+                      {random_input(c.x, 101)},
+                      1e-6,
+                      {{"regions (top, left, bottom, right)", regions_tensor(c.regions)}}});
   for (const Shape& shape : global_average_pool_cases)
     checks.push_back({"global_average_pool",
                       shape.to_string(),

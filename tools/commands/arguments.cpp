@@ -222,8 +222,10 @@ CLI::App* add_gradcheck(CLI::App& app, GradcheckOptions& o) {
   CLI::App* command =
       app.add_subcommand("gradcheck", "every differentiable op against central differences; the exit status is the verdict");
   command->add_option("--op", o.op, "this op alone");
+  command->add_option("--explain", o.explain, "this op's formulas, one case of it, and its derivatives by backward and by differences");
+  command->add_option("--case", o.case_name, "for --explain: the case whose name holds this; default: a small one");
   add_device(command, o.device);
-  example(command, "mode gradcheck --op conv2d", false);
+  example(command, "mode gradcheck --op conv2d\n  mode gradcheck --explain conv2d --case 'stride 2'", false);
   return command;
 }
 

@@ -1,0 +1,112 @@
+// The worked examples of the floors' READMEs: each number is computed here, by the ops, and must stand there.
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "autograd/ops.h"
+#include "tensor/ops/batch_norm.h"
+#include "tensor/ops/conv2d.h"
+#include "tests/temporary.h"
+
+namespace {
+
+using autograd::Variable;
+using tensor::Shape;
+using tensor::Tensor;
+
+std::string readme(const std::string& floor) { return read_bytes(std::string(SOURCE_DIR) + "/" + floor + "/README.md"); }
+
+/// "x   1  2  3": as the READMEs print a row of numbers.
+std::string row(const std::string& name, const Tensor& tensor) {
+  std::string line = fmt::format("    {:<7}", name);
+  for (const double value : tensor.to_vector()) line += fmt::format("{:>7}", value);
+  return line + "\n";
+}
+
+void expect_line(const std::string& page, const std::string& line) {
+  EXPECT_NE(page.find(line), std::string::npos) << "the README lacks the line\n" << line;
+}
+
+Tensor along_a_row(const std::vector<double>& values) { return Tensor::from(values, {1, 1, static_cast<int64_t>(values.size()), 1}); }
+
+double inner(const Tensor& a, const Tensor& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.to_vector().size(); ++i) sum += a.to_vector()[i] * b.to_vector()[i];
+  return sum;
+}
+
+TEST(ReadmeNumbers, Conv2dInOneDimension) {
+  // A kernel of height 1 on a picture of height 1 takes no padding from above: the zeros are put in by hand.
+  const std::string page = readme("tensor");
+  const Tensor x = along_a_row({1, 2, 3, 4, 5}), padded = along_a_row({0, 1, 2, 3, 4, 5, 0}), w = along_a_row({1, 2, -1});
+  const Tensor dy = along_a_row({1, -1, 2});
+  const Variable x_leaf(padded, true), w_leaf(w, true);
+  const Variable y = autograd::conv2d(x_leaf, w_leaf, {.stride = 2, .padding = 0});
+  ASSERT_EQ(y.shape(), (Shape{1, 1, 3, 1}));
+  y.backward(dy);
+  const std::vector<double> dpadded = x_leaf.grad().to_vector();
+  const Tensor dx = along_a_row({dpadded.begin() + 1, dpadded.end() - 1}), dw = w_leaf.grad();
+  for (const auto& [name, tensor] :
+       {std::pair{"x", x}, std::pair{"w", w}, std::pair{"y", y.value()}, std::pair{"dy", dy}, std::pair{"dw", dw}, std::pair{"dx", dx}})
+    expect_line(page, row(name, tensor));
+
+  // dx once more, as the README says: zeros between, zeros around, the kernel turned round, stride 1.
+  const Tensor spread = along_a_row({0, 1, 0, -1, 0, 2, 0}), turned = along_a_row({-1, 2, 1});
+  expect_line(page, row("spread", spread));
+  expect_line(page, row("turned", turned));
+  EXPECT_EQ(tensor::ops::conv2d(spread, turned, {.stride = 1, .padding = 0}).to_vector(), dx.to_vector());
+
+  expect_line(page, fmt::format("<dy, y> = {}, <dx, x> = {}, <dw, w> = {}", inner(dy, y.value()), inner(dx, x), inner(dw, w)));
+  // The same kernel as a column of three on a picture three high, with the op's own padding: its middle row.
+  const Tensor tall = Tensor::from<double>({0, 0, 0, 1, 2, -1, 0, 0, 0}, {1, 3, 3, 1});
+  EXPECT_EQ(tensor::ops::conv2d(x, tall, {.stride = 2, .padding = 1}).to_vector(), y.value().to_vector());
+  EXPECT_EQ(tensor::ops::conv2d_dx(dy, tall, x.shape(), {.stride = 2, .padding = 1}).to_vector(), dx.to_vector());
+}
+
+TEST(ReadmeNumbers, BatchNormOfOneChannel) {
+  const std::string page = readme("tensor");
+  const auto column = [](const std::vector<double>& values) { return Tensor::from(values, {5, 1}); };
+  const Tensor x = column({1, 3, 4, 5, 7}), dy = column({2, -1, 0, 1, 3});
+  const Variable x_leaf(x, true), gamma(Tensor::from<double>({2}, {1}), true), beta(Tensor::from<double>({1}, {1}), true);
+  tensor::ops::BatchNormResult statistics;
+  const Variable y = autograd::batch_norm(x_leaf, gamma, beta, {}, {.eps = 0}, &statistics);
+  y.backward(dy);
+  expect_line(page, fmt::format("mu = {}, v = {}, s = {}", statistics.mean.item(), statistics.var.item(), statistics.rstd.item()));
+  const Variable unit(Tensor::from<double>({1}, {1})), zero(Tensor::from<double>({0}, {1}));
+  const Tensor xhat = autograd::batch_norm(Variable(x), unit, zero, {}, {.eps = 0}).value();
+  for (const auto& [name, tensor] :
+       {std::pair{"x", x}, std::pair{"xhat", xhat}, std::pair{"y", y.value()}, std::pair{"dy", dy}, std::pair{"dx", x_leaf.grad()}})
+    expect_line(page, row(name, tensor));
+  expect_line(page, fmt::format("dbeta = {}, dgamma = {}", beta.grad().item(), gamma.grad().item()));
+  double sum = 0;
+  for (const double value : x_leaf.grad().to_vector()) sum += value;
+  expect_line(page, fmt::format("sum dx = {}, sum dx xhat = {}", sum, inner(x_leaf.grad(), xhat)));
+}
+
+TEST(ReadmeNumbers, AutogradsFirstLines) {
+  const std::string page = readme("autograd");
+  Variable w(Tensor::from<double>({1, 2, 3}, {3}), /*requires_grad=*/true);
+  Variable loss = autograd::sum(w * w);
+  loss.backward();
+  const std::vector<double> g = w.grad().to_vector();
+  expect_line(page, "Variable w(Tensor::from<double>({1, 2, 3}, {3}), /*requires_grad=*/true);\n    Variable loss = sum(w * w);");
+  expect_line(page, fmt::format("w.grad();        // {{{}, {}, {}}}", g[0], g[1], g[2]));
+}
+
+/// The program's body stands in the README word for word, but for the indentation.
+TEST(ReadmeNumbers, OwnOpIsTheTestedProgram) {
+  const std::string page = readme("autograd"), source = read_bytes(std::string(SOURCE_DIR) + "/tests/example_own_op.cpp");
+  std::istringstream lines(source.substr(source.find("Variable silu")));
+  std::string line, shown;
+  int count = 0;
+  while (std::getline(lines, line)) {
+    shown += (line.empty() ? "" : "    ") + line + "\n";
+    count += line.empty() ? 0 : 1;
+  }
+  expect_line(page, shown);
+  EXPECT_LE(count, 20) << "op and check in 20 lines";
+  expect_line(page, "(../tests/example_own_op.cpp)");
+}
+
+}  // namespace
