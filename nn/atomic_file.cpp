@@ -1,6 +1,8 @@
 #include "nn/atomic_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,10 +23,19 @@ namespace {
   throw tensor::Error(fmt::format("cannot write {}: {}", path, std::strerror(error)));
 }
 
+const std::string unfinished = ".unfinished-";
+
 std::string directory_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// False where another has the lock, or removed the file before this one had it. A file system without locks has no stale files removed.
+bool lock(int descriptor) {
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) return errno != EWOULDBLOCK;
+  struct stat status;
+  return ::fstat(descriptor, &status) != 0 || status.st_nlink > 0;
 }
 
 }  // namespace
@@ -44,8 +55,13 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), target_(path) {
   // The process and a count make the name unique; O_EXCL makes sure of it. A short name, since the target's may be as long as names can be.
   static std::atomic<int> count{0};
   do {  // a name may be left from a process of the same number that was killed
-    temporary_ = fmt::format("{}/.unfinished-{}-{}", directory_of(target_), ::getpid(), count++);
+    temporary_ = fmt::format("{}/{}{}-{}", directory_of(target_), unfinished, ::getpid(), count++);
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ >= 0 && !lock(descriptor_)) {  // remove_unfinished() was faster
+      ::close(descriptor_);
+      descriptor_ = -1;
+      errno = EEXIST;
+    }
   } while (descriptor_ < 0 && errno == EEXIST);
   if (descriptor_ < 0) fail(path, errno);
 }
@@ -79,6 +95,21 @@ void AtomicFile::commit() {
     ::fsync(directory);
     ::close(directory);
   }
+}
+
+void remove_unfinished(const std::string& directory) {
+  DIR* const listing = ::opendir(directory.c_str());
+  if (listing == nullptr) return;
+  while (const dirent* entry = ::readdir(listing)) {
+    const std::string name = entry->d_name;
+    if (name.rfind(unfinished, 0) != 0) continue;
+    const std::string path = directory + "/" + name;
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0) continue;
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+    ::close(descriptor);
+  }
+  ::closedir(listing);
 }
 
 void write_file(const std::string& path, const std::string& bytes) {

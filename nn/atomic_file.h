@@ -24,4 +24,8 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+/// Removes what writers that were killed left in the directory. A file that is being written is locked (flock), which the kernel ends with
+/// its process, and stays.
+void remove_unfinished(const std::string& directory);
+
 }  // namespace nn

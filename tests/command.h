@@ -42,6 +42,7 @@ class Process {
     if (error != 0) pid_ = -1;
   }
   std::string out_so_far() const { return read_bytes(out_path()); }
+  pid_t id() const { return pid_; }
   void signal(int number) const {
     if (pid_ > 0) ::kill(pid_, number);
   }

@@ -17,6 +17,17 @@ inline std::vector<std::string> train_arguments(const std::string& out, const st
   return arguments;
 }
 
+/// log.csv without its last three columns, which are times.
+inline std::string without_times(const std::string& log) {
+  std::string result;
+  for (size_t begin = 0, end = 0; (end = log.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    std::string line = log.substr(begin, end - begin);
+    for (int column = 0; column < 3; ++column) line.resize(std::min(line.size(), line.rfind(',')));
+    result += line + "\n";
+  }
+  return result;
+}
+
 /// One trained network for the tests that need any.
 inline const std::string& trained_model() {
   static const TemporaryDirectory directory;

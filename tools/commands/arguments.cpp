@@ -84,39 +84,129 @@ void add_foreign(CLI::App* command, std::string& arch, std::vector<double>& mean
   command->add_option("--std", std, "likewise")->expected(3)->check(positive_number());
 }
 
+void add_learning_rate(CLI::App* command, TrainOptions& o) {
+  const char* const group = "Learning rate";
+  command->add_option("--lr", o.lr, "at the peak")->check(positive_number())->capture_default_str()->group(group);
+  command->add_option("--schedule", o.schedule, "cosine, step or constant; by step, not by epoch")->capture_default_str()->group(group);
+  command->add_option("--final-ratio", o.final_ratio, "of cosine: its end, as a share of --lr")
+      ->check(share())
+      ->capture_default_str()
+      ->group(group);
+  command->add_option("--milestones", o.milestones, "of step: epochs after which the rate falls, as in --milestones 100,150")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1000000))
+      ->group(group);
+  command->add_option("--gamma", o.gamma, "of step: the factor at each milestone")->check(share())->capture_default_str()->group(group);
+  command->add_option("--warmup-epochs", o.warmup_epochs, "epochs in which the learning rate rises to the peak")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str()
+      ->group(group);
+  command->add_option("--warmup-start", o.warmup_start, "where it rises from (--lr, if that is less)")
+      ->check(number_from_zero())
+      ->capture_default_str()
+      ->group(group);
+}
+
+void add_optimiser(CLI::App* command, TrainOptions& o) {
+  const char* const group = "Optimiser (SGD) and loss (cross-entropy)";
+  command->add_option("--momentum", o.momentum)->check(share())->capture_default_str()->group(group);
+  command->add_flag("--nesterov", o.nesterov, "Nesterov's momentum")->group(group);
+  command->add_option("--weight-decay", o.weight_decay)->check(number_from_zero())->capture_default_str()->group(group);
+  command
+      ->add_flag("--no-decay-norm-bias", o.no_decay_norm_bias,
+                 "no decay of parameters of one axis: BatchNorm's and biases; they are listed")
+      ->group(group);
+  command->add_option("--clip", o.clip, "scale gradients down to this norm of all of them together; 0: never. log.csv has the norm")
+      ->check(number_from_zero())
+      ->capture_default_str()
+      ->group(group);
+  command->add_option("--label-smoothing", o.label_smoothing, "share of the target spread over all classes")
+      ->check(share())
+      ->capture_default_str()
+      ->group(group);
+}
+
+void add_pictures(CLI::App* command, TrainOptions& o) {
+  const char* const group = "Pictures";
+  command->add_option("--size", o.size, "edge of the network's input")->check(CLI::Range(1, 4096))->capture_default_str()->group(group);
+  command->add_option("--crop", o.crop, "how others become square: squash, or centre (short side resized, middle cut out)")
+      ->capture_default_str()
+      ->group(group);
+  command->add_option("--short-side", o.short_side, "of --crop centre: pixels before the middle is cut out; 0: --size")
+      ->check(CLI::Range(0, 8192))
+      ->capture_default_str()
+      ->group(group);
+  command->add_option("--augment", o.augment, fmt::format("one of {}", join(nn::known_augments(), ", ")))
+      ->capture_default_str()
+      ->group(group);
+  command->add_option("--read-size", o.read_size, "edge at which pictures are read before augmentation crops --size out of them; 0: --size")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str()
+      ->group(group);
+  command->add_option("--workers", o.workers, "threads that read, decode and augment; 0: as many as --threads. Results do not depend on it")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str()
+      ->group(group);
+  command
+      ->add_flag_callback(
+          "--no-augment",
+          [&o] {
+            o.augment = "none";
+            o.given.insert("augment");
+          },
+          "the same as --augment none")
+      ->group(group);
+  command->add_option("--mean", o.mean, "three numbers, pixels in 0 .. 1; default: CIFAR's own, else measured")
+      ->expected(3)
+      ->check(any_number())
+      ->group(group);
+  command->add_option("--std", o.std, "likewise")->expected(3)->check(positive_number())->group(group);
+}
+
 CLI::App* add_train(CLI::App& app, TrainOptions& o) {
   CLI::App* command = app.add_subcommand("train", "train a ResNet to classify a labelled data set");
   command->add_option("--data", o.data, "labelled training pictures");
-  command->add_option("--val", o.val, "pictures whose accuracy is printed after each epoch");
+  command->add_option("--out", o.out, "directory of the run: model, best and state.safetensors, log.csv; one process at a time");
+  command->add_option("--preset", o.preset,
+                      fmt::format("settings by name, which other options override: {}; list shows them", join(known_presets(), ", ")));
   command->add_option("--arch", o.arch, "resnet8 .. resnet56 (16-32-64 channels), resnet18, resnet34, resnet50, resnet101")
       ->capture_default_str();
-  command->add_option("--out", o.out, "directory of the run: model.safetensors, state.safetensors, log.csv")->required();
   command->add_option("--epochs", o.epochs)->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--batch", o.batch, "pictures per step")->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--lr", o.lr, "learning rate at the peak; falls to a thousandth of it along a cosine")
-      ->check(positive_number())
+  command->add_option("--seed", o.seed, "of weights, order, augmentation and hold-out; the same seed gives the same weights")
       ->capture_default_str();
-  command->add_option("--weight-decay", o.weight_decay)->check(number_from_zero())->capture_default_str();
-  command->add_option("--momentum", o.momentum)->check(share())->capture_default_str();
-  command->add_flag("--nesterov", o.nesterov, "Nesterov's momentum");
-  command->add_option("--warmup-epochs", o.warmup_epochs, "epochs in which the learning rate rises to the peak")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--seed", o.seed, "of weights, order and augmentation; the same seed gives the same weights")->capture_default_str();
   command->add_option("--shortcut", o.shortcut,
                       "a (every second pixel, zero channels) or projection (1x1 convolution); default as in the paper");
   command->add_option("--stem", o.stem, "cifar (3x3) or imagenet (7x7 stride 2, maximum)")->capture_default_str();
-  command->add_option("--size", o.size, "edge of the network's input")->check(CLI::Range(1, 4096))->capture_default_str();
-  command->add_flag_callback(
-      "--no-augment", [&o] { o.augment = false; }, "train on the pictures as they are, without crop and flip");
-  command->add_option("--mean", o.mean, "three numbers, pixels in 0 .. 1; default: CIFAR's own, else measured")
-      ->expected(3)
-      ->check(any_number());
-  command->add_option("--std", o.std, "likewise")->expected(3)->check(positive_number());
-  command->add_flag("--resume", o.resume, "go on with the run in --out; everything else is taken from it");
+  add_learning_rate(command, o);
+  add_optimiser(command, o);
+  add_pictures(command, o);
+  const char* const group = "Choice and saving";
+  command
+      ->add_option("--holdout", o.holdout,
+                   "share of each class never trained on; best.safetensors is the epoch that knows most of them. 0: none")
+      ->check(share())
+      ->capture_default_str()
+      ->group(group);
+  command->add_option("--patience", o.patience, "end after that many epochs without a better one on the held-out pictures; 0: never")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str()
+      ->group(group);
+  command->add_option("--val", o.val, "pictures whose accuracy is printed after each epoch; nothing is chosen on them")->group(group);
+  command->add_option("--save-every", o.save_every, "save within epochs too: every 500 (steps) or 10m (minutes). Ctrl-C always saves")
+      ->group(group);
+  command->add_flag("--resume", o.resume, "go on with the run in --out, to the same bits; everything else is taken from it")->group(group);
   add_device(command, o.device);
   add_threads(command, o.threads);
-  example(command, "mode train --data cifar10:DIR --val 'cifar10:DIR?split=test' --arch resnet20 --epochs 30 --out runs/resnet20");
+  example(command,
+          "mode train --data cifar10:DIR --val 'cifar10:DIR?split=test' --arch resnet20 --epochs 30 --out runs/resnet20\n"
+          "  mode train --data cifar10:DIR --preset cifar10-ce --batch 128 --lr 0.05 --out runs/base\n"
+          "  mode train --data folder:DIR --schedule step --milestones 30,60 --gamma 0.1 --epochs 90 --out runs/step\n"
+          "  mode train --data folder:DIR --nesterov --no-decay-norm-bias --label-smoothing 0.1 --clip 5 --out runs/smooth\n"
+          "  mode train --data folder:DIR --size 64 --crop centre --short-side 72 --augment imagenet --read-size 96 --workers 2 --out "
+          "runs/framed\n"
+          "  mode train --data folder:DIR --holdout 0.1 --patience 10 --save-every 10m --out runs/patient\n"
+          "  mode train --resume --out runs/patient");
   return command;
 }
 

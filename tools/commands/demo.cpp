@@ -23,6 +23,7 @@ int run_demo(const DemoOptions& options) {
   train.epochs = options.epochs;
   train.batch = 64;
   train.seed = options.seed;
+  train.holdout = 0;  // nothing is chosen here: all pictures are trained on, and the last network is shown
   train.device = options.device;
   train.threads = options.threads;
   train.made_by = "demo";  // it alone may replace what a demo left there

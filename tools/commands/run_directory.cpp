@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <sstream>
+#include <tuple>
 
 #include "mode/version.h"
 #include "nn/data/readers.h"
@@ -15,7 +16,11 @@ namespace mode::tools {
 namespace {
 
 const std::string momentum_prefix = "momentum.";
-const char* const log_header = "epoch,step,lr,loss,train_accuracy,val_accuracy,pictures_per_second,seconds\n";
+const std::string meter_prefix = "meter.";
+const char* const state_format = "2";
+const char* const log_header =
+    "epoch,step,lr,loss,cross_entropy,grad_norm,train_accuracy,held_out_loss,held_out_accuracy,val_loss,val_accuracy,"
+    "pictures_per_second,seconds,data_seconds\n";
 
 const std::string& need(const std::map<std::string, std::string>& metadata, const std::string& key, const std::string& path) {
   const auto found = metadata.find(key);
@@ -29,6 +34,12 @@ double need_number(const std::map<std::string, std::string>& metadata, const std
   return numbers[0];
 }
 
+std::pair<double, double> need_pair(const std::map<std::string, std::string>& metadata, const std::string& key, const std::string& path) {
+  const std::vector<double> numbers = split_numbers(need(metadata, key, path));
+  CHECK(numbers.size() == 2, "{}: '{}' should be two numbers", path, key);
+  return {numbers[0], numbers[1]};
+}
+
 int64_t need_count(const std::map<std::string, std::string>& metadata, const std::string& key, const std::string& path) {
   const double number = need_number(metadata, key, path);
   CHECK(number >= 0 && number < 9e15 && number == static_cast<double>(static_cast<int64_t>(number)), "{}: '{}' should be a count", path,
@@ -38,72 +49,8 @@ int64_t need_count(const std::map<std::string, std::string>& metadata, const std
 
 }  // namespace
 
-std::map<std::string, std::string> options_to_text(const TrainOptions& options) {
-  const auto number = [](double value) { return fmt::format("{:.17g}", value); };
-  return {{"data", options.data},
-          {"val", options.val},
-          {"arch", options.arch},
-          {"epochs", std::to_string(options.epochs)},
-          {"batch", std::to_string(options.batch)},
-          {"lr", number(options.lr)},
-          {"weight-decay", number(options.weight_decay)},
-          {"momentum", number(options.momentum)},
-          {"nesterov", options.nesterov ? "1" : "0"},
-          {"warmup-epochs", std::to_string(options.warmup_epochs)},
-          {"seed", std::to_string(options.seed)},
-          {"shortcut", options.shortcut},
-          {"stem", options.stem},
-          {"size", std::to_string(options.size)},
-          {"no-augment", options.augment ? "0" : "1"},
-          {"mean", join_numbers(options.mean)},
-          {"std", join_numbers(options.std)}};
-}
-
-void options_from_text(const std::map<std::string, std::string>& text, TrainOptions& options) {
-  const auto with = [&](const char* key, auto&& set) {
-    const auto found = text.find(key);
-    if (found != text.end()) set(found->second);
-  };
-  const auto into_text = [&](const char* key, std::string& target) { with(key, [&](const std::string& value) { target = value; }); };
-  const auto into_numbers = [&](const char* key, std::vector<double>& target) {
-    with(key, [&](const std::string& value) { target = split_numbers(value); });
-  };
-  const auto into_number = [&](const char* key, auto& target) {
-    with(key, [&](const std::string& value) {
-      const std::vector<double> numbers = split_numbers(value);
-      CHECK(numbers.size() == 1 && std::isfinite(numbers[0]), "option {}: '{}' should be one number", key, nn::printable(value));
-      if constexpr (std::is_integral_v<std::decay_t<decltype(target)>>)
-        CHECK(numbers[0] >= 0 && numbers[0] <= 1e9 && numbers[0] == std::floor(numbers[0]), "option {}: '{}' should be a count", key,
-              nn::printable(value));
-      target = static_cast<std::decay_t<decltype(target)>>(numbers[0]);
-    });
-  };
-  into_text("data", options.data);
-  into_text("val", options.val);
-  into_text("arch", options.arch);
-  into_number("epochs", options.epochs);
-  into_number("batch", options.batch);
-  into_number("lr", options.lr);
-  into_number("weight-decay", options.weight_decay);
-  into_number("momentum", options.momentum);
-  into_number("nesterov", options.nesterov);
-  into_number("warmup-epochs", options.warmup_epochs);
-  with("seed", [&](const std::string& value) { options.seed = std::strtoull(value.c_str(), nullptr, 10); });
-  into_text("shortcut", options.shortcut);
-  into_text("stem", options.stem);
-  into_number("size", options.size);
-  bool no_augment = !options.augment;
-  into_number("no-augment", no_augment);
-  options.augment = !no_augment;
-  into_numbers("mean", options.mean);
-  into_numbers("std", options.std);
-  CHECK(options.epochs >= 1 && options.batch >= 1 && options.size >= 1 && options.lr > 0,
-        "options of a run: {} epochs, batch {}, size {}, lr {}; all of them are above 0", options.epochs, options.batch, options.size,
-        options.lr);
-}
-
 bool RunDirectory::holds_run() const {
-  if (std::filesystem::exists(model_path())) return true;
+  if (std::filesystem::exists(model_path()) || std::filesystem::exists(best_path())) return true;
   if (!std::filesystem::exists(state_path())) return false;
   try {
     return need_count(nn::read_safetensors(state_path()).metadata, "step", state_path()) > 0;
@@ -132,14 +79,18 @@ void RunDirectory::save_state(const RunState& state, const nn::ResNet& net, cons
   file.metadata["epoch"] = std::to_string(state.epoch);
   file.metadata["batch"] = std::to_string(state.batch);
   file.metadata["step"] = std::to_string(state.step);
-  file.metadata["loss_sum"] = fmt::format("{:.17g}", state.loss_sum);
-  file.metadata["right"] = std::to_string(state.right);
+  file.metadata["format"] = state_format;
+  for (const auto& [name, value] : state.meters.to_text()) file.metadata[meter_prefix + name] = value;
   file.metadata["seen"] = std::to_string(state.seen);
-  file.metadata["seconds"] = fmt::format("{:.17g}", state.seconds);
+  file.metadata["seconds"] = join_numbers({state.seconds, state.data_seconds});
+  file.metadata["best_epoch"] = std::to_string(state.best_epoch);
+  file.metadata["best"] = join_numbers({state.best_accuracy, state.best_loss});
   file.metadata["isa"] = state.isa;
   file.metadata["device"] = state.options.device;
   file.metadata["device_name"] = state.device_name;
   file.metadata["data_hash"] = state.data_hash;
+  file.metadata["held_out_hash"] = state.held_out_hash;
+  file.metadata["began_with"] = state.commit;
   file.metadata["commit"] = mode::commit();
   file.metadata["made_by"] = state.options.made_by;
   nn::seal(file);
@@ -151,15 +102,27 @@ RunState RunDirectory::load_state() {
   loaded_ = nn::read_safetensors(state_path());
   const auto& metadata = loaded_.metadata;
   RunState state;
-  std::map<std::string, std::string> text;
-  for (const auto& [key, value] : metadata)
+  // Before hold-out and meters existed there was another format, under which the same options meant other pictures.
+  const std::string format = metadata.count("format") != 0 ? metadata.at("format") : "1";
+  CHECK(metadata.count("step") == 0 || format == state_format,
+        "{} was written by commit {} in format {}, this program ({}) reads format {}: finish that run with the program that began it, or "
+        "start "
+        "a new one in another --out",
+        state_path(), metadata.count("commit") != 0 ? nn::printable(metadata.at("commit")) : "?", nn::printable(format), mode::commit(),
+        state_format);
+  std::map<std::string, std::string> text, meters;
+  for (const auto& [key, value] : metadata) {
     if (key.rfind("option.", 0) == 0) text[key.substr(7)] = value;
+    if (key.rfind(meter_prefix, 0) == 0) meters[key.substr(meter_prefix.size())] = value;
+  }
   options_from_text(text, state.options);
   if (const auto made_by = metadata.find("made_by"); made_by != metadata.end()) state.options.made_by = made_by->second;
   const std::vector<double> mean = split_numbers(need(metadata, "mean", state_path()));
   const std::vector<double> std = split_numbers(need(metadata, "std", state_path()));
   CHECK(mean.size() == 3 && std.size() == 3, "{}: mean and std should be three numbers each", state_path());
   state.preprocessing.size = state.options.size;
+  state.preprocessing.crop = state.options.crop == "centre" ? nn::Crop::centre : nn::Crop::squash;
+  state.preprocessing.short_side = state.options.short_side;
   for (size_t channel = 0; channel < 3; ++channel) {
     state.preprocessing.mean[channel] = mean[channel];
     state.preprocessing.std[channel] = std[channel];
@@ -167,10 +130,13 @@ RunState RunDirectory::load_state() {
   state.epoch = need_count(metadata, "epoch", state_path());
   state.batch = need_count(metadata, "batch", state_path());
   state.step = need_count(metadata, "step", state_path());
-  state.loss_sum = need_number(metadata, "loss_sum", state_path());
-  state.right = need_count(metadata, "right", state_path());
+  state.meters = Meters::from_text(meters);
   state.seen = need_count(metadata, "seen", state_path());
-  state.seconds = need_number(metadata, "seconds", state_path());
+  std::tie(state.seconds, state.data_seconds) = need_pair(metadata, "seconds", state_path());
+  state.best_epoch = need_count(metadata, "best_epoch", state_path());
+  std::tie(state.best_accuracy, state.best_loss) = need_pair(metadata, "best", state_path());
+  state.held_out_hash = need(metadata, "held_out_hash", state_path());
+  state.commit = need(metadata, "began_with", state_path());
   state.isa = need(metadata, "isa", state_path());
   const auto device = metadata.find("device"), device_name = metadata.find("device_name");
   if (device != metadata.end()) state.options.device = device->second;
@@ -203,8 +169,13 @@ void RunDirectory::load_log(int64_t epochs) {
     if (!line.empty() && std::strtoll(line.c_str(), nullptr, 10) <= epochs) log_ += line + "\n";
 }
 
-void RunDirectory::append_log(const std::string& row) {
-  log_ += row + "\n";
+void RunDirectory::append_log(const EpochRow& row) {
+  const auto score = [](const EpochRow::Score& of) {
+    return std::isnan(of.loss) ? std::string(",") : fmt::format("{:.6f},{:.6f}", of.loss, of.accuracy);
+  };
+  log_ += fmt::format("{},{},{:.6g},{:.6f},{:.6f},{:.6g},{:.6f},{},{},{:.1f},{:.2f},{:.2f}\n", row.epoch, row.step, row.lr, row.loss,
+                      row.cross_entropy, row.gradient_norm, row.train_accuracy, score(row.held_out), score(row.val),
+                      row.pictures_per_second, row.seconds, row.data_seconds);
   nn::write_file(log_path(), log_);
 }
 

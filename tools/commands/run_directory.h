@@ -1,12 +1,15 @@
 #pragma once
-// A training run's directory: log.csv, model.safetensors (the network for others) and state.safetensors (everything for an exact resume).
+// A training run's directory: log.csv, model.safetensors (the network for others, after the last epoch), best.safetensors (after the best
+// one) and state.safetensors (everything for an exact resume).
 
+#include <limits>
 #include <map>
 #include <string>
 
 #include "nn/checkpoint.h"
 #include "nn/sgd.h"
-#include "tools/commands/train.h"
+#include "tools/commands/meters.h"
+#include "tools/commands/train_options.h"
 
 namespace mode::tools {
 
@@ -18,12 +21,28 @@ struct RunState {
   int64_t batch = 0;  ///< batches done of the epoch after those
   int64_t step = 0;
   // of the epoch that is under way
-  double loss_sum = 0;  ///< over pictures
-  int64_t right = 0, seen = 0;
-  double seconds = 0;
-  std::string isa;          ///< on which the run began
-  std::string device_name;  ///< likewise
-  std::string data_hash;    ///< of the names and labels of the pictures it began with
+  Meters meters;
+  int64_t seen = 0;                      ///< pictures
+  double seconds = 0, data_seconds = 0;  ///< data: of those, waited for pictures
+  // on the held-out pictures; epoch 0: none yet
+  int64_t best_epoch = 0;
+  double best_accuracy = 0, best_loss = 0;
+  std::string isa;            ///< on which the run began
+  std::string device_name;    ///< likewise
+  std::string data_hash;      ///< of the names and labels of the pictures it began with
+  std::string held_out_hash;  ///< of the ids of the held-out ones
+  std::string commit;         ///< that began it
+};
+
+/// A row of log.csv. The last three columns are times, and all that two runs of one seed may differ in.
+struct EpochRow {
+  struct Score {
+    double loss = std::numeric_limits<double>::quiet_NaN(), accuracy = std::numeric_limits<double>::quiet_NaN();
+  };
+  int64_t epoch = 0, step = 0;
+  double lr = 0, loss = 0, cross_entropy = 0, gradient_norm = 0, train_accuracy = 0;
+  Score held_out, val;  ///< NaN: an empty column
+  double pictures_per_second = 0, seconds = 0, data_seconds = 0;
 };
 
 class RunDirectory {
@@ -31,6 +50,7 @@ class RunDirectory {
   explicit RunDirectory(std::string path) : path_(std::move(path)) {}
 
   std::string model_path() const { return path_ + "/model.safetensors"; }
+  std::string best_path() const { return path_ + "/best.safetensors"; }
   std::string state_path() const { return path_ + "/state.safetensors"; }
   std::string log_path() const { return path_ + "/log.csv"; }
 
@@ -47,16 +67,11 @@ class RunDirectory {
   /// The log as it stands, up to the last completed epoch, in memory; begin_log starts an empty one.
   void begin_log();
   void load_log(int64_t epochs);
-  void append_log(const std::string& row);
+  void append_log(const EpochRow& row);
 
  private:
   std::string path_, log_;
   nn::TensorFile loaded_;
 };
-
-/// The options that decide what a run computes, as text by name ("lr" -> "0.1"); threads and places of output are not among them.
-std::map<std::string, std::string> options_to_text(const TrainOptions& options);
-/// Fills those options from text; what is missing keeps its value.
-void options_from_text(const std::map<std::string, std::string>& text, TrainOptions& options);
 
 }  // namespace mode::tools

@@ -1,0 +1,52 @@
+#pragma once
+// A training run: network, pictures, optimiser and the loop over epochs. Where it stands is a RunState; what it leaves is a RunDirectory.
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/data/loader.h"
+#include "nn/schedule.h"
+#include "tools/commands/interrupt.h"
+#include "tools/commands/run_directory.h"
+
+namespace mode::tools {
+
+class Training {
+ public:
+  Training(RunState state, RunDirectory directory, tensor::Device device);
+
+  void restore() { directory_.restore(*net_, *sgd_); }
+  void start_afresh();  ///< empty log, state at step 0: whether the place can be written is known before any work
+  void print_head() const;
+  int run();  ///< the exit status
+
+ private:
+  void open_pictures();
+  void build();
+  bool run_epoch(const InterruptGuard& guard);  ///< false: interrupted, and saved
+  double step(const nn::Batch& batch);          ///< returns the learning rate
+  bool save_is_due() const;
+  void check_weights() const;
+  void save();
+  void finish_epoch(double lr);
+  EpochRow::Score evaluate(const nn::Dataset& pictures);
+  bool out_of_patience() const;
+  void save_model(const std::string& path) const;
+  std::string schedule_text() const;
+
+  RunState state_;
+  RunDirectory directory_;
+  tensor::Device device_;
+  std::shared_ptr<const nn::Dataset> all_, data_, held_out_,
+      val_;  ///< data_: what is trained on; held_out_, val_: null where there are none
+  std::vector<int64_t> held_out_ids_;
+  std::unique_ptr<nn::ResNet> net_;
+  std::unique_ptr<nn::Sgd> sgd_;
+  nn::Schedule schedule_;
+  SaveEvery save_every_;
+  std::chrono::steady_clock::time_point last_save_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace mode::tools
