@@ -28,6 +28,24 @@ TEST(ExactResume, AfterAFewKills) {
   EXPECT_EQ(kills.done, 8);
 }
 
+TEST(ExactResume, SavesWithinAnEpochByTheClock) {
+  const TemporaryDirectory directory;
+  const std::string out = directory / "run";
+  std::vector<std::string> arguments = tiny_run(out);
+  *(std::find(arguments.begin(), arguments.end(), "--save-every") + 1) = "0.00001m";
+  *(std::find(arguments.begin(), arguments.end(), "--data") + 1) = "synthetic:shapes?split=train&limit=4000";  // long epochs
+  Process process(arguments);
+  const auto batches_done = [&] {
+    return std::filesystem::exists(out + "/state.safetensors")
+               ? std::stoll(nn::read_safetensors(out + "/state.safetensors").metadata.at("batch"))
+               : 0;
+  };
+  for (int wait = 0; wait < 2000 && batches_done() == 0; ++wait) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_GT(batches_done(), 0);
+  process.signal(SIGKILL);
+  EXPECT_EQ(process.wait().status, 128 + SIGKILL);
+}
+
 TEST(ExactResume, OtherOptionsAreRefused) {
   const TemporaryDirectory directory;
   ASSERT_EQ(run(train_arguments(directory / "run", {"--lr", "0.1"})).status, 0);

@@ -97,7 +97,7 @@ const std::vector<Preset>& presets() {
   static const std::vector<Preset> all = {
       {"cifar10-ce", "the paper's cross-entropy backbone for CIFAR-10", published("resnet18", {{"augment", "crop-flip"}})},
       {"cifar100-ce", "the same for CIFAR-100", published("resnet34", {{"augment", "crop-flip"}})},
-      {"imagenet-ce", "the same for ImageNet",
+      {"imagenet-ce", "the same settings with ResNet-50, for ImageNet",
        published("resnet50", {{"stem", "imagenet"},
                               {"size", "224"},
                               {"crop", "centre"},
