@@ -47,7 +47,8 @@ TEST(Train, LeavesARunAndRefusesToOverwriteIt) {
     EXPECT_NE(result.out.find(part), std::string::npos) << part << " in\n" << result.out;
   EXPECT_EQ(value_after(result.out, "weights").size(), 16u);
   const std::string log = read_bytes(directory / "run/log.csv");
-  EXPECT_EQ(log.rfind("epoch,step,lr,loss,cross_entropy,grad_norm,train_accuracy,held_out_loss,held_out_accuracy,val_loss,val_accuracy,"
+  EXPECT_EQ(log.rfind("epoch,step,lr,loss,cross_entropy,contrastive,alpa,grad_norm,train_accuracy,held_out_loss,held_out_accuracy,val_loss,"
+                      "val_accuracy,"
                       "pictures_per_second,seconds,data_seconds\n1,3,",
                       0),
             0u)

@@ -76,7 +76,7 @@ TEST(TrainOptions, HelpHasAnExampleOfEach) {
   for (const char* part :
        {"--preset cifar10-ce", "--schedule step --milestones 30,60", "--no-decay-norm-bias --label-smoothing 0.1 --clip 5",
         "--crop centre --short-side 72 --augment imagenet --read-size 96", "--holdout 0.1 --patience 10 --save-every 10m", "--resume --out",
-        "cifar10-ce, cifar100-ce, imagenet-ce, quick"})
+        "cifar10-ce, cifar100-ce, imagenet-ce, cifar10-supcon", "cifar10-mode-t-ce, mode-f, quick"})
     EXPECT_NE(help.find(part), std::string::npos) << part << " in\n" << help;
 }
 

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "autograd/gradcheck.h"
+#include "mode/gradchecks.h"
 #include "tests/command.h"
 
 namespace {
@@ -33,7 +34,7 @@ double number_after(const std::string& text, const std::string& label) {
 
 TEST(Explain, EveryOpHasFormulas) {
   std::map<std::string, autograd::OpExplanation> explained;
-  for (const auto& op : autograd::op_explanations()) {
+  for (const auto& op : mode::op_explanations()) {
     EXPECT_TRUE(explained.emplace(op.op, op).second) << op.op << " is explained twice";
     EXPECT_EQ(op.forward.compare(0, 1, "y"), 0) << op.op << ": " << op.forward;
     ASSERT_FALSE(op.inputs.empty());
@@ -41,7 +42,7 @@ TEST(Explain, EveryOpHasFormulas) {
       EXPECT_NE((" " + input.gradient).find(" d" + input.name), std::string::npos) << op.op << ": " << input.gradient;
   }
   std::set<std::string> checked;
-  for (const auto& c : autograd::gradcheck_cases()) {
+  for (const auto& c : mode::gradcheck_cases()) {
     checked.insert(c.op);
     ASSERT_EQ(explained.count(c.op), 1u) << c.op << " has no explanation: write it beside its cases";
     EXPECT_LE(c.inputs.size(), explained.at(c.op).inputs.size()) << c.op << " " << c.name;
@@ -51,7 +52,7 @@ TEST(Explain, EveryOpHasFormulas) {
 
 TEST(Explain, TraceIsTheCheckItself) {
   double largest = 0;
-  for (const auto& c : autograd::gradcheck_cases()) {
+  for (const auto& c : mode::gradcheck_cases()) {
     if (c.op != "batch_norm" && c.op != "cross_entropy") continue;
     autograd::GradcheckTrace trace;
     const autograd::GradcheckReport report = autograd::gradcheck(c.function, c.inputs, c.tolerance, 1, {}, &trace);
@@ -111,7 +112,7 @@ TEST(Explain, Conv2dShowsWhatIsAskedFor) {
 }
 
 TEST(Explain, EveryOpRuns) {
-  for (const auto& op : autograd::op_explanations()) {
+  for (const auto& op : mode::op_explanations()) {
     const Result result = run({"gradcheck", "--explain", op.op});
     EXPECT_EQ(result.status, 0) << op.op << ": " << result.err << result.out;
     EXPECT_NE(result.out.find("by hand    "), std::string::npos) << op.op << "\n" << result.out;

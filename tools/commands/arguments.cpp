@@ -7,12 +7,15 @@
 
 #include "nn/data/augment.h"
 #include "tools/commands/ablate.h"
+#include "tools/commands/argument_parts.h"
 #include "tools/commands/common.h"
 #include "tools/commands/demo.h"
 #include "tools/commands/eval.h"
 #include "tools/commands/features.h"
+#include "tools/commands/finetune.h"
 #include "tools/commands/gradcheck.h"
 #include "tools/commands/info.h"
+#include "tools/commands/probe.h"
 #include "tools/commands/train.h"
 
 namespace mode::tools {
@@ -29,15 +32,19 @@ const char* const data_help =
 /// Lives until the command has run.
 struct Options {
   TrainOptions train;
+  TrainOptions finetune = finetune_defaults();
   EvalOptions eval;
   AblateOptions ablate;
+  ProbeCommandOptions probe;
   FeaturesOptions features;
   InfoOptions info;
   DemoOptions demo;
   GradcheckOptions gradcheck;
 };
 
-void example(CLI::App* command, const std::string& line, bool with_data = true) {
+}  // namespace
+
+void example(CLI::App* command, const std::string& line, bool with_data) {
   command->footer("Example:\n  " + line + (with_data ? std::string("\n\n") + data_help : std::string()));
 }
 
@@ -51,7 +58,6 @@ void add_device(CLI::App* command, std::string& device) {
   command->add_option("--device", device, "cpu, cuda (the first device) or cuda:N")->capture_default_str();
 }
 
-/// CLI11's own ranges let NaN pass, and print their limits with 309 digits.
 CLI::Validator number(const std::string& what, bool (*fits)(double)) {
   return CLI::Validator(
       [what, fits](std::string& text) {
@@ -84,131 +90,7 @@ void add_foreign(CLI::App* command, std::string& arch, std::vector<double>& mean
   command->add_option("--std", std, "likewise")->expected(3)->check(positive_number());
 }
 
-void add_learning_rate(CLI::App* command, TrainOptions& o) {
-  const char* const group = "Learning rate";
-  command->add_option("--lr", o.lr, "at the peak")->check(positive_number())->capture_default_str()->group(group);
-  command->add_option("--schedule", o.schedule, "cosine, step or constant; by step, not by epoch")->capture_default_str()->group(group);
-  command->add_option("--final-ratio", o.final_ratio, "of cosine: its end, as a share of --lr")
-      ->check(share())
-      ->capture_default_str()
-      ->group(group);
-  command->add_option("--milestones", o.milestones, "of step: epochs after which the rate falls, as in --milestones 100,150")
-      ->delimiter(',')
-      ->check(CLI::Range(1, 1000000))
-      ->group(group);
-  command->add_option("--gamma", o.gamma, "of step: the factor at each milestone")->check(share())->capture_default_str()->group(group);
-  command->add_option("--warmup-epochs", o.warmup_epochs, "epochs in which the learning rate rises to the peak")
-      ->check(CLI::Range(0, 1000000))
-      ->capture_default_str()
-      ->group(group);
-  command->add_option("--warmup-start", o.warmup_start, "where it rises from (--lr, if that is less)")
-      ->check(number_from_zero())
-      ->capture_default_str()
-      ->group(group);
-}
-
-void add_optimiser(CLI::App* command, TrainOptions& o) {
-  const char* const group = "Optimiser (SGD) and loss (cross-entropy)";
-  command->add_option("--momentum", o.momentum)->check(share())->capture_default_str()->group(group);
-  command->add_flag("--nesterov", o.nesterov, "Nesterov's momentum")->group(group);
-  command->add_option("--weight-decay", o.weight_decay)->check(number_from_zero())->capture_default_str()->group(group);
-  command
-      ->add_flag("--no-decay-norm-bias", o.no_decay_norm_bias,
-                 "no decay of parameters of one axis: BatchNorm's and biases; they are listed")
-      ->group(group);
-  command->add_option("--clip", o.clip, "scale gradients down to this norm of all of them together; 0: never. log.csv has the norm")
-      ->check(number_from_zero())
-      ->capture_default_str()
-      ->group(group);
-  command->add_option("--label-smoothing", o.label_smoothing, "share of the target spread over all classes")
-      ->check(share())
-      ->capture_default_str()
-      ->group(group);
-}
-
-void add_pictures(CLI::App* command, TrainOptions& o) {
-  const char* const group = "Pictures";
-  command->add_option("--size", o.size, "edge of the network's input")->check(CLI::Range(1, 4096))->capture_default_str()->group(group);
-  command->add_option("--crop", o.crop, "how others become square: squash, or centre (short side resized, middle cut out)")
-      ->capture_default_str()
-      ->group(group);
-  command->add_option("--short-side", o.short_side, "of --crop centre: pixels before the middle is cut out; 0: --size")
-      ->check(CLI::Range(0, 8192))
-      ->capture_default_str()
-      ->group(group);
-  command->add_option("--augment", o.augment, fmt::format("one of {}", join(nn::known_augments(), ", ")))
-      ->capture_default_str()
-      ->group(group);
-  command->add_option("--read-size", o.read_size, "edge at which pictures are read before augmentation crops --size out of them; 0: --size")
-      ->check(CLI::Range(0, 4096))
-      ->capture_default_str()
-      ->group(group);
-  command->add_option("--workers", o.workers, "threads that read, decode and augment; 0: as many as --threads. Results do not depend on it")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str()
-      ->group(group);
-  command
-      ->add_flag_callback(
-          "--no-augment",
-          [&o] {
-            o.augment = "none";
-            o.given.insert("augment");
-          },
-          "the same as --augment none")
-      ->group(group);
-  command->add_option("--mean", o.mean, "three numbers, pixels in 0 .. 1; default: CIFAR's own, else measured")
-      ->expected(3)
-      ->check(any_number())
-      ->group(group);
-  command->add_option("--std", o.std, "likewise")->expected(3)->check(positive_number())->group(group);
-}
-
-CLI::App* add_train(CLI::App& app, TrainOptions& o) {
-  CLI::App* command = app.add_subcommand("train", "train a ResNet to classify a labelled data set");
-  command->add_option("--data", o.data, "labelled training pictures");
-  command->add_option("--out", o.out, "directory of the run: model, best and state.safetensors, log.csv; one process at a time");
-  command->add_option("--preset", o.preset,
-                      fmt::format("settings by name, which other options override: {}; list shows them", join(known_presets(), ", ")));
-  command->add_option("--arch", o.arch, "resnet8 .. resnet56 (16-32-64 channels), resnet18, resnet34, resnet50, resnet101")
-      ->capture_default_str();
-  command->add_option("--epochs", o.epochs)->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--batch", o.batch, "pictures per step")->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--seed", o.seed, "of weights, order, augmentation and hold-out; the same seed gives the same weights")
-      ->capture_default_str();
-  command->add_option("--shortcut", o.shortcut,
-                      "a (every second pixel, zero channels) or projection (1x1 convolution); default as in the paper");
-  command->add_option("--stem", o.stem, "cifar (3x3) or imagenet (7x7 stride 2, maximum)")->capture_default_str();
-  add_learning_rate(command, o);
-  add_optimiser(command, o);
-  add_pictures(command, o);
-  const char* const group = "Choice and saving";
-  command
-      ->add_option("--holdout", o.holdout,
-                   "share of each class never trained on; best.safetensors is the epoch that knows most of them. 0: none")
-      ->check(share())
-      ->capture_default_str()
-      ->group(group);
-  command->add_option("--patience", o.patience, "end after that many epochs without a better one on the held-out pictures; 0: never")
-      ->check(CLI::Range(0, 1000000))
-      ->capture_default_str()
-      ->group(group);
-  command->add_option("--val", o.val, "pictures whose accuracy is printed after each epoch; nothing is chosen on them")->group(group);
-  command->add_option("--save-every", o.save_every, "save within epochs too: every 500 (steps) or 10m (minutes). Ctrl-C always saves")
-      ->group(group);
-  command->add_flag("--resume", o.resume, "go on with the run in --out, to the same bits; everything else is taken from it")->group(group);
-  add_device(command, o.device);
-  add_threads(command, o.threads);
-  example(command,
-          "mode train --data cifar10:DIR --val 'cifar10:DIR?split=test' --arch resnet20 --epochs 30 --out runs/resnet20\n"
-          "  mode train --data cifar10:DIR --preset cifar10-ce --batch 128 --lr 0.05 --out runs/base\n"
-          "  mode train --data folder:DIR --schedule step --milestones 30,60 --gamma 0.1 --epochs 90 --out runs/step\n"
-          "  mode train --data folder:DIR --nesterov --no-decay-norm-bias --label-smoothing 0.1 --clip 5 --out runs/smooth\n"
-          "  mode train --data folder:DIR --size 64 --crop centre --short-side 72 --augment imagenet --read-size 96 --workers 2 --out "
-          "runs/framed\n"
-          "  mode train --data folder:DIR --holdout 0.1 --patience 10 --save-every 10m --out runs/patient\n"
-          "  mode train --resume --out runs/patient");
-  return command;
-}
+namespace {
 
 CLI::App* add_eval(CLI::App& app, EvalOptions& o) {
   CLI::App* command = app.add_subcommand("eval", "accuracy, and how well detectors tell out-of-distribution pictures");
@@ -264,6 +146,26 @@ CLI::App* add_ablate(CLI::App& app, AblateOptions& o) {
   example(
       command,
       "mode ablate --model runs/resnet20/model.safetensors --id cifar10:DIR --id-test 'cifar10:DIR?split=test' --ood textures=folder:DIR");
+  return command;
+}
+
+CLI::App* add_probe(CLI::App& app, ProbeCommandOptions& o) {
+  CLI::App* command = app.add_subcommand("probe", "a linear classifier on frozen features, and nearest neighbours beside it");
+  command->add_option("--model", o.model, "safetensors file of a network, ours or PyTorch's")->required();
+  command->add_option("--data", o.data, "labelled training pictures")->required();
+  command->add_option("--test", o.test, "labelled pictures on which both are judged");
+  command->add_option("--out", o.out, "file for the network with the probe as its classifier");
+  add_foreign(command, o.arch, o.mean, o.std);
+  command->add_option("--epochs", o.probe.epochs)->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--batch", o.probe.batch, "pictures per step")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--lr", o.probe.lr)->check(positive_number())->capture_default_str();
+  command->add_option("--weight-decay", o.probe.weight_decay)->check(number_from_zero())->capture_default_str();
+  command->add_option("--seed", o.probe.seed)->capture_default_str();
+  command->add_option("--k", o.k, "neighbours that vote")->check(CLI::Range(1, 1024))->capture_default_str();
+  add_device(command, o.device);
+  add_threads(command, o.threads);
+  example(command,
+          "mode probe --model runs/mode-f/model.safetensors --data cifar10:DIR --test 'cifar10:DIR?split=test' --out probed.safetensors");
   return command;
 }
 
@@ -354,8 +256,10 @@ std::function<int()> parse_arguments(int argc, char** argv) {
   bool version = false;
   app.add_flag("--version", version, "commit, instruction set, CUDA");
   CLI::App* train = add_train(app, options->train);
+  CLI::App* finetune = add_finetune(app, options->finetune);
   CLI::App* eval = add_eval(app, options->eval);
   CLI::App* ablate = add_ablate(app, options->ablate);
+  CLI::App* probe = add_probe(app, options->probe);
   CLI::App* features = add_features(app, options->features);
   CLI::App* info = add_info(app, options->info);
   CLI::App* gradcheck = add_gradcheck(app, options->gradcheck);
@@ -374,19 +278,21 @@ std::function<int()> parse_arguments(int argc, char** argv) {
   }
   if (version) return print(version_text() + "\n");
 
-  if (train->parsed()) {
-    for (const CLI::Option* option : train->get_options())
-      if (option->count() > 0 && !option->get_lnames().empty()) options->train.given.insert(option->get_lnames()[0]);
-    return [options] { return run_train(options->train); };
-  }
+  for (const auto& [command, given] : {std::pair(train, &options->train.given), std::pair(finetune, &options->finetune.given)})
+    if (command->parsed())
+      for (const CLI::Option* option : command->get_options())
+        if (option->count() > 0 && !option->get_lnames().empty()) given->insert(option->get_lnames()[0]);
+  if (train->parsed()) return [options] { return run_train(options->train); };
+  if (finetune->parsed()) return [options] { return run_finetune(options->finetune); };
   options->eval.command_line = options->demo.command_line = {argv, argv + argc};
   if (eval->parsed()) return [options] { return run_eval(options->eval); };
   if (ablate->parsed()) return [options] { return run_ablate(options->ablate); };
+  if (probe->parsed()) return [options] { return run_probe(options->probe); };
   if (features->parsed()) return [options] { return run_features(options->features); };
   if (info->parsed()) return [options] { return run_info(options->info); };
   if (gradcheck->parsed()) return [options] { return run_gradcheck(options->gradcheck); };
   if (demo->parsed()) return [options] { return run_demo(options->demo); };
-  throw UsageError("a command is needed: train, eval, ablate, features, info, gradcheck or demo; see mode --help");
+  throw UsageError("a command is needed: train, finetune, probe, eval, ablate, features, info, gradcheck or demo; see mode --help");
 }
 
 }  // namespace mode::tools

@@ -1,5 +1,5 @@
 #pragma once
-// The command line. The only file that sees CLI11 is arguments.cpp: the header is slow to compile.
+// The command line. Two files see CLI11, arguments.cpp and arguments_training.cpp: the header is slow to compile.
 
 #include <functional>
 

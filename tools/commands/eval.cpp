@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "mode/evaluation.h"
+#include "mode/probe.h"
 #include "mode/version.h"
+#include "nn/text.h"
 #include "tensor/isa.h"
 #include "tools/commands/common.h"
 
@@ -21,6 +24,25 @@ void check_options(const EvalOptions& options, const std::vector<NamedSpec>& ood
   check_ood_names(names);
 }
 
+/// Why the file's classifier is none to judge by: "untrained (loss supcon)", "stale (ALPA alone)"; empty where it is.
+std::string fault_of_classifier(const nn::Checkpoint& checkpoint) {
+  const auto value_of = [&](const char* key) {
+    const auto found = checkpoint.metadata.find(key);
+    return found == checkpoint.metadata.end() ? std::string() : found->second;
+  };
+  const std::string classifier = value_of("classifier");
+  if (classifier == "untrained") return fmt::format("untrained (loss {})", nn::printable(value_of("loss")));
+  return classifier == "stale" ? "stale (everything but the classifier was trained further)" : "";
+}
+
+/// The methods that need no logits, and a line on those that do.
+std::vector<std::string> without_logit_methods(const std::vector<std::string>& methods, const std::string& fault) {
+  std::vector<std::string> kept, dropped;
+  for (const std::string& method : methods) (method == "knn" || method == "csd" ? kept : dropped).push_back(method);
+  if (!dropped.empty()) fmt::print("n/a        {}: the network's classifier is {}; mode probe trains one\n", join(dropped, ", "), fault);
+  return kept;
+}
+
 /// Accuracy of `features` in one line, with the count behind it.
 void print_accuracy(const Features& features, const std::string& spec) {
   for (int64_t row = 0; row < features.size(); ++row)
@@ -31,6 +53,18 @@ void print_accuracy(const Features& features, const std::string& spec) {
   const int64_t right = count_right(features.logits, features.labels);
   fmt::print("ID accuracy: {:.2f} % ({} of {} right)\n", 100.0 * static_cast<double>(right) / static_cast<double>(features.size()),
              with_commas(right), with_commas(features.size()));
+}
+
+void print_neighbour_accuracy(const Features& train, const Features& id_test, int64_t k, const std::string& fault) {
+  const auto labelled = [](const Features& features) {
+    const int64_t* labels = features.labels.data<int64_t>();
+    return std::all_of(labels, labels + features.size(), [](int64_t label) { return label >= 0; });
+  };
+  if (train.labels.defined() && labelled(train) && labelled(id_test))
+    fmt::print("ID accuracy: {:.2f} % by the {} nearest neighbours; the classifier is {}\n\n", 100 * neighbour_accuracy(train, id_test, k),
+               std::min(k, train.size()), fault);
+  else
+    fmt::print("ID accuracy: n/a; the classifier is {}; mode probe trains one\n\n", fault);
 }
 
 std::unique_ptr<nn::Dataset> open_checked(const std::string& spec, const nn::LoadedModel& model, bool in_distribution) {
@@ -107,12 +141,17 @@ int run_eval(const EvalOptions& options) {
   std::vector<NamedSpec> ood_specs;
   for (const std::string& text : options.ood) ood_specs.push_back(parse_named_spec(text));
   check_options(options, ood_specs);
-  const std::vector<std::string> methods = parse_methods(options.methods);
+  std::vector<std::string> methods = parse_methods(options.methods);
   const tensor::Device device = device_of(options.device);
   use_threads(options.threads);
 
   nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std}, device);
   fmt::print("mode eval: {} from {}; {}\n", model.net->arch(), options.model, machine_line(device));
+
+  const std::string fault = fault_of_classifier(model.checkpoint);
+  if (!fault.empty() && !ood_specs.empty()) methods = without_logit_methods(methods, fault);
+  CHECK(ood_specs.empty() || !methods.empty(),
+        "no method is left that needs no classifier; take knn or csd, or give the network one by mode probe");
 
   const std::string test_spec = options.id_test.empty() ? options.id : options.id_test;
   const std::unique_ptr<nn::Dataset> test_set = open_checked(test_spec, model, true);
@@ -128,7 +167,7 @@ int run_eval(const EvalOptions& options) {
   if (!options.out.empty()) prepare_report(options.out, !ood_specs.empty());
 
   const Features id_test = features_of(model, *test_set, options.batch, options.id_test.empty() ? "ID" : "ID test", scale_sets);
-  print_accuracy(id_test, test_spec);
+  if (fault.empty()) print_accuracy(id_test, test_spec);
   Features train;
   std::vector<OodSet> ood;
   if (!ood_specs.empty()) {
@@ -140,7 +179,9 @@ int run_eval(const EvalOptions& options) {
     fmt::print("scoring with {} ...\n\n", join(methods, ", "));
     std::fflush(stdout);
   }
-  const Evaluation evaluation = evaluate(ood.empty() ? std::vector<std::string>() : methods, detectors, train, id_test, ood);
+  if (!fault.empty()) print_neighbour_accuracy(train, id_test, options.knn_k, fault);
+  Evaluation evaluation = evaluate(ood.empty() ? std::vector<std::string>() : methods, detectors, train, id_test, ood);
+  if (!fault.empty()) evaluation.id_accuracy = std::nan("");
   fmt::print("{}", format_table(evaluation));
   if (options.out.empty()) return 0;
   write_report(options.out, evaluation, id_test, ood, context_of(options, model, test_spec, ood_specs));

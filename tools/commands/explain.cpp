@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "autograd/gradcheck.h"
+#include "mode/gradchecks.h"
 #include "tools/commands/common.h"
 #include "tools/commands/gradcheck.h"
 
@@ -118,7 +119,7 @@ void print_by_hand(const GradcheckElement& e, const OpExplanation& op, const Gra
 int run_explain(const GradcheckOptions& options) {
   if (!options.op.empty() && options.op != options.explain) throw UsageError("--explain names its op itself; leave --op out");
   const tensor::Device device = device_of(options.device);
-  const std::vector<OpExplanation> ops = autograd::op_explanations();
+  const std::vector<OpExplanation> ops = op_explanations();
   const auto op = std::find_if(ops.begin(), ops.end(), [&](const OpExplanation& known) { return known.op == options.explain; });
   if (op == ops.end()) {
     std::vector<std::string> names;
@@ -126,7 +127,7 @@ int run_explain(const GradcheckOptions& options) {
     std::sort(names.begin(), names.end());
     throw UsageError(fmt::format("--explain {}: unknown; known: {}", options.explain, join(names, " ")));
   }
-  const std::vector<GradcheckCase> cases = autograd::gradcheck_cases();
+  const std::vector<GradcheckCase> cases = gradcheck_cases();
   const GradcheckCase& c = choose(cases, *op, options.case_name);
   const auto of_op = std::count_if(cases.begin(), cases.end(), [&](const GradcheckCase& other) { return other.op == op->op; });
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "autograd/gradcheck.h"
+#include "mode/gradchecks.h"
 #include "tensor/isa.h"
 #include "tensor/parallel.h"
 #include "tools/commands/common.h"
@@ -49,7 +50,7 @@ int run_gradcheck(const GradcheckOptions& options) {
   if (!options.explain.empty()) return run_explain(options);
   if (!options.case_name.empty()) throw UsageError("--case is for --explain");
   const tensor::Device device = device_of(options.device);
-  const std::vector<autograd::GradcheckCase> cases = autograd::gradcheck_cases();
+  const std::vector<autograd::GradcheckCase> cases = gradcheck_cases();
   std::set<std::string> known;
   for (const auto& c : cases) known.insert(c.op);
   if (!options.op.empty() && known.count(options.op) == 0) {

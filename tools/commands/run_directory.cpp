@@ -19,7 +19,7 @@ const std::string momentum_prefix = "momentum.";
 const std::string meter_prefix = "meter.";
 const char* const state_format = "2";
 const char* const log_header =
-    "epoch,step,lr,loss,cross_entropy,grad_norm,train_accuracy,held_out_loss,held_out_accuracy,val_loss,val_accuracy,"
+    "epoch,step,lr,loss,cross_entropy,contrastive,alpa,grad_norm,train_accuracy,held_out_loss,held_out_accuracy,val_loss,val_accuracy,"
     "pictures_per_second,seconds,data_seconds\n";
 
 const std::string& need(const std::map<std::string, std::string>& metadata, const std::string& key, const std::string& path) {
@@ -68,9 +68,10 @@ bool RunDirectory::holds_demo() const {
   }
 }
 
-void RunDirectory::save_state(const RunState& state, const nn::ResNet& net, const nn::Sgd& sgd) const {
+void RunDirectory::save_state(const RunState& state, const nn::ResNet& net, const Objective& objective, const nn::Sgd& sgd) const {
   nn::TensorFile file;
   file.tensors = nn::export_weights(net);
+  for (const auto& [name, tensor] : nn::export_weights(objective)) file.tensors.emplace(name, tensor);
   for (const auto& [name, velocity] : sgd.state()) file.tensors.emplace(name, velocity);
   for (const auto& [name, value] : options_to_text(state.options)) file.metadata["option." + name] = value;
   const nn::Preprocessing& input = state.preprocessing;
@@ -145,10 +146,13 @@ RunState RunDirectory::load_state() {
   return state;
 }
 
-void RunDirectory::restore(nn::ResNet& net, nn::Sgd& sgd) const {
-  std::map<std::string, tensor::Tensor> weights, velocities;
-  for (const auto& [name, tensor] : loaded_.tensors) (name.rfind(momentum_prefix, 0) == 0 ? velocities : weights).emplace(name, tensor);
+void RunDirectory::restore(nn::ResNet& net, Objective& objective, nn::Sgd& sgd) const {
+  std::map<std::string, tensor::Tensor> weights, heads, velocities;
+  const auto begins = [](const std::string& name, const std::string& prefix) { return name.rfind(prefix, 0) == 0; };
+  for (const auto& [name, tensor] : loaded_.tensors)
+    (begins(name, momentum_prefix) ? velocities : begins(name, "head.") || begins(name, "alpa.") ? heads : weights).emplace(name, tensor);
   nn::load_weights(net, weights);
+  nn::load_weights(objective, heads);
   sgd.load_state(velocities);
 }
 
@@ -170,12 +174,13 @@ void RunDirectory::load_log(int64_t epochs) {
 }
 
 void RunDirectory::append_log(const EpochRow& row) {
+  const auto loss = [](double value) { return std::isnan(value) ? std::string() : fmt::format("{:.6f}", value); };
   const auto score = [](const EpochRow::Score& of) {
     return std::isnan(of.loss) ? std::string(",") : fmt::format("{:.6f},{:.6f}", of.loss, of.accuracy);
   };
-  log_ += fmt::format("{},{},{:.6g},{:.6f},{:.6f},{:.6g},{:.6f},{},{},{:.1f},{:.2f},{:.2f}\n", row.epoch, row.step, row.lr, row.loss,
-                      row.cross_entropy, row.gradient_norm, row.train_accuracy, score(row.held_out), score(row.val),
-                      row.pictures_per_second, row.seconds, row.data_seconds);
+  log_ += fmt::format("{},{},{:.6g},{:.6f},{},{},{},{:.6g},{},{},{},{:.1f},{:.2f},{:.2f}\n", row.epoch, row.step, row.lr, row.loss,
+                      loss(row.cross_entropy), loss(row.contrastive), loss(row.alpa), row.gradient_norm, loss(row.train_accuracy),
+                      score(row.held_out), score(row.val), row.pictures_per_second, row.seconds, row.data_seconds);
   nn::write_file(log_path(), log_);
 }
 

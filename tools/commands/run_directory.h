@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "mode/objective.h"
 #include "nn/checkpoint.h"
 #include "nn/sgd.h"
 #include "tools/commands/meters.h"
@@ -40,8 +41,8 @@ struct EpochRow {
     double loss = std::numeric_limits<double>::quiet_NaN(), accuracy = std::numeric_limits<double>::quiet_NaN();
   };
   int64_t epoch = 0, step = 0;
-  double lr = 0, loss = 0, cross_entropy = 0, gradient_norm = 0, train_accuracy = 0;
-  Score held_out, val;  ///< NaN: an empty column
+  double lr = 0, loss = 0, cross_entropy = 0, contrastive = 0, alpa = 0, gradient_norm = 0, train_accuracy = 0;  ///< NaN: an empty column
+  Score held_out, val;                                                                                           ///< NaN: an empty column
   double pictures_per_second = 0, seconds = 0, data_seconds = 0;
 };
 
@@ -59,10 +60,10 @@ class RunDirectory {
   /// Its state says that a demo began it.
   bool holds_demo() const;
 
-  void save_state(const RunState& state, const nn::ResNet& net, const nn::Sgd& sgd) const;
+  void save_state(const RunState& state, const nn::ResNet& net, const Objective& objective, const nn::Sgd& sgd) const;
   /// First the state alone (the network is built from it), then the numbers into network and optimiser.
   RunState load_state();
-  void restore(nn::ResNet& net, nn::Sgd& sgd) const;
+  void restore(nn::ResNet& net, Objective& objective, nn::Sgd& sgd) const;
 
   /// The log as it stands, up to the last completed epoch, in memory; begin_log starts an empty one.
   void begin_log();

@@ -39,6 +39,17 @@ void visit_options(Options& o, const Visit& visit) {
   visit("no-decay-norm-bias", o.no_decay_norm_bias);
   visit("clip", o.clip);
   visit("label-smoothing", o.label_smoothing);
+  visit("loss", o.loss);
+  visit("alpa", o.alpa);
+  visit("views", o.views);
+  visit("temperature", o.temperature);
+  visit("loss-scale", o.loss_scale);
+  visit("alpa-weight", o.alpa_weight);
+  visit("alpa-temperature", o.alpa_temperature);
+  visit("alpa-aggregate", o.alpa_aggregate);
+  visit("alpa-grid", o.alpa_grid);
+  visit("alpa-labels", o.alpa_labels);
+  visit("from", o.from);
   visit("size", o.size);
   visit("crop", o.crop);
   visit("short-side", o.short_side);
@@ -47,6 +58,7 @@ void visit_options(Options& o, const Visit& visit) {
   visit("mean", o.mean);
   visit("std", o.std);
   visit("holdout", o.holdout);
+  visit("holdout-seed", o.holdout_seed);
   visit("patience", o.patience);
   visit("save-every", o.save_every);
 }
@@ -80,10 +92,24 @@ void read(const std::string& key, const std::string& text, std::vector<int64_t>&
   for (const double item : split_numbers(text)) value.push_back(count(key, text, item));
 }
 
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
 struct Preset {
   const char *name, *about;
-  std::vector<std::pair<std::string, std::string>> settings;
+  Settings settings;
 };
+
+/// Where both name a setting, `changes` has the word.
+Settings changed(Settings settings, const Settings& changes) {
+  for (const auto& change : changes) {
+    const auto found = std::find_if(settings.begin(), settings.end(), [&](const auto& setting) { return setting.first == change.first; });
+    if (found == settings.end())
+      settings.push_back(change);
+    else
+      found->second = change.second;
+  }
+  return settings;
+}
 
 const std::vector<Preset>& presets() {
   // The published cross-entropy runs of the paper (its backbones marked *); their cosine moved once an epoch, ours moves every step.
@@ -94,6 +120,9 @@ const std::vector<Preset>& presets() {
     settings.insert(settings.end(), more.begin(), more.end());
     return settings;
   };
+  const Settings supcon = {{"loss", "supcon"}, {"views", "2"}, {"temperature", "0.1"}, {"lr", "0.5"}, {"augment", "contrastive"}};
+  // MODE-T and MODE-F as published: batches of 128, so no warm-up.
+  const Settings joint = {{"alpa", "joint"}, {"alpa-weight", "1"}, {"batch", "128"}, {"lr", "0.5"}, {"warmup-epochs", "0"}};
   static const std::vector<Preset> all = {
       {"cifar10-ce", "the paper's cross-entropy backbone for CIFAR-10", published("resnet18", {{"augment", "crop-flip"}})},
       {"cifar100-ce", "the same for CIFAR-100", published("resnet34", {{"augment", "crop-flip"}})},
@@ -104,6 +133,19 @@ const std::vector<Preset>& presets() {
                               {"short-side", "256"},
                               {"read-size", "256"},
                               {"augment", "imagenet"}})},
+      {"cifar10-supcon", "the paper's contrastive backbone for CIFAR-10", changed(published("resnet18", {}), supcon)},
+      {"cifar100-supcon", "the same for CIFAR-100", changed(published("resnet34", {}), supcon)},
+      {"cifar10-mode-t", "MODE-T: the contrastive backbone and ALPA at once", changed(changed(published("resnet18", {}), supcon), joint)},
+      {"cifar10-mode-t-ce", "MODE-T on cross-entropy", changed(published("resnet18", {{"augment", "crop-flip"}}), joint)},
+      {"mode-f",
+       "MODE-F, for mode finetune: ALPA alone, from a trained network",
+       {{"epochs", "500"},
+        {"batch", "128"},
+        {"lr", "0.1"},
+        {"momentum", "0.9"},
+        {"weight-decay", "0.0001"},
+        {"views", "2"},
+        {"augment", "contrastive"}}},
       {"quick",
        "half an hour on two cores for CIFAR-10, about 85 %",
        {{"arch", "resnet14"}, {"epochs", "12"}, {"batch", "128"}, {"lr", "0.1"}, {"weight-decay", "0.0005"}, {"augment", "crop-flip"}}},
@@ -149,6 +191,15 @@ void check_options(const TrainOptions& o) {
   one_of("augment", o.augment, nn::known_augments());
   parse_stem(o.stem);
   parse_shortcut(o.shortcut);
+  one_of("loss", o.loss, {"ce", "supcon", "simclr", "none"});
+  one_of("alpa", o.alpa, {"off", "joint"});
+  one_of("alpa-aggregate", o.alpa_aggregate, {"mean", "max", "sum", "logsum"});
+  need(o.loss != "none" || o.alpa != "off", "--loss none needs --alpa joint: without both nothing is learnt");
+  need(o.loss != "simclr" || views_of(o) >= 2,
+       fmt::format("--views {}: simclr compares views of a picture; at least 2 are needed", o.views));
+  need(views_of(o) == 1 || o.augment != "none", "--views without an --augment would show the same picture again");
+  need(o.patience == 0 || o.loss == "ce", fmt::format("--patience waits for a better classifier, and --loss {} trains none", o.loss));
+  need(o.label_smoothing == 0 || o.loss == "ce", fmt::format("--label-smoothing belongs to --loss ce, not to {}", o.loss));
   need(o.schedule != "step" || !o.milestones.empty(), "--schedule step needs --milestones, for example --milestones 100,150 (epochs)");
   need(o.schedule == "step" || o.milestones.empty(), fmt::format("--milestones belong to --schedule step, not to {}", o.schedule));
   need(std::is_sorted(o.milestones.begin(), o.milestones.end()) && (o.milestones.empty() || o.milestones.front() >= 1),
@@ -163,6 +214,8 @@ void check_options(const TrainOptions& o) {
   need(o.patience == 0 || o.holdout > 0, "--patience needs held-out pictures to wait for; give --holdout a share above 0");
   parse_save_every(o.save_every);
 }
+
+int64_t views_of(const TrainOptions& o) { return o.views > 0 ? o.views : o.loss == "supcon" || o.loss == "simclr" ? 2 : 1; }
 
 SaveEvery parse_save_every(const std::string& text) {
   SaveEvery every;

@@ -34,6 +34,18 @@ struct TrainOptions {
   bool no_decay_norm_bias = false;
   double clip = 0;  ///< norm of all gradients; 0: never
   double label_smoothing = 0;
+  // objective
+  std::string loss = "ce";              ///< "supcon", "simclr"; "none": ALPA alone (mode finetune)
+  std::string alpa = "off";             ///< "joint": beside the loss (MODE-T), or alone where that is none (MODE-F)
+  int64_t views = 0;                    ///< of each picture in a batch; 0: 2 for supcon and simclr, else 1
+  double temperature = 0.1;             ///< of supcon and simclr
+  double loss_scale = 1;                ///< of supcon and simclr; the published code's is 0.1 / 0.07
+  double alpa_weight = 1;               ///< lambda
+  double alpa_temperature = 0.1;        ///< METHOD's t is its inverse
+  std::string alpa_aggregate = "mean";  ///< over a picture's regions: "max", "sum", "logsum"
+  int64_t alpa_grid = 4;
+  bool alpa_labels = false;  ///< under simclr: positives by label; under the others they always are
+  std::string from;          ///< weights to begin with (mode finetune)
   // pictures
   int64_t size = 32;            ///< edge of the network's input
   std::string crop = "squash";  ///< or "centre"
@@ -43,7 +55,8 @@ struct TrainOptions {
   std::vector<double> mean, std;  ///< three each; empty: known for CIFAR, else measured on the training pictures
   // choice on pictures that are not trained on
   double holdout = 0.02;
-  int64_t patience = 0;  ///< epochs without a better one after which the run ends; 0: never
+  uint64_t holdout_seed = 0;  ///< of the choice; 0: seed. A finetuning holds out what the network it begins with never saw
+  int64_t patience = 0;       ///< epochs without a better one after which the run ends; 0: never
 
   // what changes no bit of the result
   std::string save_every;      ///< "500" (steps), "10m" (minutes); empty: after every epoch alone
@@ -61,6 +74,8 @@ struct TrainOptions {
 std::map<std::string, std::string> options_to_text(const TrainOptions& options);
 /// Fills those options from text; what is missing keeps its value. An Error of one line where text makes no sense.
 void options_from_text(const std::map<std::string, std::string>& text, TrainOptions& options);
+/// --views, or what the loss wants where it is 0.
+int64_t views_of(const TrainOptions& options);
 /// The same check of what belongs together, for the command line: a UsageError names the option.
 void check_options(const TrainOptions& options);
 

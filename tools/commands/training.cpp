@@ -6,6 +6,7 @@
 #include "mode/version.h"
 #include "nn/gradient_norm.h"
 #include "nn/holdout.h"
+#include "nn/init.h"
 #include "nn/losses.h"
 #include "nn/text.h"
 #include "tensor/isa.h"
@@ -19,6 +20,26 @@ namespace mode::tools {
 namespace {
 
 constexpr int status_interrupted = 130;  // what a shell reports for Ctrl-C
+
+ObjectiveOptions objective_of(const TrainOptions& o) {
+  using Base = ObjectiveOptions::Base;
+  ObjectiveOptions objective;
+  objective.base = o.loss == "ce"       ? Base::cross_entropy
+                   : o.loss == "supcon" ? Base::supcon
+                   : o.loss == "simclr" ? Base::simclr
+                                        : Base::none;
+  objective.label_smoothing = o.label_smoothing;
+  objective.contrastive = {.inverse_temperature = 1 / o.temperature, .scale = o.loss_scale};
+  objective.alpa_weight = o.alpa == "off" ? 0 : o.alpa_weight;
+  objective.alpa.aggregate = o.alpa_aggregate == "mean"  ? AlpaAggregate::mean
+                             : o.alpa_aggregate == "max" ? AlpaAggregate::max
+                             : o.alpa_aggregate == "sum" ? AlpaAggregate::sum
+                                                         : AlpaAggregate::logsum;
+  objective.alpa.inverse_temperature = 1 / o.alpa_temperature;
+  objective.alpa.grid = o.alpa_grid;
+  objective.alpa_by_picture = o.loss == "simclr" && !o.alpa_labels;
+  return objective;
+}
 
 /// What the network sees, and what augmentation is given to make that of.
 nn::Framing framing_of(const TrainOptions& options) {
@@ -93,7 +114,7 @@ void Training::open_pictures() {
         "the pictures, labels or classes of {} are not those that the run began with; restore them, or start a new run in another --out",
         options.data);
 
-  nn::Split split = nn::hold_out(*all_, options.holdout, options.seed);
+  nn::Split split = nn::hold_out(*all_, options.holdout, options.holdout_seed > 0 ? options.holdout_seed : options.seed);
   held_out_ids_ = std::move(split.held_out);
   data_ = options.read_size > 0 ? nn::open_dataset(options.data, read_framing_of(options)) : all_;
   if (!held_out_ids_.empty()) {
@@ -117,12 +138,17 @@ void Training::build() {
   config.seed = options.seed;
   net_ = nn::make_resnet(options.arch, config);
   check_last_batch(*net_, options, data_->size());
+  objective_ = std::make_unique<Objective>(objective_of(options), net_->embedding());
+  nn::initialize(*objective_, options.seed);
   net_->to(device_);
-  sgd_ = std::make_unique<nn::Sgd>(net_->named_parameters(), nn::SgdOptions{.lr = options.lr,
-                                                                            .momentum = options.momentum,
-                                                                            .weight_decay = options.weight_decay,
-                                                                            .nesterov = options.nesterov,
-                                                                            .decay_vectors = !options.no_decay_norm_bias});
+  objective_->to(device_);
+  std::vector<nn::Module::NamedParameter> parameters = net_->named_parameters();
+  for (const nn::Module::NamedParameter& parameter : objective_->named_parameters()) parameters.push_back(parameter);
+  sgd_ = std::make_unique<nn::Sgd>(parameters, nn::SgdOptions{.lr = options.lr,
+                                                              .momentum = options.momentum,
+                                                              .weight_decay = options.weight_decay,
+                                                              .nesterov = options.nesterov,
+                                                              .decay_vectors = !options.no_decay_norm_bias});
   const int64_t steps_per_epoch = (data_->size() + options.batch - 1) / options.batch;
   schedule_.kind = nn::schedule_by_name(options.schedule);
   schedule_.lr = options.lr;
@@ -134,53 +160,21 @@ void Training::build() {
   schedule_.total_steps = options.epochs * steps_per_epoch;
 }
 
+void Training::begin_with(const std::string& path) {
+  const nn::LoadedModel model = nn::load_model(path);
+  nn::load_weights(*net_, nn::export_weights(*model.net));
+  fmt::print("from       {}: {}\n", path, model.report.to_string());
+}
+
 void Training::start_afresh() {
+  if (!state_.options.from.empty()) begin_with(state_.options.from);
   state_.preprocessing = preprocessing_for(*data_, state_.options.size, state_.options.mean, state_.options.std);
   state_.preprocessing.crop = all_->framing().crop;
   state_.preprocessing.short_side = all_->framing().short_side;
   std::filesystem::remove(directory_.model_path());
   std::filesystem::remove(directory_.best_path());
   directory_.begin_log();
-  directory_.save_state(state_, *net_, *sgd_);
-}
-
-std::string Training::schedule_text() const {
-  const TrainOptions& o = state_.options;
-  std::string text = o.schedule;
-  if (schedule_.kind == nn::Schedule::Kind::cosine) text += fmt::format(" to {:g}", o.lr * o.final_ratio);
-  if (schedule_.kind == nn::Schedule::Kind::step) text += fmt::format(", times {:g} after epoch {}", o.gamma, nn::joined(o.milestones));
-  if (o.warmup_epochs > 0) text += fmt::format(", {} warm-up epochs from {:g}", o.warmup_epochs, schedule_.warmup_start);
-  return text;
-}
-
-void Training::print_head() const {
-  const TrainOptions& o = state_.options;
-  const nn::Preprocessing& input = state_.preprocessing;
-  fmt::print("mode train: {}, seed {}\n", machine_line(device_), o.seed);
-  if (!o.preset.empty()) fmt::print("preset     {}: {}\n", o.preset, preset_line(o));
-  fmt::print("data       {}: {} pictures, {} classes; {}, {}; mean {:.4f} {:.4f} {:.4f}, std {:.4f} {:.4f} {:.4f}\n", o.data,
-             with_commas(data_->size()), data_->classes(),
-             o.crop == "centre" ? "short side resized, middle cut out" : "squashed to the square",
-             o.augment == "none" ? "no augmentation" : "augmentation " + o.augment, input.mean[0], input.mean[1], input.mean[2],
-             input.std[0], input.std[1], input.std[2]);
-  if (held_out_)
-    fmt::print("held out   {} of {} pictures, never trained on; the best epoch is chosen on them\n", with_commas(held_out_->size()),
-               with_commas(all_->size()));
-  else if (o.holdout > 0)
-    fmt::print("held out   none: a share of {:g} is less than half a picture of every class\n", o.holdout);
-  if (val_) fmt::print("validation {}: {} pictures\n", o.val, with_commas(val_->size()));
-  fmt::print("schedule   {} epochs of {} steps, batch {}, lr {:g} ({}){}\n", o.epochs, schedule_.total_steps / o.epochs, o.batch, o.lr,
-             schedule_text(), o.patience > 0 ? fmt::format(", ends {} epochs after the best", o.patience) : "");
-  const std::vector<std::string> undecayed = sgd_->undecayed();
-  fmt::print("optimiser  SGD, momentum {:g}{}, weight decay {:g}{}{}{}\n\n", o.momentum, o.nesterov ? " (Nesterov)" : "", o.weight_decay,
-             o.no_decay_norm_bias ? fmt::format(" but for {} parameters of one axis", undecayed.size()) : "",
-             o.clip > 0 ? fmt::format(", gradients clipped at norm {:g}", o.clip) : "",
-             o.label_smoothing > 0 ? fmt::format(", label smoothing {:g}", o.label_smoothing) : "");
-  if (!undecayed.empty()) fmt::print("not decayed: {}\n\n", nn::joined(undecayed));
-  print_layer_table(*net_, o.size);
-  fmt::print("\n");
-  if (state_.step > 0) fmt::print("going on in epoch {} of {}, after {} steps\n", state_.epoch + 1, o.epochs, state_.step);
-  std::fflush(stdout);
+  directory_.save_state(state_, *net_, *objective_, *sgd_);
 }
 
 bool Training::out_of_patience() const {
@@ -216,6 +210,7 @@ bool Training::run_epoch(const InterruptGuard& guard) {
   loading.preprocessing = state_.preprocessing;
   loading.augment = nn::augment_by_name(options.augment);
   loading.workers = options.workers;
+  loading.views = views_of(options);
   nn::Loader loader(*data_, loading);
   Progress progress(fmt::format("epoch {}/{}", state_.epoch + 1, options.epochs), data_->size(), "pictures", state_.seen);
   const double seconds_before = state_.seconds, waited_before = state_.data_seconds;
@@ -226,7 +221,9 @@ bool Training::run_epoch(const InterruptGuard& guard) {
     state_.data_seconds = waited_before + loader.seconds_waited();
     const int64_t behind = state_.epoch * data_->size() + state_.seen, all = options.epochs * data_->size();
     progress.update(state_.seen,
-                    fmt::format("loss {:.3f}, accuracy {:.1f} %", state_.meters.mean("loss"), 100 * state_.meters.mean("accuracy")),
+                    objective_->trains_classifier()
+                        ? fmt::format("loss {:.3f}, accuracy {:.1f} %", state_.meters.mean("loss"), 100 * state_.meters.mean("accuracy"))
+                        : fmt::format("loss {:.3f}", state_.meters.mean("loss")),
                     progress.rate() > 0 ? static_cast<double>(all - behind) / progress.rate() : -1);
     if (state_.seen < data_->size() && (guard.interrupted() || save_is_due())) {
       if (guard.interrupted()) progress.finish("");
@@ -253,20 +250,22 @@ double Training::step(const nn::Batch& batch) {
   sgd_->set_lr(lr);
   sgd_->zero_grad();
   const nn::ResNetOutput output = (*net_)(batch.pictures.to(device_));
-  const nn::Variable loss = nn::cross_entropy(output.logits, batch.labels.to(device_), options.label_smoothing);
-  const double value = loss.value().item();
+  const Objective::Result loss = (*objective_)(output, batch.labels, views_of(options));
+  const double value = loss.total.value().item();
   check_finite(value, "loss");
-  loss.backward();
+  loss.total.backward();
   const double norm = nn::gradient_norm(sgd_->parameters());
   check_finite(norm, "norm of the gradients");
   sgd_->step(options.clip > 0 ? nn::clip_factor(norm, options.clip) : 1);
 
   const int64_t pictures = batch.size();
   state_.meters.add("loss", value, pictures);
-  state_.meters.add("cross_entropy", value, pictures);
+  for (const auto& [name, term] : loss.terms) state_.meters.add(name, term, pictures);
   state_.meters.add("grad_norm", norm, pictures);
-  state_.meters.add("accuracy", static_cast<double>(count_right(output.logits.value(), batch.labels)) / static_cast<double>(pictures),
-                    pictures);
+  if (objective_->trains_classifier()) {
+    const tensor::Tensor logits = output.logits.value().rows(0, pictures);  // of the first view
+    state_.meters.add("accuracy", static_cast<double>(count_right(logits, batch.labels)) / static_cast<double>(pictures), pictures);
+  }
   state_.seen += pictures;
   ++state_.step;
   ++state_.batch;
@@ -279,7 +278,7 @@ bool Training::save_is_due() const {
 }
 
 void Training::save() {
-  directory_.save_state(state_, *net_, *sgd_);
+  directory_.save_state(state_, *net_, *objective_, *sgd_);
   last_save_ = std::chrono::steady_clock::now();
 }
 
@@ -299,29 +298,27 @@ void Training::finish_epoch(double lr) {
   row.lr = lr;
   row.loss = state_.meters.mean("loss");
   row.cross_entropy = state_.meters.mean("cross_entropy");
+  row.contrastive = state_.meters.mean(state_.options.loss);
+  row.alpa = state_.meters.mean("alpa");
   row.gradient_norm = state_.meters.mean("grad_norm");
   row.train_accuracy = state_.meters.mean("accuracy");
   row.seconds = state_.seconds;
   row.data_seconds = state_.data_seconds;
   row.pictures_per_second = state_.seconds > 0 ? static_cast<double>(state_.seen) / state_.seconds : 0;
-  if (held_out_) row.held_out = evaluate(*held_out_);
-  if (val_) row.val = evaluate(*val_);
+  const bool classifies = objective_->trains_classifier();
+  if (held_out_ && classifies) row.held_out = evaluate(*held_out_);
+  if (val_ && classifies) row.val = evaluate(*val_);
   // Chosen on the held-out pictures alone: what is reported on other sets has chosen nothing.
   const EpochRow::Score& score = row.held_out;
-  const bool better = held_out_ && (state_.best_epoch == 0 || score.accuracy > state_.best_accuracy ||
-                                    (score.accuracy == state_.best_accuracy && score.loss < state_.best_loss));
+  const bool better = held_out_ && classifies &&
+                      (state_.best_epoch == 0 || score.accuracy > state_.best_accuracy ||
+                       (score.accuracy == state_.best_accuracy && score.loss < state_.best_loss));
   if (better) {
     state_.best_epoch = state_.epoch;
     state_.best_accuracy = score.accuracy;
     state_.best_loss = score.loss;
   }
-  fmt::print("epoch {}/{}: loss {:.4f}, train accuracy {:.2f} %", row.epoch, state_.options.epochs, row.loss, 100 * row.train_accuracy);
-  if (held_out_) fmt::print(", held out {:.2f} %{}", 100 * score.accuracy, better ? " (best)" : "");
-  if (val_) fmt::print(", val accuracy {:.2f} %", 100 * row.val.accuracy);
-  fmt::print(", lr {:.3g}, {:.0f} pictures/s, {}", lr, row.pictures_per_second, format_seconds(row.seconds));
-  if (row.data_seconds > 0.1 * row.seconds) fmt::print(", {:.0f} % of it waiting for pictures", 100 * row.data_seconds / row.seconds);
-  fmt::print("\n");
-  std::fflush(stdout);
+  print_epoch(row, better);
 
   // The state comes last: a run killed before it does the epoch again, and writes the same files again.
   if (better) save_model(directory_.best_path());
@@ -361,6 +358,12 @@ void Training::save_model(const std::string& path) const {
   checkpoint.class_names = data_->class_names();
   checkpoint.metadata["data"] = state_.options.data;
   checkpoint.metadata["seed"] = std::to_string(state_.options.seed);
+  checkpoint.metadata["loss"] = state_.options.loss;
+  checkpoint.metadata["alpa"] = state_.options.alpa;
+  checkpoint.metadata["classifier"] = objective_->trains_classifier() ? "trained" : state_.options.from.empty() ? "untrained" : "stale";
+  checkpoint.metadata["holdout"] = fmt::format("{:.17g}", state_.options.holdout);
+  checkpoint.metadata["holdout_seed"] = std::to_string(state_.options.holdout_seed > 0 ? state_.options.holdout_seed : state_.options.seed);
+  if (!state_.options.from.empty()) checkpoint.metadata["from"] = state_.options.from;
   checkpoint.metadata["epoch"] = std::to_string(state_.epoch);
   checkpoint.metadata["step"] = std::to_string(state_.step);
   checkpoint.metadata["isa"] = tensor::name(tensor::isa());

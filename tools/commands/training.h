@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "mode/objective.h"
 #include "nn/data/loader.h"
 #include "nn/schedule.h"
 #include "tools/commands/interrupt.h"
@@ -17,7 +18,7 @@ class Training {
  public:
   Training(RunState state, RunDirectory directory, tensor::Device device);
 
-  void restore() { directory_.restore(*net_, *sgd_); }
+  void restore() { directory_.restore(*net_, *objective_, *sgd_); }
   void start_afresh();  ///< empty log, state at step 0: whether the place can be written is known before any work
   void print_head() const;
   int run();  ///< the exit status
@@ -25,6 +26,7 @@ class Training {
  private:
   void open_pictures();
   void build();
+  void begin_with(const std::string& path);     ///< weights of another network
   bool run_epoch(const InterruptGuard& guard);  ///< false: interrupted, and saved
   double step(const nn::Batch& batch);          ///< returns the learning rate
   bool save_is_due() const;
@@ -34,7 +36,11 @@ class Training {
   EpochRow::Score evaluate(const nn::Dataset& pictures);
   bool out_of_patience() const;
   void save_model(const std::string& path) const;
+  // training_report.cpp
+  void print_epoch(const EpochRow& row, bool better) const;
   std::string schedule_text() const;
+  std::string objective_text() const;
+  std::string terms_text(const EpochRow& row) const;
 
   RunState state_;
   RunDirectory directory_;
@@ -43,6 +49,7 @@ class Training {
       val_;  ///< data_: what is trained on; held_out_, val_: null where there are none
   std::vector<int64_t> held_out_ids_;
   std::unique_ptr<nn::ResNet> net_;
+  std::unique_ptr<Objective> objective_;
   std::unique_ptr<nn::Sgd> sgd_;
   nn::Schedule schedule_;
   SaveEvery save_every_;

@@ -1,0 +1,45 @@
+#pragma once
+// Cases of ALPA's similarities.
+
+#include "autograd/gradcheck.h"
+#include "mode/alpa.h"
+
+namespace mode::cases {
+
+struct AlpaCase {
+  int64_t pictures, regions, width;
+};
+inline const AlpaCase alpa_cases[] = {
+    {1, 1, 1},  // the smallest
+    {2, 1, 3},  // one region: attention is 1
+    {3, 4, 5},  //
+    {2, 5, 9},  // regions no multiple of 4
+    {5, 2, 4},  //
+};
+
+inline std::vector<autograd::OpExplanation> alpa_explanations() {
+  return {{"alpa",
+           "y = S + S^T, S[i,j] = agg_r cos(v_i[r], z[r]), z = A v_j, A = softmax_rows(q_i k_j^T / sqrt C)",
+           {{"q",
+             "dq_i += da k_j / sqrt C; da = A (dA - rowsum(dA A)), dA = dz v_j^T, "
+             "dz[r] = dc[r] (v_i[r]/|v_i[r]| - c[r] z[r]/|z[r]|) / |z[r]|"},
+            {"k", "dk_j += da^T q_i / sqrt C"},
+            {"v", "dv_j += A^T dz;  dv_i[r] += dc[r] (z[r]/|z[r]| - c[r] v_i[r]/|v_i[r]|) / |v_i[r]|;  dc = d agg of dS = dy + dy^T"}}}};
+}
+
+inline std::vector<autograd::GradcheckCase> alpa_gradchecks() {
+  std::vector<autograd::GradcheckCase> checks;
+  const std::pair<const char*, AlpaAggregate> aggregates[] = {
+      {"mean", AlpaAggregate::mean}, {"max", AlpaAggregate::max}, {"sum", AlpaAggregate::sum}, {"logsum", AlpaAggregate::logsum}};
+  for (const AlpaCase& c : alpa_cases)
+    for (const auto& [name, aggregate] : aggregates) {
+      std::vector<Tensor> inputs;
+      for (const uint64_t seed : {11, 12, 13}) inputs.push_back(autograd::random_input({c.pictures, c.regions, c.width}, seed));
+      checks.push_back(
+          {"alpa", fmt::format("N {} R {} C {} {}", c.pictures, c.regions, c.width, name),
+           [aggregate = aggregate](const std::vector<Variable>& in) { return alpa_similarity(in[0], in[1], in[2], aggregate); }, inputs});
+    }
+  return checks;
+}
+
+}  // namespace mode::cases

@@ -1,0 +1,56 @@
+#include "tools/commands/finetune.h"
+
+#include "nn/checkpoint.h"
+#include "tools/commands/common.h"
+#include "tools/commands/train.h"
+
+namespace mode::tools {
+
+namespace {
+
+std::string metadata_of(const nn::Checkpoint& checkpoint, const std::string& key, const std::string& fallback) {
+  const auto found = checkpoint.metadata.find(key);
+  return found == checkpoint.metadata.end() ? fallback : found->second;
+}
+
+}  // namespace
+
+TrainOptions finetune_defaults() {
+  TrainOptions options;
+  options.arch.clear();  // the network's own
+  options.weight_decay = 1e-4;
+  return options;
+}
+
+int run_finetune(TrainOptions options) {
+  options.made_by = "finetune";
+  options.loss = "none";
+  options.alpa = "joint";
+  if (options.resume) return run_train(options);
+  if (options.from.empty()) throw UsageError("--from MODEL is needed: the trained network to begin with");
+  const nn::LoadedModel model = nn::load_model(options.from, {.arch = options.arch, .mean = options.mean, .std = options.std});
+  const nn::Checkpoint& base = model.checkpoint;
+  CHECK(base.has_preprocessing, "{} does not say how its pictures were normalised; give --mean and --std, three numbers each",
+        options.from);
+  const nn::ResNetConfig& config = model.net->config();
+  options.arch = model.net->arch();
+  options.stem = config.stem == nn::Stem::imagenet ? "imagenet" : "cifar";
+  options.shortcut = config.shortcut == nn::Shortcut::option_a ? "a" : "projection";
+  options.size = base.preprocessing.size;
+  options.crop = base.preprocessing.crop == nn::Crop::centre ? "centre" : "squash";
+  options.short_side = base.preprocessing.short_side;
+  options.mean.assign(base.preprocessing.mean, base.preprocessing.mean + 3);
+  options.std.assign(base.preprocessing.std, base.preprocessing.std + 3);
+  // What the base never saw, this must not see either, or no picture would be left to set a threshold on.
+  const std::map<std::string, std::string> held_out = {{"holdout", metadata_of(base, "holdout", "0")},
+                                                       {"holdout-seed", metadata_of(base, "holdout_seed", "0")}};
+  options_from_text(held_out, options);
+  // Two views where the base learnt from two; after cross-entropy one, as the paper has it.
+  const std::string loss = metadata_of(base, "loss", "ce");
+  const bool contrastive = loss == "supcon" || loss == "simclr";
+  if (options.given.count("views") == 0 && options.preset.empty()) options.views = contrastive ? 2 : 1;
+  if (options.given.count("augment") == 0 && options.preset.empty()) options.augment = contrastive ? "contrastive" : "crop-flip";
+  return run_train(options);
+}
+
+}  // namespace mode::tools

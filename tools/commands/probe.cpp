@@ -1,0 +1,47 @@
+#include "tools/commands/probe.h"
+
+#include "mode/version.h"
+#include "tools/commands/common.h"
+#include "tools/commands/progress.h"
+
+namespace mode::tools {
+
+int run_probe(const ProbeCommandOptions& options) {
+  const tensor::Device device = device_of(options.device);
+  use_threads(options.threads);
+  if (!options.out.empty()) ensure_writable_file(options.out);
+  nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std}, device);
+  fmt::print("mode probe: {} from {}; {}\n", model.net->arch(), options.model, machine_line(device));
+  const nn::Framing framing = model.checkpoint.preprocessing.framing();
+  const auto train_set = nn::open_dataset(options.data, framing);
+  const auto test_set = options.test.empty() ? nullptr : nn::open_dataset(options.test, framing);
+  const int64_t classes = model.net->config().classes;
+  CHECK(train_set->classes() == classes, "{} has {} classes, the network {}; a probe takes the place of the network's classifier",
+        options.data, train_set->classes(), classes);
+
+  const Features train = features_of(model, *train_set, 256, "training");
+  Progress progress("probe", options.probe.epochs, "epochs");
+  const Probe probe = train_probe(train, classes, options.probe, [&](int64_t epoch) { progress.update(epoch); });
+  progress.finish("");
+  fmt::print("training   {:.2f} % by the probe\n", 100 * accuracy(with_probe(train, probe)));
+  if (test_set) {
+    const Features test = features_of(model, *test_set, 256, "test");
+    fmt::print("test       {:.2f} % by the probe, {:.2f} % by the {} nearest neighbours\n", 100 * accuracy(with_probe(test, probe)),
+               100 * neighbour_accuracy(train, test, options.k), std::min(options.k, train.size()));
+  }
+  if (options.out.empty()) return 0;
+  nn::Checkpoint checkpoint = model.checkpoint;
+  checkpoint.class_names = train_set->class_names();
+  checkpoint.metadata["classifier"] = "probe";
+  checkpoint.metadata["probe_data"] = options.data;
+  checkpoint.metadata["commit"] = mode::commit();
+  std::map<std::string, tensor::Tensor> weights = nn::export_weights(*model.net);
+  weights["fc.weight"] = probe.weight;
+  weights["fc.bias"] = probe.bias;
+  nn::load_weights(*model.net, weights);
+  nn::save_model(options.out, *model.net, checkpoint);
+  fmt::print("model      {}\n", options.out);
+  return 0;
+}
+
+}  // namespace mode::tools
