@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <map>
@@ -14,6 +13,7 @@
 
 #include "nn/data/resize.h"
 #include "tests/errors.h"
+#include "tests/ordinary_user.h"
 #include "tests/picture_files.h"
 #include "tests/temporary.h"
 
@@ -54,10 +54,10 @@ TEST(DataSpec, TakenApart) {
 }
 
 TEST(DataSpec, BadOnes) {
-  expect_error("pictures", {"KIND:LOCATION", "cifar10, cifar100, svhn, folder, synthetic"});
+  expect_error("pictures", {"KIND:LOCATION", "cifar10, cifar100, svhn, folder, list, synthetic"});
   expect_error(":x", {"KIND:LOCATION"});
   expect_error("", {"KIND:LOCATION"});
-  expect_error("imagenet:x", {"unknown kind 'imagenet'", "cifar10, cifar100, svhn, folder, synthetic"});
+  expect_error("imagenet:x", {"unknown kind 'imagenet'", "cifar10, cifar100, svhn, folder, list, synthetic"});
   expect_error("synthetic:shapes?colour=red", {"unknown option 'colour'", "split, seed, size, limit"});
   expect_error("synthetic:shapes?seed=1&seed=2", {"'seed' is given twice"});
   expect_error("synthetic:shapes?seed", {"'seed' is not an option", "key=value"});
@@ -249,27 +249,6 @@ TEST(Folder, Faults) {
   EXPECT_NE(error.find("b/3.jpg"), std::string::npos) << error;
   EXPECT_NE(error.find("cut off"), std::string::npos) << error;
 }
-
-// Root reads everything; so as root the test becomes another user for the while.
-class OrdinaryUser {
- public:
-  explicit OrdinaryUser(const TemporaryDirectory& folder) : was_root_(geteuid() == 0) {
-    if (!was_root_) return;
-    EXPECT_EQ(chown(folder.path().c_str(), nobody, nobody), 0);
-    for (const auto& item : std::filesystem::recursive_directory_iterator(folder.path()))
-      EXPECT_EQ(chown(item.path().c_str(), nobody, nobody), 0);
-    EXPECT_EQ(seteuid(nobody), 0);
-  }
-  ~OrdinaryUser() {
-    if (was_root_) {
-      EXPECT_EQ(seteuid(0), 0);
-    }
-  }
-
- private:
-  static constexpr unsigned nobody = 65534;
-  bool was_root_;
-};
 
 TEST(Folder, NotReadable) {
   const TemporaryDirectory folder;

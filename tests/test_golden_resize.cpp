@@ -31,4 +31,22 @@ TEST(GoldenResize, Pillow) {
   }
 }
 
+// torchvision's Resize(short side) and CenterCrop(size) by its arithmetic, on Pillow's resize.
+TEST(GoldenResize, ShortSideAndCentreCrop) {
+  const File file("resize");
+  const int cases = file.cases("framed.", ".params");
+  EXPECT_GE(cases, 13);
+  for (int i = 0; i < cases; ++i) {
+    const std::string key = fmt::format("framed.{}", i);
+    const std::vector<int64_t> params = file.integers(key + ".params");
+    SCOPED_TRACE(fmt::format("case {}: {}x{}, short side {}, crop {}", i, params[0], params[1], params[3], params[2]));
+    const nn::Picture source{params[0], params[1], picture(key, params[0], params[1])};
+    const nn::Picture got = nn::framed(source, {.size = params[2], .crop = nn::Crop::centre, .short_side = params[3]});
+    const Tensor& expected = file[key + ".pixels"];
+    ASSERT_EQ(static_cast<int64_t>(got.pixels.size()), expected.numel());
+    for (int64_t at = 0; at < expected.numel(); ++at)
+      ASSERT_EQ(static_cast<int>(got.pixels[static_cast<size_t>(at)]), static_cast<int>(expected.data<uint8_t>()[at])) << "byte " << at;
+  }
+}
+
 }  // namespace

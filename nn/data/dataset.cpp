@@ -18,8 +18,8 @@ struct Kind {
   const char* name;
   std::unique_ptr<Dataset> (*open)(const DataSpec& spec, const Framing& framing);
 };
-constexpr Kind kinds[] = {
-    {"cifar10", open_cifar10}, {"cifar100", open_cifar100}, {"svhn", open_svhn}, {"folder", open_folder}, {"synthetic", open_synthetic}};
+constexpr Kind kinds[] = {{"cifar10", open_cifar10}, {"cifar100", open_cifar100}, {"svhn", open_svhn},
+                          {"folder", open_folder},   {"list", open_list},         {"synthetic", open_synthetic}};
 
 std::string known_kinds() {
   std::string text;
@@ -37,6 +37,7 @@ class Subset : public Dataset {
     framing_ = dataset_->framing();
     spec_ = dataset_->spec();
     ignored_files_ = dataset_->ignored_files();
+    cache_ = dataset_->cache();
     for (const int64_t index : indices_)
       CHECK(index >= 0 && index < dataset_->size(), "picture {} of a subset, but {} has {} pictures", index, spec_, dataset_->size());
   }

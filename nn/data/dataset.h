@@ -4,10 +4,17 @@
 //   cifar10:DIR?split=train|test      cifar100:DIR?split=train|test      official binary records (DIR or its parent)
 //   svhn:FILE.mat                     cropped digits, format 2 (train_32x32.mat, test_32x32.mat, extra_32x32.mat)
 //   folder:DIR                        a class per sub-folder (sorted by name), or flat (label -1); PNG and JPEG of any size
+//   folder:DIR?split=train|val|test   the same of DIR/train, ...: ImageNet's and Tiny-ImageNet's layouts. The classes are the sub-folders
+//   of
+//                                     DIR/train; val/images with val/val_annotations.txt is known, split/images alone is without labels.
+//                                     Classes are called as class_names.txt, LOC_synset_mapping.txt or words.txt in DIR say ("ID NAME")
+//   list:FILE?root=DIR                a line is "path label", "path,label" or "path"; '#' begins a comment. Paths are below root (or the
+//                                     list's folder). Labels are numbers (classes 0 .. the largest) or all names (sorted); -1 is none
 //   synthetic:NAME?seed=1             procedural; NAME = shapes (ID; split=train|test), or the OOD sets (nn/data/synthetic.h)
 //
 // Where a key is absent, the first choice is meant. limit=N is known to all: the first N of sets whose order is already mixed; with seed=S,
-// N drawn from it, the classes in turn as far as they go; of a folder always so (seed=1). An unknown kind or key is an error that lists the
+// N drawn from it, the classes in turn as far as they go; of a folder always so (seed=1). Of folder: and list:, cache=DIR keeps the decoded
+// pictures there (nn/data/decoded_cache.h). An unknown kind or key is an error that lists the
 // known ones. Every fault is an Error of one line naming the file and what to do.
 
 #include <cstdint>
@@ -41,12 +48,14 @@ class Dataset {
   const std::string& spec() const { return spec_; }
   /// Files of a folder that are no pictures (hidden ones not counted).
   int64_t ignored_files() const { return ignored_files_; }
+  /// File with the decoded pictures (cache=DIR) that read() takes them from; empty: none.
+  const std::string& cache() const { return cache_; }
 
  protected:
   std::vector<std::string> class_names_;
   Framing framing_;
   int64_t ignored_files_ = 0;
-  std::string spec_;
+  std::string spec_, cache_;
 };
 
 /// Opens and checks the set. read() delivers pictures of that framing.

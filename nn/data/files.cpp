@@ -67,6 +67,19 @@ std::vector<uint8_t> read_start(const std::string& path, int64_t count) {
   return file.read(std::min(count, file.size()));
 }
 
+std::vector<std::string> read_lines(const std::string& path) {
+  const std::vector<uint8_t> bytes = read_file(path, int64_t{1} << 28);
+  std::vector<std::string> lines;
+  const bool marked = bytes.size() >= 3 && bytes[0] == 0xef && bytes[1] == 0xbb && bytes[2] == 0xbf;
+  for (auto begin = bytes.begin() + (marked ? 3 : 0); begin != bytes.end();) {
+    const auto end = std::find(begin, bytes.end(), '\n');
+    lines.emplace_back(begin, end);
+    if (!lines.back().empty() && lines.back().back() == '\r') lines.back().pop_back();
+    begin = end == bytes.end() ? end : end + 1;
+  }
+  return lines;
+}
+
 int64_t file_size(const std::string& path) { return File(path).size(); }
 
 bool is_file(const std::string& path) {

@@ -1,35 +1,18 @@
 // Folders of PNG and JPEG files. What is a picture is told by content; a file that is named like one and is none is an error, not ignored.
 
 #include <algorithm>
-#include <array>
-#include <cctype>
-#include <cstring>
 #include <filesystem>
-#include <memory>
+#include <map>
+#include <set>
 
-#include "nn/data/decode.h"
-#include "nn/data/kept_pictures.h"
-#include "nn/data/readers.h"
+#include "nn/data/picture_files.h"
 #include "nn/text.h"
 #include "tensor/check.h"
-#include "tensor/philox.h"
 
 namespace nn {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Entry {
-  std::string name;  // below the set's folder
-  int64_t label;
-};
-
-bool named_like_picture(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  constexpr std::array<const char*, 5> known = {".png", ".jpg", ".jpeg", ".jpe", ".jfif"};
-  return std::any_of(known.begin(), known.end(), [&](const char* candidate) { return extension == candidate; });
-}
 
 struct Listing {
   std::vector<std::string> folders, files;  // sorted by name, hidden ones left out
@@ -51,70 +34,156 @@ Listing list(const fs::path& folder) {
   return listing;
 }
 
-class Folder : public Dataset {
- public:
-  Folder(const DataSpec& spec, const Options& options, const Framing& framing) : root_(spec.location) {
-    spec_ = spec.kind + ":" + spec.location;
-    framing_ = framing;
-    if (!is_folder(spec.location)) throw tensor::Error(fmt::format("folder: no such folder '{}'", printable(spec.location)));
-    const Listing top = list(root_);
-    add_pictures(top, "", -1);
-    const bool flat = !entries_.empty();
-    for (const std::string& name : top.folders) {
-      const size_t before = entries_.size();
-      add_tree(name, static_cast<int64_t>(class_names_.size()), 0);
-      const bool empty = entries_.size() == before;
-      if (flat && !empty)
-        throw tensor::Error(
-            fmt::format("folder {} has pictures of its own ({}) and in its sub-folder {}: keep either one folder per class or "
-                        "one flat folder",
-                        printable(spec.location), printable(entries_.front().name), printable(name)));
-      if (!flat && empty)
-        throw tensor::Error(
-            fmt::format("class folder {}/{} has no PNG or JPEG files; remove it or fill it", printable(spec.location), printable(name)));
-      if (!flat) class_names_.push_back(escaped(name));
+bool contains(const std::vector<std::string>& sorted, const std::string& name) {
+  return std::binary_search(sorted.begin(), sorted.end(), name);
+}
+
+/// What the classes with these ids (names of folders) are called: by lines "ID NAME" (or with a tab) of the first such file in `folder`.
+/// Names that several ids have get their id behind.
+std::vector<std::string> names_of_classes(const fs::path& folder, const std::vector<std::string>& ids) {
+  std::map<std::string, std::string> name_of;
+  for (const char* file : {"class_names.txt", "LOC_synset_mapping.txt", "words.txt"}) {
+    const std::string path = (folder / file).string();
+    if (!is_file(path)) continue;
+    for (const std::string& line : read_lines(path)) {
+      const size_t gap = std::min(line.find('\t') != std::string::npos ? line.find('\t') : line.find(' '), line.size());
+      const size_t name = line.find_first_not_of(" \t", gap);
+      if (name != std::string::npos) name_of.emplace(line.substr(0, gap), escaped(line.substr(name), 200));
     }
-    if (entries_.empty())
-      throw tensor::Error(fmt::format("folder {} has no PNG or JPEG files ({} other files)", printable(spec.location), ignored_files_));
-    choose(options.limit(size()), static_cast<uint64_t>(options.number("seed", 1, 0, int64_t{1} << 62)));
-    kept_ = std::make_unique<KeptPictures>(size(), picture_size() * picture_size() * 3);
+    break;
+  }
+  std::vector<std::string> names;
+  std::map<std::string, int> times;
+  for (const std::string& id : ids) {
+    const auto found = name_of.find(id);
+    names.push_back(found == name_of.end() ? escaped(id) : found->second);
+    ++times[names.back()];
+  }
+  for (size_t no = 0; no < ids.size(); ++no)
+    if (times[names[no]] > 1) names[no] += fmt::format(" ({})", escaped(ids[no]));
+  return names;
+}
+
+class FolderReader {
+ public:
+  explicit FolderReader(const DataSpec& spec) : root_(spec.location) {
+    if (!is_folder(spec.location)) throw tensor::Error(fmt::format("folder: no such folder '{}'", printable(spec.location)));
+    files_.spec = spec.kind + ":" + spec.location;
+    files_.root = spec.location;
   }
 
-  int64_t size() const override { return static_cast<int64_t>(entries_.size()); }
-  int64_t label(int64_t index) const override { return entry(index).label; }
-  std::string picture_name(int64_t index) const override { return entry(index).name; }
-  void read(int64_t index, uint8_t* pixels) const override {
-    const std::string path = (root_ / entry(index).name).string();
-    kept_->read(index, pixels, [&](uint8_t* out) {
-      const Picture decoded = decode_picture(path);
-      CHECK(decoded.height * picture_size() <= 100'000'000, "{} has {} rows: too long and narrow to resize to {} x {}; crop it",
-            printable(path), decoded.height, picture_size(), picture_size());
-      const Picture picture = framed(decoded, framing_);
-      std::memcpy(out, picture.pixels.data(), picture.pixels.size());
-    });
+  /// A class per sub-folder, or pictures without labels.
+  PictureFiles read_classes() {
+    const Listing top = list(root_);
+    if (contains(top.folders, "train") && contains(top.folders, "val"))
+      throw tensor::Error(
+          fmt::format("folder {} has the sub-folders train and val: say which one, as in 'folder:DIR?split=train'", shown()));
+    read_tree("", {});
+    return std::move(files_);
+  }
+
+  /// Sub-folder `split`. Its classes are the sub-folders of train, where there are any, so that every split has the same labels.
+  PictureFiles read_split(const std::string& split) {
+    if (!is_folder((root_ / split).string()))
+      throw tensor::Error(fmt::format("folder {} has no sub-folder {}, which split={} means", shown(), split, split));
+    files_.spec += "?split=" + split;
+    std::vector<std::string> ids;
+    if (is_folder((root_ / "train").string())) ids = list(root_ / "train").folders;
+    if (ids == std::vector<std::string>{"images"}) ids.clear();
+    const std::string annotations = (root_ / split / (split + "_annotations.txt")).string();
+    if (is_file(annotations))
+      read_annotated(split, annotations, ids);
+    else
+      read_tree(split + "/", ids);
+    return std::move(files_);
   }
 
  private:
-  const Entry& entry(int64_t index) const {
-    CHECK(index >= 0 && index < size(), "picture {} of {}, which has {}", index, spec_, size());
-    return entries_[static_cast<size_t>(index)];
+  std::string shown() const { return printable(root_.string()); }
+
+  void read_tree(const std::string& prefix, std::vector<std::string> ids) {
+    const Listing top = list(root_ / prefix);
+    add_pictures(top, prefix, -1);
+    const bool flat = !files_.entries.empty();
+    if (!flat && !prefix.empty() && top.folders == std::vector<std::string>{"images"}) {  // Tiny-ImageNet's test pictures
+      add_tree(prefix + "images", -1, 0);
+      ids.clear();
+    } else {
+      if (ids.empty()) ids = top.folders;
+      for (const std::string& name : top.folders) {
+        const size_t before = files_.entries.size();
+        const auto place = std::lower_bound(ids.begin(), ids.end(), name);
+        if (!flat && (place == ids.end() || *place != name))
+          throw tensor::Error(fmt::format("{}/{}{} is no class: train has no sub-folder of that name", shown(), prefix, printable(name)));
+        add_tree(prefix + name, static_cast<int64_t>(place - ids.begin()), 0);
+        const bool empty = files_.entries.size() == before;
+        if (flat && !empty)
+          throw tensor::Error(
+              fmt::format("folder {} has pictures of its own ({}) and in its sub-folder {}: keep either one folder per class or "
+                          "one flat folder",
+                          shown(), printable(files_.entries.front().name), printable(name)));
+        if (!flat && empty)
+          throw tensor::Error(
+              fmt::format("class folder {}/{}{} has no PNG or JPEG files; remove it or fill it", shown(), prefix, printable(name)));
+      }
+      if (flat) ids.clear();
+    }
+    if (files_.entries.empty())
+      throw tensor::Error(fmt::format("folder {}{} has no PNG or JPEG files ({} other files)", shown(), prefix.empty() ? "" : "/" + prefix,
+                                      files_.ignored_files));
+    if (prefix.empty())
+      for (const std::string& id : ids) files_.class_names.push_back(escaped(id));
+    else
+      files_.class_names = names_of_classes(root_, ids);
+  }
+
+  // Tiny-ImageNet's val: pictures in images/, and lines "FILE<tab>CLASS<tab>..." in val_annotations.txt.
+  void read_annotated(const std::string& split, const std::string& path, std::vector<std::string> ids) {
+    struct Annotation {
+      std::string id;
+      size_t line;
+    };
+    std::map<std::string, Annotation> annotations;
+    const std::vector<std::string> lines = read_lines(path);
+    std::set<std::string> named;
+    for (size_t no = 0; no < lines.size(); ++no) {
+      if (lines[no].empty()) continue;
+      const size_t tab = lines[no].find('\t'), end = std::min(lines[no].find('\t', tab + 1), lines[no].size());
+      if (tab == std::string::npos || tab == 0 || end <= tab + 1)
+        throw tensor::Error(fmt::format("{}:{}: expected FILE, a tab and CLASS", printable(path), no + 1));
+      const Annotation annotation{lines[no].substr(tab + 1, end - tab - 1), no + 1};
+      named.insert(annotation.id);
+      if (!annotations.emplace(lines[no].substr(0, tab), annotation).second)
+        throw tensor::Error(fmt::format("{}:{}: {} has a class already", printable(path), no + 1, printable(lines[no].substr(0, tab))));
+    }
+    if (ids.empty()) ids.assign(named.begin(), named.end());
+    const std::string prefix = split + "/images/";
+    if (!is_folder((root_ / prefix).string()))
+      throw tensor::Error(fmt::format("folder {} has no sub-folder {}, whose pictures {} labels", shown(), prefix, printable(path)));
+    add_pictures(list(root_ / prefix), prefix, -1);
+    for (PictureFiles::Entry& entry : files_.entries) {
+      const auto found = annotations.find(entry.name.substr(prefix.size()));
+      if (found == annotations.end()) throw tensor::Error(fmt::format("{} has no line for {}", printable(path), printable(entry.name)));
+      if (!contains(ids, found->second.id))
+        throw tensor::Error(
+            fmt::format("{}:{}: class {} has no sub-folder in train", printable(path), found->second.line, printable(found->second.id)));
+      entry.label = std::lower_bound(ids.begin(), ids.end(), found->second.id) - ids.begin();
+      annotations.erase(found);
+    }
+    if (!annotations.empty())
+      throw tensor::Error(fmt::format("{}:{}: there is no picture {}{}", printable(path), annotations.begin()->second.line, prefix,
+                                      printable(annotations.begin()->first)));
+    files_.class_names = names_of_classes(root_, ids);
   }
 
   void add_pictures(const Listing& listing, const std::string& prefix, int64_t label) {
     for (const std::string& file : listing.files) {
-      const fs::path path = root_ / (prefix + file);
-      if (!named_like_picture(path) && !is_file(path.string())) {  // a pipe, a socket, a link to nowhere
-        ++ignored_files_;
-        continue;
-      }
-      if (picture_format(read_start(path.string(), 8)) != PictureFormat::none) {
-        entries_.push_back({prefix + file, label});
-      } else if (named_like_picture(path)) {
-        throw tensor::Error(fmt::format("{} is named like a picture, but {}; remove or replace it", printable(path.string()),
-                                        file_size(path.string()) == 0 ? "is empty" : "is neither PNG nor JPEG by its first bytes"));
-      } else {
-        ++ignored_files_;
-      }
+      const std::string path = (root_ / (prefix + file)).string();
+      // What is no regular file is a pipe, a socket, a link to nowhere.
+      if ((named_like_picture(path) || is_file(path)) && is_picture(path))
+        files_.entries.push_back({prefix + file, label});
+      else
+        ++files_.ignored_files;
     }
   }
 
@@ -126,40 +195,18 @@ class Folder : public Dataset {
     for (const std::string& name : listing.folders) add_tree(fmt::format("{}/{}", folder, name), label, depth + 1);
   }
 
-  // Keeps `count` pictures, by turns one of every class, each class in an order drawn from the seed; what is kept stays sorted by name.
-  void choose(int64_t count, uint64_t seed) {
-    if (count == size()) return;
-    std::vector<std::vector<int64_t>> members(static_cast<size_t>(std::max<int64_t>(1, classes())));
-    for (int64_t index = 0; index < size(); ++index) members[static_cast<size_t>(std::max<int64_t>(0, label(index)))].push_back(index);
-    std::vector<std::vector<int64_t>> orders;
-    for (size_t no = 0; no < members.size(); ++no)
-      orders.push_back(permutation(static_cast<int64_t>(members[no].size()), seed,
-                                   tensor::counter_of("folder/" + (class_names_.empty() ? "" : class_names_[no]))));
-    const std::vector<int64_t> turns = permutation(static_cast<int64_t>(members.size()), seed, tensor::counter_of("folder"));
-    std::vector<int64_t> chosen;
-    for (size_t round = 0; static_cast<int64_t>(chosen.size()) < count; ++round)
-      for (const int64_t turn : turns) {
-        const auto no = static_cast<size_t>(turn);
-        if (round < members[no].size() && static_cast<int64_t>(chosen.size()) < count)
-          chosen.push_back(members[no][static_cast<size_t>(orders[no][round])]);
-      }
-    std::sort(chosen.begin(), chosen.end());
-    std::vector<Entry> entries;
-    entries.reserve(chosen.size());
-    for (const int64_t index : chosen) entries.push_back(std::move(entries_[static_cast<size_t>(index)]));
-    entries_ = std::move(entries);
-  }
-
   fs::path root_;
-  std::vector<Entry> entries_;
-  std::unique_ptr<KeptPictures> kept_;
+  PictureFiles files_;
 };
 
 }  // namespace
 
 std::unique_ptr<Dataset> open_folder(const DataSpec& spec, const Framing& framing) {
-  const Options options(spec, {"limit", "seed"});
-  return std::make_unique<Folder>(spec, options, framing);
+  const Options options(spec, {"split", "limit", "seed", "cache"});
+  FolderReader reader(spec);
+  PictureFiles files = options.has("split") ? reader.read_split(options.choice("split", {"train", "val", "test"})) : reader.read_classes();
+  files.limit(options, Order::sorted);
+  return open_picture_files(std::move(files), options, framing);
 }
 
 }  // namespace nn

@@ -32,6 +32,7 @@ std::unique_ptr<Dataset> open_cifar10(const DataSpec& spec, const Framing& frami
 std::unique_ptr<Dataset> open_cifar100(const DataSpec& spec, const Framing& framing);
 std::unique_ptr<Dataset> open_svhn(const DataSpec& spec, const Framing& framing);
 std::unique_ptr<Dataset> open_folder(const DataSpec& spec, const Framing& framing);
+std::unique_ptr<Dataset> open_list(const DataSpec& spec, const Framing& framing);
 
 /// What limit=N&seed=S keep of a set, as ascending indices. With a seed: by turns one of every class (the unlabelled are one), as far as
 /// they go, classes and pictures in an order drawn from it. Without: the first N where the set's order is mixed; where it is sorted, as by
@@ -47,6 +48,8 @@ void write_framed(const uint8_t* from, int64_t edge, const Framing& framing, uin
 std::vector<uint8_t> read_file(const std::string& path, int64_t most);
 /// The first `count` bytes, or all where there are fewer.
 std::vector<uint8_t> read_start(const std::string& path, int64_t count);
+/// The lines of a text file of at most 256 MiB, without their ends (\n or \r\n) and without a byte order mark.
+std::vector<std::string> read_lines(const std::string& path);
 int64_t file_size(const std::string& path);
 bool is_file(const std::string& path);
 bool is_folder(const std::string& path);

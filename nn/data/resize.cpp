@@ -104,14 +104,26 @@ Picture resize(const Picture& picture, int64_t height, int64_t width) {
   return height == picture.height ? narrow : resize_rows(narrow, height);
 }
 
+namespace {
+
+// Also between the passes, where the rows are still as many as they were: a picture of 100 million rows would become 100 million wide ones.
+Picture resize_bounded(const Picture& picture, int64_t height, int64_t width) {
+  if (std::max(picture.height, height) > most_framed_pixels / width)
+    throw tensor::Error(fmt::format("{} x {} pixels (height x width) are too long and narrow to be resized to {} x {}; crop the picture",
+                                    picture.height, picture.width, height, width));
+  return resize(picture, height, width);
+}
+
+}  // namespace
+
 Picture framed(const Picture& picture, const Framing& framing) {
-  if (framing.crop == Crop::squash) return resize(picture, framing.size, framing.size);
+  if (framing.crop == Crop::squash) return resize_bounded(picture, framing.size, framing.size);
   const int64_t size = framing.size, short_side = framing.short_side == 0 ? size : framing.short_side;
   CHECK(short_side >= size, "a crop of {0} x {0} pixels out of a picture whose short side is {1}; it must be at least as long", size,
         short_side);
   const bool upright = picture.height > picture.width;
   const int64_t long_side = short_side * (upright ? picture.height : picture.width) / (upright ? picture.width : picture.height);
-  const Picture resized = upright ? resize(picture, long_side, short_side) : resize(picture, short_side, long_side);
+  const Picture resized = upright ? resize_bounded(picture, long_side, short_side) : resize_bounded(picture, short_side, long_side);
   // Half to even, as Python rounds.
   const auto margin = [&](int64_t extent) { return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - size) / 2)); };
   const int64_t top = margin(resized.height), left = margin(resized.width);

@@ -28,7 +28,9 @@ struct Framing {
   int64_t short_side = 0;  ///< of Crop::centre, >= size; 0: size itself
 };
 
-/// size x size pixels.
+constexpr int64_t most_framed_pixels = 100'000'000;  ///< that the resized picture may have before it is cut
+
+/// size x size pixels. An Error where a picture is so long and narrow that it would grow beyond most_framed_pixels.
 Picture framed(const Picture& picture, const Framing& framing);
 
 }  // namespace nn

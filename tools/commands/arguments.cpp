@@ -25,9 +25,10 @@ namespace {
 const char* const data_help =
     "Pictures are named by one word:\n"
     "  cifar10:DIR?split=train|test   cifar100:DIR?split=train|test   svhn:FILE.mat   folder:DIR\n"
+    "  folder:DIR?split=train|val|test (ImageNet, Tiny-ImageNet)   list:FILE?root=DIR (lines 'path label')\n"
     "  synthetic:NAME?split=train|test&seed=1&size=N\n"
     "and limit=N takes the first N records; with seed=S, and of folders, N spread over the classes: 'cifar10:DIR?split=test&limit=2000'\n"
-    "(quote the '&').";
+    "(quote the '&'). Of folder: and list:, cache=DIR keeps the decoded pictures there, outside the pictures' own folder.";
 
 /// Lives until the command has run.
 struct Options {

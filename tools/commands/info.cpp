@@ -46,13 +46,25 @@ void print_data(const std::string& spec, int64_t size) {
   const std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(spec, {size});
   fmt::print("{}: {} pictures of {} x {}, {} classes\n", spec, with_commas(dataset->size()), dataset->picture_size(),
              dataset->picture_size(), dataset->classes());
+  const nn::Framing& framing = dataset->framing();
+  fmt::print("  framing    {}\n",
+             framing.crop == nn::Crop::squash
+                 ? fmt::format("squashed to {0} x {0}", framing.size)
+                 : fmt::format("short side to {}, the middle {} x {} cut out", framing.short_side == 0 ? framing.size : framing.short_side,
+                               framing.size, framing.size));
+  fmt::print("  cache      {}\n", dataset->cache().empty() ? "none" : dataset->cache());
+  fmt::print("  ignored    {} files that are no pictures\n", with_commas(dataset->ignored_files()));
   std::map<int64_t, int64_t> count;
   for (int64_t index = 0; index < dataset->size(); ++index) ++count[dataset->label(index)];
   constexpr size_t most_classes = 20;
   size_t shown = 0;
   for (const auto& [label, pictures] : count) {
     if (shown++ == most_classes) {
-      fmt::print("  ... and {} more classes\n", count.size() - most_classes);
+      std::string names;
+      for (auto rest = count.find(label); rest != count.end() && names.size() < 1000; ++rest)
+        if (rest->first < dataset->classes())
+          names += (names.empty() ? "" : "; ") + dataset->class_names()[static_cast<size_t>(rest->first)];
+      fmt::print("  ... and {} more classes: {}{}\n", count.size() - most_classes, names, names.size() < 1000 ? "" : "; ...");
       break;
     }
     const std::string name = label < 0                    ? "(no label)"

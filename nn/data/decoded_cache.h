@@ -1,0 +1,56 @@
+#pragma once
+// Framed pictures of a set as one file of bytes, so that no JPEG is decoded twice.
+//
+//   header    8 bytes of magic with the format's version, key (16 bytes), pictures (i64), bytes of each (i64)
+//   pixels    pictures x bytes
+//   sums      XXH3-64 of each picture, seeded with its index; then XXH3-64 of header and sums
+//
+// The file's name says which set it is (folder, names of its pictures, framing), the key which state of it (size and time of change of
+// every picture). A file of another state, cut or damaged is made anew; a picture whose sum does not fit is never returned.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/data/resize.h"
+
+namespace nn {
+
+/// What decides the bytes.
+struct DecodedSet {
+  std::string root;                ///< folder of the pictures
+  std::vector<std::string> names;  ///< below it
+  Framing framing;
+};
+
+class DecodedCache {
+ public:
+  /// Writes one picture; called from several threads while the cache is filled. What it throws ends the filling, and nothing is left
+  /// behind.
+  using Decode = std::function<void(int64_t index, uint8_t* pixels)>;
+
+  /// The cache of that set in `folder`, filled where it is absent or out of date. Several processes may do that at once. Where the folder
+  /// cannot be written (read-only, full): one warning on stderr, and nullptr.
+  static std::unique_ptr<DecodedCache> open(const std::string& folder, const DecodedSet& set, const Decode& decode);
+  ~DecodedCache();
+  DecodedCache(const DecodedCache&) = delete;
+
+  /// False, and once a warning, where the picture is damaged; the file is then removed, to be made anew by the next open(). Thread-safe.
+  bool read(int64_t index, uint8_t* pixels) const;
+  const std::string& path() const { return path_; }
+
+ private:
+  DecodedCache() = default;
+  bool load(const std::string& header, int64_t pictures, int64_t picture_bytes);
+
+  std::string path_;
+  int file_ = -1;
+  size_t picture_bytes_ = 0;
+  std::vector<uint64_t> sums_;
+  mutable std::atomic<bool> is_damaged_{false};
+};
+
+}  // namespace nn

@@ -1,0 +1,103 @@
+#include "nn/data/picture_files.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstring>
+#include <filesystem>
+
+#include "nn/data/decode.h"
+#include "nn/data/decoded_cache.h"
+#include "nn/data/kept_pictures.h"
+#include "nn/text.h"
+#include "tensor/check.h"
+
+namespace nn {
+namespace {
+
+class FilesOfPictures : public Dataset {
+ public:
+  FilesOfPictures(PictureFiles files, const Options& options, const Framing& framing)
+      : root_(files.root), entries_(std::move(files.entries)) {
+    spec_ = std::move(files.spec);
+    class_names_ = std::move(files.class_names);
+    ignored_files_ = files.ignored_files;
+    framing_ = framing;
+    const int64_t picture_bytes = picture_size() * picture_size() * 3;
+    if (options.has("cache")) {
+      std::vector<std::string> names;
+      for (const PictureFiles::Entry& entry : entries_) names.push_back(entry.name);
+      decoded_ = DecodedCache::open(options.text("cache"), {files.root, std::move(names), framing},
+                                    [this](int64_t index, uint8_t* pixels) { decode(index, pixels); });
+    }
+    if (decoded_ != nullptr)
+      cache_ = decoded_->path();
+    else
+      kept_ = std::make_unique<KeptPictures>(size(), picture_bytes);
+  }
+
+  int64_t size() const override { return static_cast<int64_t>(entries_.size()); }
+  int64_t label(int64_t index) const override { return entry(index).label; }
+  std::string picture_name(int64_t index) const override { return entry(index).name; }
+  void read(int64_t index, uint8_t* pixels) const override {
+    entry(index);
+    if (decoded_ == nullptr)
+      kept_->read(index, pixels, [&](uint8_t* out) { decode(index, out); });
+    else if (!decoded_->read(index, pixels))
+      decode(index, pixels);
+  }
+
+ private:
+  const PictureFiles::Entry& entry(int64_t index) const {
+    CHECK(index >= 0 && index < size(), "picture {} of {}, which has {}", index, spec_, size());
+    return entries_[static_cast<size_t>(index)];
+  }
+
+  void decode(int64_t index, uint8_t* pixels) const {
+    const std::string path = (root_ / entry(index).name).string();
+    const Picture decoded = decode_picture(path);
+    Picture picture;
+    try {
+      picture = framed(decoded, framing_);
+    } catch (const tensor::Error& error) {
+      throw tensor::Error(fmt::format("{}: {}", printable(path), error.what()));
+    }
+    std::memcpy(pixels, picture.pixels.data(), picture.pixels.size());
+  }
+
+  std::filesystem::path root_;
+  std::vector<PictureFiles::Entry> entries_;
+  std::unique_ptr<DecodedCache> decoded_;
+  std::unique_ptr<KeptPictures> kept_;
+};
+
+}  // namespace
+
+void PictureFiles::limit(const Options& options, Order order) {
+  std::vector<int64_t> labels;
+  labels.reserve(entries.size());
+  for (const Entry& entry : entries) labels.push_back(entry.label);
+  std::vector<Entry> kept;
+  for (const int64_t index : limited(options, labels, class_names, order)) kept.push_back(std::move(entries[static_cast<size_t>(index)]));
+  entries = std::move(kept);
+}
+
+std::unique_ptr<Dataset> open_picture_files(PictureFiles files, const Options& options, const Framing& framing) {
+  return std::make_unique<FilesOfPictures>(std::move(files), options, framing);
+}
+
+bool named_like_picture(const std::string& name) {
+  std::string extension = std::filesystem::path(name).extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  constexpr std::array<const char*, 5> known = {".png", ".jpg", ".jpeg", ".jpe", ".jfif"};
+  return std::any_of(known.begin(), known.end(), [&](const char* candidate) { return extension == candidate; });
+}
+
+bool is_picture(const std::string& path) {
+  if (picture_format(read_start(path, 8)) != PictureFormat::none) return true;
+  if (!named_like_picture(path)) return false;
+  throw tensor::Error(fmt::format("{} is named like a picture, but {}; remove or replace it", printable(path),
+                                  file_size(path) == 0 ? "is empty" : "is neither PNG nor JPEG by its first bytes"));
+}
+
+}  // namespace nn
