@@ -68,6 +68,7 @@ Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn:
   nn::LoaderOptions options;
   options.batch = batch;
   options.shuffle = false;
+  options.workers = 0;
   options.preprocessing = preprocessing;
   nn::Loader loader(dataset, options);
   int64_t done = 0;

@@ -123,6 +123,7 @@ std::string fill(const std::string& path, const std::string& header, int64_t pic
         std::error_code error;
         std::filesystem::create_directories(folder, error);
         if (error) throw tensor::Error(fmt::format("cannot make folder {}: {}", printable(folder.string()), error.message()));
+        remove_unfinished(folder.string());
         file = std::make_unique<AtomicFile>(path);
         file->write(header.data(), static_cast<int64_t>(header.size()));
       }))

@@ -123,7 +123,7 @@ void add_pictures(CLI::App* command, TrainOptions& o) {
       ->capture_default_str()
       ->group(group);
   command->add_option("--workers", o.workers, "threads that read, decode and augment; 0: as many as --threads. Results do not depend on it")
-      ->check(CLI::Range(0, 1024))
+      ->check(CLI::Range(0, 64))
       ->capture_default_str()
       ->group(group);
   command

@@ -63,7 +63,7 @@ struct TrainOptions {
   std::string device = "cpu";  ///< "cuda", "cuda:N"; on --resume the run's own unless the command line named it
   std::string out;
   int threads = 0;  ///< 0: all
-  int workers = 1;  ///< of the loader; 0: as many as threads
+  int workers = 0;  ///< of the loader; 0: as many as threads
   bool resume = false;
   std::string made_by = "train";  ///< the command that begins the run: "demo" replaces an earlier demo's
   std::set<std::string> given;    ///< options that the command line named, as "lr": on --resume they must agree with the run's own
