@@ -244,7 +244,7 @@ std::vector<std::string> known_presets() {
 std::string describe_presets() {
   std::string text;
   for (const Preset& preset : presets()) {
-    text += fmt::format("{:<12} {}:", preset.name, preset.about);
+    text += fmt::format("{:<18} {}:", preset.name, preset.about);
     for (const auto& [name, value] : preset.settings) text += fmt::format(" --{} {}", name, value);
     text += "\n";
   }
