@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "nn/safetensors.h"
 #include "tensor/check.h"
@@ -84,11 +85,10 @@ void AtomicFile::write(const void* data, int64_t bytes) {
 
 void AtomicFile::commit() {
   if (::fsync(descriptor_) != 0) fail(path_, errno);
-  const int descriptor = descriptor_;
-  descriptor_ = -1;
-  if (::close(descriptor) != 0) fail(path_, errno);
+  // Locked until it has its name: remove_unfinished() of another process must not take it.
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail(path_, errno);
   temporary_.clear();
+  ::close(std::exchange(descriptor_, -1));  // what could fail has been synced
   // The new name itself must survive a power cut; some file systems cannot sync a directory, and the file is whole without it.
   const int directory = ::open(directory_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory >= 0) {

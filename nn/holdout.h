@@ -16,7 +16,7 @@ struct Split {
 };
 
 /// Of each class, round(share * its pictures) are held out, drawn by philox(seed, Stream::holdout, name of the picture), so that a
-/// picture's fate does not depend on its neighbours. Small sets may give none. 0 <= share < 1; every picture has a label; a class that
+/// picture's draw does not depend on the set's order. Small sets may give none. 0 <= share < 1; every picture has a label; a class that
 /// would keep no picture to train on is an error.
 Split hold_out(const Dataset& data, double share, uint64_t seed);
 

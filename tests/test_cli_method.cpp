@@ -105,6 +105,41 @@ TEST(CliMethod, EvalAndProbeOfANetworkWithoutClassifier) {
   EXPECT_NE(again.out.find("ID accuracy: " + test.substr(0, test.find(' ')) + " %"), std::string::npos) << again.out << probe.out;
 }
 
+TEST(CliMethod, WhatWasHeldOutStaysHeldOut) {
+  const TemporaryDirectory directory;
+  const std::string data = "synthetic:shapes?split=train&limit=60", base = directory / "base";
+  ASSERT_EQ(run({"train", "--data", data, "--arch", "resnet8", "--size", "12", "--epochs", "1", "--batch", "20", "--seed", "0", "--holdout",
+                 "0.2", "--out", base})
+                .status,
+            0);
+  const std::string model = base + "/model.safetensors";
+  const auto metadata = [](const std::string& path) { return nn::load_model(path).checkpoint.metadata; };
+  const auto finetune = [&](const std::string& spec, const std::string& out) {
+    return run({"finetune", "--from", model, "--data", spec, "--epochs", "1", "--batch", "20", "--seed", "7", "--out", directory / out});
+  };
+  ASSERT_EQ(finetune(data, "tuned").status, 0);
+  EXPECT_EQ(metadata(directory / "tuned/model.safetensors").at("held_out_ids"), metadata(model).at("held_out_ids"));
+  command::expect_one_line(finetune("synthetic:shapes?split=train&limit=80", "more"), 1, "held out");
+  // A probe leaves them out, or where the set is another says so and forgets them.
+  const auto probe = [&](const std::string& spec) {
+    return run({"probe", "--model", model, "--data", spec, "--epochs", "2", "--out", directory / "probed.safetensors"});
+  };
+  EXPECT_NE(probe(data).out.find("held out   10 of 60"), std::string::npos);
+  EXPECT_EQ(metadata(directory / "probed.safetensors").at("held_out_ids"), metadata(model).at("held_out_ids"));
+  EXPECT_NE(probe("synthetic:shapes?split=test&limit=60").out.find("note:"), std::string::npos);
+  EXPECT_EQ(metadata(directory / "probed.safetensors").count("held_out_ids"), 0u);
+}
+
+TEST(CliMethod, PresetsAndResumesKnowTheirCommand) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(run({"finetune", "--preset", "list"}).status, 0);
+  command::expect_one_line(run(train_arguments(directory / "run", {"--preset", "mode-f"})), 2, "belongs to mode finetune");
+  command::expect_one_line(
+      run({"finetune", "--from", command::trained_model(), "--data", command::train_data, "--preset", "quick", "--out", directory / "run"}),
+      2, "belongs to mode train");
+  command::expect_one_line(run({"finetune", "--resume", "--out", mode_t_run()}), 2, "begun by mode train");
+}
+
 TEST(CliMethod, RefusesWhatCannotBeMeant) {
   const TemporaryDirectory directory;
   const std::string out = directory / "run";
@@ -113,6 +148,12 @@ TEST(CliMethod, RefusesWhatCannotBeMeant) {
   command::expect_one_line(run(train_arguments(out, {"--loss", "supcon", "--augment", "none"})), 2, "--views without an --augment");
   command::expect_one_line(run(train_arguments(out, {"--loss", "supcon", "--label-smoothing", "0.1"})), 2, "--label-smoothing");
   command::expect_one_line(run(train_arguments(out, {"--alpa-temperature", "0"})), 2, "--alpa-temperature");
+  command::expect_one_line(run(train_arguments(out, {"--alpa-grid", "2"})), 2, "belongs to --alpa joint");
+  command::expect_one_line(run(train_arguments(out, {"--temperature", "3"})), 2, "belongs to --loss supcon");
+  command::expect_one_line(run(train_arguments(out, {"--loss", "supcon", "--augment", "contrastive", "--val", command::test_data})), 2,
+                           "--val");
+  command::expect_one_line(run(train_arguments(out, {"--read-size", "16"})), 2, "--read-size 16 is less than --size 32");
+  command::expect_one_line(run(train_arguments(out, {"--schedule", "step", "--milestones", "500"})), 2, "the run ends after 2 epochs");
   command::expect_one_line(run({"finetune", "--data", command::train_data, "--out", out}), 2, "--from");
   command::expect_one_line(run({"finetune", "--from", directory / "none", "--data", command::train_data, "--out", out}), 1, "none");
   command::expect_one_line(run({"probe", "--model", command::trained_model(), "--data", "synthetic:noise"}), 1, "classes");

@@ -44,6 +44,7 @@ class Subset : public Dataset {
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   int64_t label(int64_t index) const override { return dataset_->label(inner(index)); }
   std::string picture_name(int64_t index) const override { return dataset_->picture_name(inner(index)); }
+  int64_t file_bytes(int64_t index) const override { return dataset_->file_bytes(inner(index)); }
   void read(int64_t index, uint8_t* pixels) const override { dataset_->read(inner(index), pixels); }
 
  private:

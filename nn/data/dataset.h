@@ -35,6 +35,8 @@ class Dataset {
   virtual int64_t label(int64_t index) const = 0;
   /// A name that a person can find the picture by: "test_batch.bin#17", "banded/banded_0002.jpg".
   virtual std::string picture_name(int64_t index) const = 0;
+  /// Size of the picture's own file, without reading it; -1 where it has none.
+  virtual int64_t file_bytes([[maybe_unused]] int64_t index) const { return -1; }
   /// Writes size x size x 3 bytes, rows top down, red green blue. Thread-safe. Pictures of other sizes are framed
   /// (nn/data/resize.h): squashed to the square, or the middle cut out.
   virtual void read(int64_t index, uint8_t* pixels) const = 0;

@@ -42,6 +42,7 @@ constexpr int64_t most_file_bytes = int64_t{1} << 29;
 // No byte can hold more, so that what is allocated, and how long it takes, is bound to the file: deflate makes at most 1032 bytes of one, a
 // pixel has at least a bit; a block of 8 x 8 has at least a bit in its first scan, and 9 blocks make at most 32 x 32 pixels.
 constexpr int64_t most_pixels_per_png_byte = 1032 * 8, most_pixels_per_jpeg_byte = 1024;
+constexpr int most_jpeg_scans = 100;  // encoders write about ten
 constexpr uint8_t png_signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 
 // CRC-32 as PNG has it (ISO 3309), a byte at a time.
@@ -104,14 +105,14 @@ bool huffman_tables_fit(const uint8_t* at, const uint8_t* end) {
 // followed by 00 or a restart marker; up to the end-of-image marker (FF D9).
 std::string jpeg_fault(const std::vector<uint8_t>& bytes) {
   const size_t size = bytes.size();
-  bool scanned = false;
+  int scans = 0;
   for (size_t at = 2;;) {
     if (at >= size) return cut_off(size);
     if (bytes[at] != 0xff) return fmt::format("no marker at byte {}", at);
     while (at < size && bytes[at] == 0xff) ++at;
     if (at >= size) return cut_off(size);
     const uint8_t marker = bytes[at++];
-    if (marker == 0xd9) return scanned ? "" : "it ends before its first scan";
+    if (marker == 0xd9) return scans > 0 ? "" : "it ends before its first scan";
     if (marker == 0x01 || (marker >= 0xd0 && marker <= 0xd7)) continue;  // markers without a length
     if (marker == 0x00 || marker == 0xd8) return fmt::format("unexpected marker {:02x} at byte {}", marker, at - 1);
     if (size - at < 2) return cut_off(size);
@@ -122,7 +123,8 @@ std::string jpeg_fault(const std::vector<uint8_t>& bytes) {
       return fmt::format("the Huffman tables at byte {} do not fit their segment", at - 2);
     at += length;
     if (marker != 0xda) continue;
-    scanned = true;
+    if (++scans > most_jpeg_scans)
+      return fmt::format("it has more than {} scans, each of which goes over the whole picture again", most_jpeg_scans);
     while (at + 1 < size && !(bytes[at] == 0xff && bytes[at + 1] != 0x00 && (bytes[at + 1] < 0xd0 || bytes[at + 1] > 0xd7))) ++at;
     if (at + 1 >= size) return cut_off(size);
   }

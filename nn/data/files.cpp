@@ -68,7 +68,7 @@ std::vector<uint8_t> read_start(const std::string& path, int64_t count) {
 }
 
 std::vector<std::string> read_lines(const std::string& path) {
-  const std::vector<uint8_t> bytes = read_file(path, int64_t{1} << 28);
+  const std::vector<uint8_t> bytes = read_file(path, int64_t{1} << 26);
   std::vector<std::string> lines;
   const bool marked = bytes.size() >= 3 && bytes[0] == 0xef && bytes[1] == 0xbb && bytes[2] == 0xbf;
   for (auto begin = bytes.begin() + (marked ? 3 : 0); begin != bytes.end();) {

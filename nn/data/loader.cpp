@@ -21,6 +21,7 @@ namespace nn {
 namespace {
 constexpr int64_t batches_ahead = 3;  // and one more for each worker beyond the first
 constexpr int most_workers = 64;
+constexpr int64_t most_bytes_ahead = int64_t{1} << 30;  // of pictures that wait, though never fewer than two batches
 }  // namespace
 
 // Workers take the numbers of batches in turn, make them and put them into `ready`; the loop takes them out in order. All members below the
@@ -98,7 +99,8 @@ struct Loader::State {
 
   void run() {
     tensor::this_thread_runs_alone();
-    const int64_t ahead = batches_ahead + workers - 1;
+    const int64_t bytes = options.views * options.batch * options.preprocessing.size * options.preprocessing.size * 3 * 4;
+    const int64_t ahead = std::min(batches_ahead + workers - 1, std::max<int64_t>(2, most_bytes_ahead / bytes));
     std::unique_lock lock(mutex);
     while (true) {
       wake.wait(lock, [&] { return stopping || claimed == batches || claimed - taken < ahead; });

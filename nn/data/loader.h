@@ -25,7 +25,8 @@ struct LoaderOptions {
   int64_t views = 1;       ///< V: how often each picture stands in its batch, augmented anew
   Augment augment = {};    ///< none when empty; then the set's pictures have the input's size, else they may be larger
   Preprocessing preprocessing = {};
-  int workers = 1;          ///< threads that read, decode and augment; 0: as many as kernels use. A batch is one thread's
+  int workers = 1;  ///< threads that read, decode and augment; 0: as many as kernels use. A batch is one thread's, and 1 GiB or two batches
+                    ///< are made ahead at most
   int64_t first_batch = 0;  ///< skip that many batches (resume)
 };
 

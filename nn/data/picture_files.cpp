@@ -25,6 +25,11 @@ class FilesOfPictures : public Dataset {
     framing_ = framing;
     const int64_t picture_bytes = picture_size() * picture_size() * 3;
     if (options.has("cache")) {
+      const std::filesystem::path root = std::filesystem::weakly_canonical(files.root),
+                                  cache = std::filesystem::weakly_canonical(options.text("cache"));
+      CHECK(std::mismatch(root.begin(), root.end(), cache.begin(), cache.end()).first != root.end(),
+            "cache={} lies within the pictures' folder {}, where it would pass for a class; choose one beside it",
+            printable(options.text("cache")), printable(files.root));
       std::vector<std::string> names;
       for (const PictureFiles::Entry& entry : entries_) names.push_back(entry.name);
       decoded_ = DecodedCache::open(options.text("cache"), {files.root, std::move(names), framing},
@@ -39,6 +44,7 @@ class FilesOfPictures : public Dataset {
   int64_t size() const override { return static_cast<int64_t>(entries_.size()); }
   int64_t label(int64_t index) const override { return entry(index).label; }
   std::string picture_name(int64_t index) const override { return entry(index).name; }
+  int64_t file_bytes(int64_t index) const override { return file_size((root_ / entry(index).name).string()); }
   void read(int64_t index, uint8_t* pixels) const override {
     entry(index);
     if (decoded_ == nullptr)

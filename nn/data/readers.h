@@ -48,7 +48,7 @@ void write_framed(const uint8_t* from, int64_t edge, const Framing& framing, uin
 std::vector<uint8_t> read_file(const std::string& path, int64_t most);
 /// The first `count` bytes, or all where there are fewer.
 std::vector<uint8_t> read_start(const std::string& path, int64_t count);
-/// The lines of a text file of at most 256 MiB, without their ends (\n or \r\n) and without a byte order mark.
+/// The lines of a text file of at most 64 MiB, without their ends (\n or \r\n) and without a byte order mark.
 std::vector<std::string> read_lines(const std::string& path);
 int64_t file_size(const std::string& path);
 bool is_file(const std::string& path);

@@ -174,7 +174,10 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
   command->add_option("--val", o.val, "pictures whose accuracy is printed after each epoch; nothing is chosen on them")->group(group);
   command->add_option("--save-every", o.save_every, "save within epochs too: every 500 (steps) or 10m (minutes). Ctrl-C always saves")
       ->group(group);
-  command->add_flag("--resume", o.resume, "go on with the run in --out, to the same bits; everything else is taken from it")->group(group);
+  command
+      ->add_flag("--resume", o.resume,
+                 "go on with the run in --out, to the same bits; but --threads and --workers, everything else is taken from it")
+      ->group(group);
   add_device(command, o.device);
   add_threads(command, o.threads);
   example(command,
@@ -205,7 +208,8 @@ CLI::App* add_finetune(CLI::App& app, TrainOptions& o) {
   add_alpa(command, o);
   add_pictures(command, o);
   command->add_option("--save-every", o.save_every, "save within epochs too: every 500 (steps) or 10m (minutes). Ctrl-C always saves");
-  command->add_flag("--resume", o.resume, "go on with the run in --out, to the same bits; everything else is taken from it");
+  command->add_flag("--resume", o.resume,
+                    "go on with the run in --out, to the same bits; but --threads and --workers, everything else is taken from it");
   add_device(command, o.device);
   add_threads(command, o.threads);
   example(command, "mode finetune --from runs/base/model.safetensors --data cifar10:DIR --epochs 100 --out runs/mode-f");

@@ -1,6 +1,7 @@
 #include "tools/commands/finetune.h"
 
 #include "nn/checkpoint.h"
+#include "nn/holdout.h"
 #include "tools/commands/common.h"
 #include "tools/commands/train.h"
 
@@ -11,6 +12,16 @@ namespace {
 std::string metadata_of(const nn::Checkpoint& checkpoint, const std::string& key, const std::string& fallback) {
   const auto found = checkpoint.metadata.find(key);
   return found == checkpoint.metadata.end() ? fallback : found->second;
+}
+
+/// The share and seed of the base's hold-out choose the same pictures of the same set alone.
+void check_held_out(const TrainOptions& options, const nn::Checkpoint& base) {
+  if (options.data.empty() || nn::held_out_ids(base).empty()) return;
+  const std::shared_ptr<const nn::Dataset> data = nn::open_dataset(options.data, base.preprocessing.framing());
+  nn::held_out_pictures(base, data);  // an Error where the names are others
+  CHECK(nn::hold_out(*data, options.holdout, holdout_seed_of(options)).held_out == nn::held_out_ids(base),
+        "{} is not the set that {} was trained on: what it held out would be trained on; name the same pictures, limit= and all",
+        options.data, options.from);
 }
 
 }  // namespace
@@ -26,7 +37,7 @@ int run_finetune(TrainOptions options) {
   options.made_by = "finetune";
   options.loss = "none";
   options.alpa = "joint";
-  if (options.resume) return run_train(options);
+  if (options.resume || options.preset == "list") return run_train(options);
   if (options.from.empty()) throw UsageError("--from MODEL is needed: the trained network to begin with");
   const nn::LoadedModel model = nn::load_model(options.from, {.arch = options.arch, .mean = options.mean, .std = options.std});
   const nn::Checkpoint& base = model.checkpoint;
@@ -43,8 +54,9 @@ int run_finetune(TrainOptions options) {
   options.std.assign(base.preprocessing.std, base.preprocessing.std + 3);
   // What the base never saw, this must not see either, or no picture would be left to set a threshold on.
   const std::map<std::string, std::string> held_out = {{"holdout", metadata_of(base, "holdout", "0")},
-                                                       {"holdout-seed", metadata_of(base, "holdout_seed", "0")}};
+                                                       {"holdout-seed", metadata_of(base, "holdout_seed", "")}};
   options_from_text(held_out, options);
+  check_held_out(options, base);
   // Two views where the base learnt from two; after cross-entropy one, as the paper has it.
   const std::string loss = metadata_of(base, "loss", "ce");
   const bool contrastive = loss == "supcon" || loss == "simclr";

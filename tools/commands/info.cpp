@@ -36,9 +36,7 @@ void print_program() {
   print_devices();
   fmt::print("networks   {}\n", join(nn::known_archs(), " "));
   fmt::print("methods    {}\n", join(known_methods(), " "));
-  fmt::print(
-      "data       cifar10:DIR?split=train|test   cifar100:DIR?split=train|test   folder:DIR   synthetic:NAME?seed=1&size=N   (any: "
-      "&limit=N)\n");
+  fmt::print("data       cifar10:DIR  cifar100:DIR  svhn:FILE.mat  folder:DIR  list:FILE  synthetic:NAME; mode info --help says more\n");
   fmt::print("synthetic  shapes; out of its distribution: {}\n", join(nn::synthetic_ood_sets(), " "));
 }
 

@@ -1,10 +1,37 @@
 #include "tools/commands/probe.h"
 
+#include <algorithm>
+
 #include "mode/version.h"
+#include "nn/holdout.h"
 #include "tools/commands/common.h"
 #include "tools/commands/progress.h"
 
 namespace mode::tools {
+
+namespace {
+
+/// What the network never saw, the probe must not see either; where the held-out pictures are another set's, the file no longer speaks of
+/// them.
+std::shared_ptr<const nn::Dataset> without_held_out(std::shared_ptr<const nn::Dataset> data, nn::Checkpoint& checkpoint) {
+  const std::vector<int64_t> held_out = nn::held_out_ids(checkpoint);
+  if (held_out.empty()) return data;
+  try {
+    nn::held_out_pictures(checkpoint, data);
+  } catch (const tensor::Error&) {
+    fmt::print("note: {} is not the set of which the network held pictures out; the file that is written names none\n", data->spec());
+    for (const char* key : {"held_out_ids", "held_out_of", "held_out_names"}) checkpoint.metadata.erase(key);
+    return data;
+  }
+  std::vector<int64_t> training;
+  for (int64_t index = 0; index < data->size(); ++index)
+    if (!std::binary_search(held_out.begin(), held_out.end(), index)) training.push_back(index);
+  fmt::print("held out   {} of {} pictures, as in the network's training\n", with_commas(static_cast<int64_t>(held_out.size())),
+             with_commas(data->size()));
+  return nn::subset(std::move(data), std::move(training));
+}
+
+}  // namespace
 
 int run_probe(const ProbeCommandOptions& options) {
   const tensor::Device device = device_of(options.device);
@@ -13,7 +40,7 @@ int run_probe(const ProbeCommandOptions& options) {
   nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std}, device);
   fmt::print("mode probe: {} from {}; {}\n", model.net->arch(), options.model, machine_line(device));
   const nn::Framing framing = model.checkpoint.preprocessing.framing();
-  const auto train_set = nn::open_dataset(options.data, framing);
+  const std::shared_ptr<const nn::Dataset> train_set = without_held_out(nn::open_dataset(options.data, framing), model.checkpoint);
   const auto test_set = options.test.empty() ? nullptr : nn::open_dataset(options.test, framing);
   const int64_t classes = model.net->config().classes;
   CHECK(train_set->classes() == classes, "{} has {} classes, the network {}; a probe takes the place of the network's classifier",

@@ -23,6 +23,16 @@ RunState state_to_resume(const TrainOptions& options, RunDirectory& directory) {
       throw UsageError(
           fmt::format("--{} {} differs from the run's own '{}' in {}; leave it out to resume, or start a new run in another --out", name,
                       now.at(name), value, options.out));
+  // A demo's run is one of mode train's.
+  const auto command_of = [](const TrainOptions& of) { return of.made_by == "finetune" ? "finetune" : "train"; };
+  if (std::string(command_of(options)) != command_of(state.options))
+    throw UsageError(fmt::format("the run in {0} was begun by mode {1}: go on with it by mode {1} --resume --out {0}", options.out,
+                                 command_of(state.options)));
+  try {
+    check_options(state.options);
+  } catch (const UsageError& error) {
+    throw tensor::Error(fmt::format("{}: {}", directory.state_path(), error.what()));
+  }
   state.options.out = options.out;
   state.options.workers = options.workers;
   if (options.given.count("save-every") != 0) state.options.save_every = options.save_every;

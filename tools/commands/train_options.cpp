@@ -97,6 +97,7 @@ using Settings = std::vector<std::pair<std::string, std::string>>;
 struct Preset {
   const char *name, *about;
   Settings settings;
+  bool finetunes = false;  ///< belongs to mode finetune, not to mode train
 };
 
 /// Where both name a setting, `changes` has the word.
@@ -145,7 +146,8 @@ const std::vector<Preset>& presets() {
         {"momentum", "0.9"},
         {"weight-decay", "0.0001"},
         {"views", "2"},
-        {"augment", "contrastive"}}},
+        {"augment", "contrastive"}},
+       true},
       {"quick",
        "half an hour on two cores for CIFAR-10, about 85 %",
        {{"arch", "resnet14"}, {"epochs", "12"}, {"batch", "128"}, {"lr", "0.1"}, {"weight-decay", "0.0005"}, {"augment", "crop-flip"}}},
@@ -176,6 +178,13 @@ void options_from_text(const std::map<std::string, std::string>& text, TrainOpti
   CHECK(options.epochs >= 1 && options.batch >= 1 && options.size >= 1 && options.lr > 0,
         "options of a run: {} epochs, batch {}, size {}, lr {}; all of them are above 0", options.epochs, options.batch, options.size,
         options.lr);
+  CHECK(options.temperature > 0 && options.alpa_temperature > 0 && options.loss_scale > 0 && options.alpa_weight > 0 &&
+            options.alpa_grid >= 1 && options.momentum >= 0 && options.momentum <= 1 && options.weight_decay >= 0 && options.holdout >= 0 &&
+            options.holdout <= 1,
+        "options of a run: temperatures {} and {}, weights {} and {}, grid {}, momentum {}, decay {}, hold-out {}; one of them makes no "
+        "sense",
+        options.temperature, options.alpa_temperature, options.loss_scale, options.alpa_weight, options.alpa_grid, options.momentum,
+        options.weight_decay, options.holdout);
 }
 
 void check_options(const TrainOptions& o) {
@@ -209,10 +218,23 @@ void check_options(const TrainOptions& o) {
   need(o.momentum < 1, "--momentum 1 never forgets a gradient; expected a number below 1");
   need(o.crop == "centre" || o.short_side == 0, "--short-side belongs to --crop centre");
   need(o.short_side == 0 || o.short_side >= o.size, fmt::format("--short-side {} is less than --size {}", o.short_side, o.size));
+  need(o.read_size == 0 || o.read_size >= o.size, fmt::format("--read-size {} is less than --size {}", o.read_size, o.size));
+  need(o.milestones.empty() || o.milestones.back() < o.epochs,
+       fmt::format("--milestones {}: the run ends after {} epochs", nn::joined(o.milestones, ","), o.epochs));
+  need(o.val.empty() || o.loss == "ce", fmt::format("--val scores a classifier, and --loss {} trains none; mode probe does", o.loss));
+  for (const char* name : {"temperature", "loss-scale"})
+    need(o.given.count(name) == 0 || o.loss == "supcon" || o.loss == "simclr",
+         fmt::format("--{} belongs to --loss supcon and simclr", name));
+  for (const char* name : {"alpa-weight", "alpa-temperature", "alpa-aggregate", "alpa-grid", "alpa-labels"})
+    need(o.given.count(name) == 0 || o.alpa != "off", fmt::format("--{} belongs to --alpa joint", name));
   need(o.read_size == 0 || o.augment != "none", "--read-size needs an --augment that makes pictures of --size out of larger ones");
   need(o.holdout < 1, "--holdout 1 leaves nothing to train on");
   need(o.patience == 0 || o.holdout > 0, "--patience needs held-out pictures to wait for; give --holdout a share above 0");
   parse_save_every(o.save_every);
+}
+
+uint64_t holdout_seed_of(const TrainOptions& o) {
+  return o.holdout_seed.empty() ? o.seed : std::strtoull(o.holdout_seed.c_str(), nullptr, 10);
 }
 
 int64_t views_of(const TrainOptions& o) { return o.views > 0 ? o.views : o.loss == "supcon" || o.loss == "simclr" ? 2 : 1; }
@@ -253,6 +275,9 @@ std::string describe_presets() {
 
 TrainOptions with_preset(TrainOptions options) {
   if (options.preset.empty()) return options;
+  const bool finetunes = options.made_by == "finetune";
+  if (preset_of(options.preset).finetunes != finetunes)
+    throw UsageError(fmt::format("--preset {} belongs to mode {}", options.preset, finetunes ? "train" : "finetune"));
   std::map<std::string, std::string> text;
   for (const auto& [name, value] : preset_of(options.preset).settings)
     if (options.given.count(name) == 0) text[name] = value;

@@ -55,8 +55,8 @@ struct TrainOptions {
   std::vector<double> mean, std;  ///< three each; empty: known for CIFAR, else measured on the training pictures
   // choice on pictures that are not trained on
   double holdout = 0.02;
-  uint64_t holdout_seed = 0;  ///< of the choice; 0: seed. A finetuning holds out what the network it begins with never saw
-  int64_t patience = 0;       ///< epochs without a better one after which the run ends; 0: never
+  std::string holdout_seed;  ///< of the choice; empty: seed. A finetuning holds out what the network it begins with never saw
+  int64_t patience = 0;      ///< epochs without a better one after which the run ends; 0: never
 
   // what changes no bit of the result
   std::string save_every;      ///< "500" (steps), "10m" (minutes); empty: after every epoch alone
@@ -74,6 +74,8 @@ struct TrainOptions {
 std::map<std::string, std::string> options_to_text(const TrainOptions& options);
 /// Fills those options from text; what is missing keeps its value. An Error of one line where text makes no sense.
 void options_from_text(const std::map<std::string, std::string>& text, TrainOptions& options);
+/// holdout_seed, or seed where it is empty.
+uint64_t holdout_seed_of(const TrainOptions& options);
 /// --views, or what the loss wants where it is 0.
 int64_t views_of(const TrainOptions& options);
 /// The same check of what belongs together, for the command line: a UsageError names the option.

@@ -11,6 +11,7 @@
 #include "nn/text.h"
 #include "tensor/isa.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/philox.h"
 #include "tools/commands/common.h"
 #include "tools/commands/progress.h"
 #include "tools/commands/statistics.h"
@@ -54,7 +55,7 @@ nn::Framing read_framing_of(const TrainOptions& options) {
 
 /// BatchNorm has no variance of one value: better said now than at the end of an epoch.
 void check_last_batch(const nn::ResNet& net, const TrainOptions& options, int64_t pictures) {
-  if ((pictures - 1) % options.batch + 1 != 1) return;
+  if (((pictures - 1) % options.batch + 1) * views_of(options) != 1) return;
   for (const nn::LayerRow& row : net.layer_table(options.size, options.size))
     CHECK(row.output.rank() != 4 || row.output[1] * row.output[2] > 1,
           "{} pictures in batches of {} leave a last one of a single picture, and at --size {} the map behind {} is 1 x 1: BatchNorm needs "
@@ -62,16 +63,25 @@ void check_last_batch(const nn::ResNet& net, const TrainOptions& options, int64_
           pictures, options.batch, options.size, row.name);
 }
 
-/// What a resumed run must find again: which pictures there are, in which order, with which labels of which meaning.
+/// What a resumed run must find again: which pictures there are, in which order, with which labels of which meaning. Files are told by
+/// their size; what has no file of its own, by its pixels.
 std::string hash_of(const nn::Dataset& data) {
   nn::TensorFile file;
-  tensor::Tensor labels({data.size()}, tensor::Dtype::i64);
+  tensor::Tensor labels({data.size()}, tensor::Dtype::i64), sizes({data.size()}, tensor::Dtype::i64);
+  const int64_t picture_bytes = data.picture_size() * data.picture_size() * 3;
+  std::vector<uint8_t> pixels(static_cast<size_t>(picture_bytes));
   std::string& names = file.metadata["names"];
   for (int64_t index = 0; index < data.size(); ++index) {
     labels.data<int64_t>()[index] = data.label(index);
     names += data.picture_name(index) + "\n";
+    int64_t& size = sizes.data<int64_t>()[index];
+    size = data.file_bytes(index);
+    if (size >= 0) continue;
+    data.read(index, pixels.data());
+    size = static_cast<int64_t>(tensor::counter_of({reinterpret_cast<const char*>(pixels.data()), pixels.size()}));
   }
   file.tensors["labels"] = labels;
+  file.tensors["sizes"] = sizes;
   for (const std::string& name : data.class_names()) file.metadata["classes"] += name + "\n";
   return nn::content_hash(file);
 }
@@ -111,10 +121,11 @@ void Training::open_pictures() {
   const std::string data_hash = hash_of(*all_);
   if (state_.data_hash.empty()) state_.data_hash = data_hash;
   CHECK(state_.data_hash == data_hash,
-        "the pictures, labels or classes of {} are not those that the run began with; restore them, or start a new run in another --out",
+        "the pictures (their names, sizes or order), labels or classes of {} are not those that the run began with; restore them, or start "
+        "a new run in another --out",
         options.data);
 
-  nn::Split split = nn::hold_out(*all_, options.holdout, options.holdout_seed > 0 ? options.holdout_seed : options.seed);
+  nn::Split split = nn::hold_out(*all_, options.holdout, holdout_seed_of(options));
   held_out_ids_ = std::move(split.held_out);
   data_ = options.read_size > 0 ? nn::open_dataset(options.data, read_framing_of(options)) : all_;
   if (!held_out_ids_.empty()) {
@@ -185,7 +196,8 @@ int Training::run() {
   const InterruptGuard guard;
   while (state_.epoch < state_.options.epochs && !out_of_patience()) {
     if (run_epoch(guard)) continue;
-    fmt::print("interrupted after step {}; saved. Go on with: mode train --resume --out {}\n", state_.step,
+    fmt::print("interrupted after step {}; saved. Go on with: mode {} --resume --out {}\n", state_.step,
+               state_.options.made_by == "finetune" ? "finetune" : "train",
                std::filesystem::path(directory_.state_path()).parent_path().string());
     return status_interrupted;
   }
@@ -362,7 +374,7 @@ void Training::save_model(const std::string& path) const {
   checkpoint.metadata["alpa"] = state_.options.alpa;
   checkpoint.metadata["classifier"] = objective_->trains_classifier() ? "trained" : state_.options.from.empty() ? "untrained" : "stale";
   checkpoint.metadata["holdout"] = fmt::format("{:.17g}", state_.options.holdout);
-  checkpoint.metadata["holdout_seed"] = std::to_string(state_.options.holdout_seed > 0 ? state_.options.holdout_seed : state_.options.seed);
+  checkpoint.metadata["holdout_seed"] = std::to_string(holdout_seed_of(state_.options));
   if (!state_.options.from.empty()) checkpoint.metadata["from"] = state_.options.from;
   checkpoint.metadata["epoch"] = std::to_string(state_.epoch);
   checkpoint.metadata["step"] = std::to_string(state_.step);
