@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "mode/evaluation.h"
+#include "mode/table.h"
 #include "nn/data/readers.h"
 #include "nn/safetensors.h"
 #include "nn/text.h"
@@ -29,26 +30,6 @@ std::string why_not(const Metrics& metrics) { return fmt::format("n/a ({})", met
 std::string main_cell(const Metrics& metrics) {
   if (!metrics.valid) return why_not(metrics);
   return fmt::format("{} / {}{}", percent(metrics.paper.fpr95), percent(metrics.paper.auroc), metrics.flag.empty() ? "" : "*");
-}
-
-// Columns of rows[..][c], the first two or so to the left, the rest to the right, two blanks between.
-std::string align(const std::vector<std::vector<std::string>>& rows, size_t left_columns) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t c = 0; c < row.size(); ++c) {
-      if (c > 0) line += "  ";
-      line += c < left_columns ? fmt::format("{:<{}}", row[c], widths[c]) : fmt::format("{:>{}}", row[c], widths[c]);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
 }
 
 std::string main_table(const Evaluation& evaluation) {

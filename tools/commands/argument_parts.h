@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/commands/train_options.h"
+#include "tools/commands/study.h"
 
 namespace CLI {
 class App;
@@ -28,5 +28,6 @@ CLI::Validator share();
 
 CLI::App* add_train(CLI::App& app, TrainOptions& o);
 CLI::App* add_finetune(CLI::App& app, TrainOptions& o);
+CLI::App* add_study(CLI::App& app, StudyOptions& o);
 
 }  // namespace mode::tools

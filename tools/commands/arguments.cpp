@@ -34,6 +34,7 @@ const char* const data_help =
 struct Options {
   TrainOptions train;
   TrainOptions finetune = finetune_defaults();
+  StudyOptions study = study_defaults();
   EvalOptions eval;
   AblateOptions ablate;
   ProbeCommandOptions probe;
@@ -258,6 +259,7 @@ std::function<int()> parse_arguments(int argc, char** argv) {
   app.add_flag("--version", version, "commit, instruction set, CUDA");
   CLI::App* train = add_train(app, options->train);
   CLI::App* finetune = add_finetune(app, options->finetune);
+  CLI::App* study = add_study(app, options->study);
   CLI::App* eval = add_eval(app, options->eval);
   CLI::App* ablate = add_ablate(app, options->ablate);
   CLI::App* probe = add_probe(app, options->probe);
@@ -279,12 +281,14 @@ std::function<int()> parse_arguments(int argc, char** argv) {
   }
   if (version) return print(version_text() + "\n");
 
-  for (const auto& [command, given] : {std::pair(train, &options->train.given), std::pair(finetune, &options->finetune.given)})
+  for (const auto& [command, given] : {std::pair(train, &options->train.given), std::pair(finetune, &options->finetune.given),
+                                       std::pair(study, &options->study.train.given)})
     if (command->parsed())
       for (const CLI::Option* option : command->get_options())
         if (option->count() > 0 && !option->get_lnames().empty()) given->insert(option->get_lnames()[0]);
   if (train->parsed()) return [options] { return run_train(options->train); };
   if (finetune->parsed()) return [options] { return run_finetune(options->finetune); };
+  if (study->parsed()) return [options] { return run_study(options->study); };
   options->eval.command_line = options->demo.command_line = {argv, argv + argc};
   if (eval->parsed()) return [options] { return run_eval(options->eval); };
   if (ablate->parsed()) return [options] { return run_ablate(options->ablate); };
@@ -293,7 +297,7 @@ std::function<int()> parse_arguments(int argc, char** argv) {
   if (info->parsed()) return [options] { return run_info(options->info); };
   if (gradcheck->parsed()) return [options] { return run_gradcheck(options->gradcheck); };
   if (demo->parsed()) return [options] { return run_demo(options->demo); };
-  throw UsageError("a command is needed: train, finetune, probe, eval, ablate, features, info, gradcheck or demo; see mode --help");
+  throw UsageError("a command is needed: train, finetune, study, probe, eval, ablate, features, info, gradcheck or demo; see mode --help");
 }
 
 }  // namespace mode::tools

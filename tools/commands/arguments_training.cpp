@@ -1,4 +1,4 @@
-// The command lines of mode train and mode finetune.
+// The command lines of mode train, mode finetune and mode study.
 #include <CLI/CLI.hpp>
 
 #include "nn/data/augment.h"
@@ -65,10 +65,11 @@ void add_base_loss(CLI::App* command, TrainOptions& o) {
       ->check(positive_number())
       ->capture_default_str()
       ->group(group);
-  command->add_option("--alpa", o.alpa, "joint: ALPA beside the loss (MODE-T)")
-      ->check(CLI::IsMember({"off", "joint"}))
-      ->capture_default_str()
-      ->group(group);
+}
+
+/// What ALPA beside a loss needs.
+void add_alpa_beside(CLI::App* command, TrainOptions& o) {
+  const char* const group = "Objective";
   command->add_option("--alpa-weight", o.alpa_weight, "lambda, the weight of ALPA beside the loss")
       ->check(positive_number())
       ->capture_default_str()
@@ -157,6 +158,11 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
   add_learning_rate(command, o);
   add_optimiser(command, o);
   add_base_loss(command, o);
+  command->add_option("--alpa", o.alpa, "joint: ALPA beside the loss (MODE-T)")
+      ->check(CLI::IsMember({"off", "joint"}))
+      ->capture_default_str()
+      ->group("Objective");
+  add_alpa_beside(command, o);
   add_alpa(command, o);
   add_framing(command, o);
   add_pictures(command, o);
@@ -213,6 +219,47 @@ CLI::App* add_finetune(CLI::App& app, TrainOptions& o) {
   add_device(command, o.device);
   add_threads(command, o.threads);
   example(command, "mode finetune --from runs/base/model.safetensors --data cifar10:DIR --epochs 100 --out runs/mode-f");
+  return command;
+}
+
+CLI::App* add_study(CLI::App& app, StudyOptions& study) {
+  TrainOptions& o = study.train;
+  CLI::App* command = app.add_subcommand("study", "what ALPA gains over as much further training without it, over seeds");
+  command->add_option("--data", o.data, "labelled training pictures, and the detectors' bank");
+  command->add_option("--id-test", study.id_test, "pictures of the same classes that are not trained on");
+  command->add_option("--ood", study.ood, "NAME=SPEC, any number of them");
+  command->add_option("--out", o.out,
+                      "directory of the study; the same command again goes on there, with other --seeds, --arms, --ood if wanted");
+  command
+      ->add_option("--arms", study.arms,
+                   "some of base (the loss), extra (base, then more of it), joint (the loss and ALPA, MODE-T), finetune (base, then ALPA "
+                   "alone, MODE-F); default: all")
+      ->delimiter(',')
+      ->check(CLI::IsMember(study_arms()));
+  command->add_option("--seeds", study.seeds, "a run of each arm for each")->delimiter(',')->capture_default_str();
+  command->add_option("--preset", o.preset,
+                      fmt::format("settings of base by name, which other options override: {}", join(known_presets(), ", ")));
+  command->add_option("--arch", o.arch, "as mode train's")->capture_default_str();
+  command->add_option("--epochs", o.epochs, "of base and joint")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--extra-epochs", study.extra_epochs, "of extra and finetune, after those of base")->check(CLI::Range(1, 1000000));
+  command->add_option("--extra-lr", study.extra_lr, "their learning rate at the peak")->check(positive_number())->capture_default_str();
+  command->add_option("--batch", o.batch, "pictures per step")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--k", study.k, "neighbour whose distance both detectors take")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--shortcut", o.shortcut, "as mode train's");
+  command->add_option("--stem", o.stem, "as mode train's")->capture_default_str();
+  add_learning_rate(command, o);
+  add_optimiser(command, o);
+  add_base_loss(command, o);
+  add_alpa_beside(command, o);
+  add_alpa(command, o);
+  add_framing(command, o);
+  add_pictures(command, o);
+  command->add_option("--save-every", o.save_every, "save within epochs too: every 500 (steps) or 10m (minutes). Ctrl-C always saves");
+  add_device(command, o.device);
+  add_threads(command, o.threads);
+  example(command,
+          "mode study --data cifar10:DIR --id-test 'cifar10:DIR?split=test' --ood textures=folder:DIR --arch resnet20 --epochs 30 "
+          "--extra-epochs 10 --out runs/study");
   return command;
 }
 

@@ -1,0 +1,250 @@
+#include "tools/commands/study.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <set>
+
+#include "mode/evaluation.h"
+#include "mode/probe.h"
+#include "mode/study.h"
+#include "nn/atomic_file.h"
+#include "nn/data/readers.h"
+#include "nn/safetensors.h"
+#include "nn/text.h"
+#include "tools/commands/common.h"
+#include "tools/commands/finetune.h"
+#include "tools/commands/progress.h"
+#include "tools/commands/run_directory.h"
+#include "tools/commands/run_lock.h"
+#include "tools/commands/train.h"
+
+namespace mode::tools {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t longest_file = 1 << 20;  // of the study's own texts
+
+std::string text_of(const std::string& path) {
+  const std::vector<uint8_t> bytes = nn::read_file(path, longest_file);
+  return {bytes.begin(), bytes.end()};
+}
+
+bool goes_on(const std::string& arm) { return arm == "extra" || arm == "finetune"; }
+
+std::string directory_of(const StudyOptions& study, uint64_t seed, const std::string& arm) {
+  return fmt::format("{}/seed-{}/{}", study.train.out, seed, arm);
+}
+
+/// What one run is told.
+TrainOptions options_of(const StudyOptions& study, uint64_t seed, const std::string& arm) {
+  TrainOptions run = study.train;
+  run.seed = seed;
+  run.out = directory_of(study, seed, arm);
+  run.given.clear();
+  if (arm == "joint") run.alpa = "joint";
+  if (!goes_on(arm)) return run;
+  run.from = directory_of(study, seed, "base") + "/model.safetensors";
+  run.epochs = study.extra_epochs;
+  run.lr = study.extra_lr;
+  run.warmup_epochs = 0;
+  if (arm == "finetune") {
+    run.made_by = "finetune";
+    run.label_smoothing = 0;            // cross-entropy's alone
+    run.views = views_of(study.train);  // the same pictures as extra sees: they differ in what is minimised, and in nothing else
+    run.given = {"views", "augment"};
+  }
+  return run;
+}
+
+void check_study(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
+  const TrainOptions& train = study.train;
+  const auto need = [](bool holds, const std::string& message) {
+    if (!holds) throw UsageError(message);
+  };
+  need(!train.out.empty(), "--out DIR is needed");
+  need(!train.data.empty(), "--data SPEC is needed, for example --data cifar10:DIR");
+  need(!study.id_test.empty(), "--id-test SPEC is needed: pictures of the same classes that are not trained on");
+  need(!ood.empty(), "--ood NAME=SPEC is needed, once for each set");
+  need(train.loss != "none" && train.alpa == "off", "a study compares a loss without ALPA and with it: take --loss ce, supcon or simclr");
+  need(train.schedule != "step", "--schedule step: milestones of the base are not those of a shorter run; take cosine or constant");
+  need(std::set<uint64_t>(study.seeds.begin(), study.seeds.end()).size() == study.seeds.size() && !study.seeds.empty(),
+       fmt::format("--seeds {}: expected seeds that differ", nn::joined(study.seeds, ",")));
+  need(study.extra_epochs > 0 || std::none_of(study.arms.begin(), study.arms.end(), goes_on),
+       "--extra-epochs N is needed by the arms extra and finetune");
+  std::vector<std::string> names;
+  for (const NamedSpec& set : ood) {
+    names.push_back(set.name);
+    need(set.name.find_first_of(",\"\r\n") == std::string::npos,
+         fmt::format("--ood {}: a name without commas, please", nn::printable(set.name)));
+  }
+  check_ood_names(names);
+  for (const std::string& arm : study.arms) {
+    TrainOptions run = options_of(study, study.seeds.front(), arm);
+    if (arm == "finetune") {
+      run.loss = "none";
+      run.alpa = "joint";
+    }
+    check_options(run);
+  }
+}
+
+/// Of the runs, a line each: what must be the same when the study goes on.
+std::string training_settings(const StudyOptions& study) {
+  std::map<std::string, std::string> settings = options_to_text(study.train);
+  for (const char* free : {"seed", "save-every", "val"}) settings.erase(free);
+  settings["extra-epochs"] = std::to_string(study.extra_epochs);
+  settings["extra-lr"] = fmt::format("{}", study.extra_lr);
+  std::string text;
+  for (const auto& [name, value] : settings) text += fmt::format("{} {}\n", name, nn::escaped(value));
+  return text;
+}
+
+/// What a run was judged by: where this differs, it is judged again.
+std::string judging_settings(const StudyOptions& study) {
+  std::string text = fmt::format("k {}\nid-test {}\n", study.k, nn::escaped(study.id_test));
+  for (const std::string& set : study.ood) text += fmt::format("ood {}\n", nn::escaped(set));
+  return text;
+}
+
+void keep_settings(const StudyOptions& study) {
+  const std::string path = study.train.out + "/settings.txt", now = training_settings(study);
+  if (!fs::exists(path)) return nn::write_file(path, now);
+  const std::string then = text_of(path);
+  if (then == now) return;
+  size_t at = 0;
+  while (at < then.size() && at < now.size() && then[at] == now[at]) ++at;
+  const auto line_at = [&](const std::string& text) {
+    const size_t begin = std::min(at, text.size()) == 0 ? std::string::npos : text.rfind('\n', std::min(at, text.size()) - 1);
+    const size_t first = begin == std::string::npos ? 0 : begin + 1;
+    return nn::printable(text.substr(first, text.find('\n', first) - first));
+  };
+  throw UsageError(fmt::format("{} was begun with '{}', not '{}'; give it the same settings, or take another --out", study.train.out,
+                               line_at(then), line_at(now)));
+}
+
+int train(const StudyOptions& study, uint64_t seed, const std::string& arm) {
+  TrainOptions run = options_of(study, seed, arm);
+  const RunDirectory directory(run.out);
+  if (fs::exists(directory.state_path())) {
+    TrainOptions resumed;
+    resumed.out = run.out;
+    resumed.made_by = run.made_by;
+    resumed.resume = true;
+    resumed.threads = run.threads;
+    resumed.workers = run.workers;
+    resumed.device = run.device;
+    resumed.given = {"device"};
+    run = resumed;
+  }
+  std::error_code fault;
+  fs::create_directories(fs::path(run.out).parent_path(), fault);  // what is wrong with it is said by the run itself
+  return run.made_by == "finetune" ? run_finetune(run) : run_train(run);
+}
+
+RunScores judge(const StudyOptions& study, const std::vector<NamedSpec>& ood_specs, uint64_t seed, const std::string& arm) {
+  const RunDirectory directory(directory_of(study, seed, arm));
+  nn::LoadedModel model = load_usable_model(directory.model_path(), {}, device_of(study.train.device));
+  const nn::Framing framing = model.checkpoint.preprocessing.framing();
+  const auto extract = [&](const std::string& spec, const std::string& label) {
+    return features_of(model, *nn::open_dataset(spec, framing), study.batch, label);
+  };
+  const Features train = extract(study.train.data, "ID training"), id_test = extract(study.id_test, "ID test");
+  std::vector<OodSet> ood;
+  for (const NamedSpec& set : ood_specs) ood.push_back({set.name, extract(set.spec, "OOD " + set.name)});
+
+  DetectorOptions detectors;
+  detectors.knn.k = detectors.csd.k = study.k;
+  const Evaluation evaluation = evaluate({"knn", "csd"}, detectors, train, id_test, ood);
+  RunScores scores;
+  scores.neighbour_accuracy = neighbour_accuracy(train, id_test, study.k);
+  scores.classifier_accuracy = study.train.loss == "ce" && arm != "finetune" ? accuracy(id_test) : std::nan("");
+  for (const auto& [method, sets] : evaluation.results)
+    for (const auto& [set, of_set] : sets) scores.detections[method][set] = {of_set.paper.fpr95, of_set.paper.auroc};
+  return scores;
+}
+
+/// Every set is opened before hours of training: misspelt, it would be found at the end.
+void check_sets(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
+  const nn::Framing framing{study.train.size, study.train.crop == "centre" ? nn::Crop::centre : nn::Crop::squash, study.train.short_side};
+  const auto train = nn::open_dataset(study.train.data, framing), test = nn::open_dataset(study.id_test, framing);
+  CHECK(train->class_names() == test->class_names(), "the classes of --id-test {} are not those of --data {}", study.id_test,
+        study.train.data);
+  for (int64_t index = 0; index < test->size(); ++index)
+    CHECK(test->label(index) >= 0, "{}: {} has no label; --id-test needs one for every picture", study.id_test, test->picture_name(index));
+  CHECK(train->size() >= study.k, "--k {} of the {} training pictures of {}; choose a smaller one", study.k, train->size(),
+        study.train.data);
+  for (const NamedSpec& set : ood) CHECK(nn::open_dataset(set.spec, framing)->size() > 0, "{} has no pictures", set.spec);
+}
+
+}  // namespace
+
+const std::vector<std::string>& study_arms() {
+  static const std::vector<std::string> arms = {"base", "extra", "joint", "finetune"};
+  return arms;
+}
+
+StudyOptions study_defaults() {
+  StudyOptions study;
+  study.train.holdout = 0;
+  return study;
+}
+
+int run_study(StudyOptions study) {
+  study.train = with_preset(study.train);
+  study.train.preset.clear();
+  std::vector<std::string> chosen = study.arms;
+  if (chosen.empty()) chosen = study_arms();
+  study.arms.clear();  // in their own order; base is where two others begin
+  for (const std::string& arm : study_arms())
+    if (std::find(chosen.begin(), chosen.end(), arm) != chosen.end() ||
+        (arm == "base" && std::any_of(chosen.begin(), chosen.end(), goes_on)))
+      study.arms.push_back(arm);
+  std::vector<NamedSpec> ood;
+  for (const std::string& text : study.ood) ood.push_back(parse_named_spec(text));
+  check_study(study, ood);
+  device_of(study.train.device);
+  use_threads(study.train.threads);
+  check_sets(study, ood);
+  ensure_writable_directory(study.train.out);
+  const RunLock lock(study.train.out);
+  nn::remove_unfinished(study.train.out);
+  keep_settings(study);
+
+  Study table{.arms = study.arms, .methods = {"knn", "csd"}, .sets = {}, .seeds = study.seeds, .epochs = {}, .runs = {}};
+  for (const NamedSpec& set : ood) table.sets.push_back(set.name);
+  for (const std::string& arm : study.arms)
+    table.epochs[arm] = goes_on(arm) ? fmt::format("{} + {}", study.train.epochs, study.extra_epochs) : std::to_string(study.train.epochs);
+  const Progress clock("study", 0, "");
+  size_t number = 0;
+  for (const uint64_t seed : study.seeds)
+    for (const std::string& arm : study.arms) {
+      fmt::print("\nstudy      seed {}, {}: run {} of {}, {} so far\n", seed, arm, ++number, study.seeds.size() * study.arms.size(),
+                 format_seconds(clock.seconds()));
+      std::fflush(stdout);
+      const std::string path = directory_of(study, seed, arm) + "/scores.csv", judged = directory_of(study, seed, arm) + "/judged.txt";
+      if (!fs::exists(path) || !fs::exists(judged) || text_of(judged) != judging_settings(study)) {
+        if (const int status = train(study, seed, arm); status != 0) {
+          fmt::print("interrupted; the same mode study command goes on with it\n");
+          return status;
+        }
+        const RunScores scores = judge(study, ood, seed, arm);
+        fs::remove(path);  // never the scores of other sets beside these settings
+        nn::write_file(judged, judging_settings(study));
+        nn::write_file(path, scores_to_csv(scores));
+      }
+      const RunScores& scores = table.runs[arm][seed] = scores_from_csv(text_of(path), path);
+      for (const std::string& method : table.methods)
+        for (const std::string& set : table.sets)
+          CHECK(scores.detections.count(method) == 1 && scores.detections.at(method).count(set) == 1,
+                "{} lacks {} on {}; delete it to have the run judged again", path, method, set);
+    }
+  nn::write_file(study.train.out + "/study.csv", study_to_csv(table));
+  fmt::print("\n{}, loss {}, K = {} for both methods\n{}\nscores     {}/study.csv\n", study.train.arch, study.train.loss, study.k,
+             format_study(table), study.train.out);
+  return 0;
+}
+
+}  // namespace mode::tools
