@@ -38,18 +38,6 @@ struct AlpaShape {
 struct AlpaBlock {
   int64_t no, first, pictures;
 };
-// Operands of a product: a(m, k) stands at data[m * row + k * step]; b(k, n) of panel n / width at data[panel * (n / width) + step * k +
-// ..].
-template <class T>
-struct Left {
-  const T* data;
-  int64_t row, step;
-};
-template <class T>
-struct Right {
-  const T* data;
-  int64_t panel, step;
-};
 // Packed operands. q comes divided by sqrt C. "anchors": (block, panel, C, width); "panels": (panel, N R, width).
 template <class T>
 struct AlpaProblem {
@@ -75,7 +63,7 @@ template <class T>
 class Alpa {
  public:
   Alpa(const Tensor& q, const Tensor& k, const Tensor& v, bool backward) : dtype_(q.dtype()) {
-    panel_ = SELECT_ISA(panel_width<T>)();
+    panel_ = SELECT_ISA(columns_of_panel<T>)();
     AlpaShape& shape = problem_.shape;
     shape = {q.dim(0), q.dim(1), q.dim(2), 0, 0, 0};
     shape.block_pictures = std::clamp<int64_t>(tile_anchors / shape.regions, 1, shape.pictures);

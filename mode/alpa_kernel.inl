@@ -3,58 +3,11 @@
 // A tile holds, for the regions t of some pictures j (rows) and the anchors a, regions of some pictures i (columns), one number a pair.
 // With anchors in lanes, softmax over t and every sum over t run down the columns, whatever R is, and need no sum across lanes.
 
-// 6 x 2 vectors of results leave 4 of AVX2's 16 registers for operands, 12 x 2 leave 8 of AVX-512's 32.
-constexpr int product_rows = vector_registers >= 32 ? 12 : 6;
-constexpr int product_vectors = 2;
+#include "tensor/ops/product.inl"
 
 template <class T>
-struct VectorOf {
-  typedef T type __attribute__((vector_size(vector_bytes)));
-  typedef T unaligned __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
-};
-template <class T>
-constexpr int64_t lanes_of = vector_bytes / static_cast<int64_t>(sizeof(T));
-
-template <class T>
-int64_t panel_width() {
-  return product_vectors * lanes_of<T>;
-}
-
-template <class T, int Rows>
-__attribute__((always_inline)) inline void product_tile(int64_t depth, const T* left, const Left<T>& a, const T* right, int64_t right_step,
-                                                        T* out, int64_t out_row, bool add) {
-  using Vector = typename VectorOf<T>::type;
-  using Unaligned = typename VectorOf<T>::unaligned;
-  constexpr int64_t lanes = lanes_of<T>;
-  Vector tile[Rows][product_vectors] = {};
-  for (int64_t k = 0; k < depth; ++k, left += a.step, right += right_step) {
-    const Vector b0 = *reinterpret_cast<const Unaligned*>(right), b1 = *reinterpret_cast<const Unaligned*>(right + lanes);
-#pragma GCC unroll 12
-    for (int r = 0; r < Rows; ++r) {
-      tile[r][0] += left[r * a.row] * b0;
-      tile[r][1] += left[r * a.row] * b1;
-    }
-  }
-#pragma GCC unroll 12
-  for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 2
-    for (int v = 0; v < product_vectors; ++v) {
-      Unaligned* to = reinterpret_cast<Unaligned*>(out + r * out_row + v * lanes);
-      *to = add ? *to + tile[r][v] : tile[r][v];
-    }
-}
-
-/// out[m][n] = (add: +=) sum_k a(m, k) b(k, n) for all columns of whole panels.
-template <class T>
-void product(int64_t rows, int64_t panels, int64_t depth, const Left<T>& a, const Right<T>& b, T* out, int64_t out_row, bool add) {
-  for (int64_t panel = 0; panel < panels; ++panel, out += product_vectors * lanes_of<T>) {
-    const T* right = b.data + panel * b.panel;
-    int64_t row = 0;
-    for (; row + product_rows <= rows; row += product_rows)
-      product_tile<T, product_rows>(depth, a.data + row * a.row, a, right, b.step, out + row * out_row, out_row, add);
-    for (; row + 4 <= rows; row += 4) product_tile<T, 4>(depth, a.data + row * a.row, a, right, b.step, out + row * out_row, out_row, add);
-    for (; row < rows; ++row) product_tile<T, 1>(depth, a.data + row * a.row, a, right, b.step, out + row * out_row, out_row, add);
-  }
+int64_t columns_of_panel() {
+  return panel_width<T>;
 }
 
 /// scores -> attention p, in place; u = G p; the cosine of every anchor with picture j as the anchor sees it, and 1 / |A v_j| (0 where that
@@ -90,8 +43,7 @@ void attend(const AlpaShape& shape, const T* gram, T* __restrict p, const T* __r
       p[t * anchors + a] = share;
       cosine[a] += share * w[t * anchors + a];
     }
-  const int64_t width = product_vectors * lanes_of<T>;
-  product<T>(regions, anchors / width, regions, {gram, regions, 1}, {p, width, anchors}, u, anchors, false);
+  product<T>(regions, anchors, regions, in_place<T>(gram, regions, 1), {p, panel_width<T>, anchors}, u, anchors, false);
   for (int64_t t = 0; t < regions; ++t)
 #pragma GCC ivdep
     for (int64_t a = 0; a < anchors; ++a) inverse_norm[a] += p[t * anchors + a] * u[t * anchors + a];
@@ -148,12 +100,12 @@ void add_gram_grad(const AlpaShape& shape, const T* p, const T* h, T* sums) {
 template <class T>
 void forward_tile(const AlpaProblem<T>& problem, const AlpaBlock& block, int64_t first, int64_t count, AlpaScratch<T>& scratch) {
   const AlpaShape& shape = problem.shape;
-  const int64_t width = product_vectors * lanes_of<T>, panels = shape.anchors / width, c = shape.width, rows = count * shape.regions;
+  const int64_t width = panel_width<T>, c = shape.width, rows = count * shape.regions;
   const int64_t anchor_panels = block.no * shape.anchors * c;
-  product<T>(rows, panels, c, {problem.k + first * shape.regions * c, c, 1}, {problem.q_anchors + anchor_panels, c * width, width},
-             scratch.p, shape.anchors, false);
-  product<T>(rows, panels, c, {problem.v + first * shape.regions * c, c, 1}, {problem.unit_anchors + anchor_panels, c * width, width},
-             scratch.w, shape.anchors, false);
+  product<T>(rows, shape.anchors, c, in_place<T>(problem.k + first * shape.regions * c, c, 1),
+             {problem.q_anchors + anchor_panels, c * width, width}, scratch.p, shape.anchors, false);
+  product<T>(rows, shape.anchors, c, in_place<T>(problem.v + first * shape.regions * c, c, 1),
+             {problem.unit_anchors + anchor_panels, c * width, width}, scratch.w, shape.anchors, false);
   const int64_t step = shape.regions * shape.anchors;
   for (int64_t j = 0; j < count; ++j)
     attend(shape, problem.gram + (first + j) * shape.regions * shape.regions, scratch.p + j * step, scratch.w + j * step,
@@ -189,15 +141,15 @@ template <class T>
 void spread_gradients(const AlpaProblem<T>& problem, const AlpaBlock& block, int64_t first, int64_t count, const AlpaScratch<T>& scratch,
                       const AlpaSums<T>& sums) {
   const AlpaShape& shape = problem.shape;
-  const int64_t width = product_vectors * lanes_of<T>, panels = shape.padded_width / width, all = shape.pictures * shape.regions;
+  const int64_t width = panel_width<T>, all = shape.pictures * shape.regions;
   const int64_t rows = count * shape.regions, anchors = block.pictures * shape.regions;
   const int64_t row0 = first * shape.regions, anchor0 = block.first * shape.regions, pitch = shape.padded_width;
-  product<T>(anchors, panels, rows, {scratch.p, 1, shape.anchors}, {problem.k_panels + row0 * width, all * width, width},
+  product<T>(anchors, pitch, rows, in_place<T>(scratch.p, 1, shape.anchors), {problem.k_panels + row0 * width, all * width, width},
              sums.dq + anchor0 * pitch, pitch, true);
-  product<T>(anchors, panels, rows, {scratch.w, 1, shape.anchors}, {problem.v_panels + row0 * width, all * width, width},
+  product<T>(anchors, pitch, rows, in_place<T>(scratch.w, 1, shape.anchors), {problem.v_panels + row0 * width, all * width, width},
              sums.dunit + anchor0 * pitch, pitch, true);
-  product<T>(rows, panels, anchors, {scratch.p, shape.anchors, 1}, {problem.q_panels + anchor0 * width, all * width, width},
+  product<T>(rows, pitch, anchors, in_place<T>(scratch.p, shape.anchors, 1), {problem.q_panels + anchor0 * width, all * width, width},
              sums.dk + row0 * pitch, pitch, true);
-  product<T>(rows, panels, anchors, {scratch.w, shape.anchors, 1}, {problem.unit_panels + anchor0 * width, all * width, width},
+  product<T>(rows, pitch, anchors, in_place<T>(scratch.w, shape.anchors, 1), {problem.unit_panels + anchor0 * width, all * width, width},
              sums.dv + row0 * pitch, pitch, true);
 }

@@ -10,10 +10,12 @@ namespace {
 struct Case {
   int64_t m, k, n;
 };
-const Case cases[] = {{1, 1, 1},     {1, 7, 1},     {6, 16, 16},   {7, 17, 19},
-                      {13, 300, 5},  {64, 513, 10}, {33, 64, 129},  // several tiles of CUDA's 64 x 64
-                      {70, 1100, 9},                                // K in slices
-                      {0, 3, 4},     {3, 0, 4},     {3, 4, 0}};
+const Case cases[] = {{1, 1, 1},       {1, 7, 1},     {6, 16, 16},   {7, 17, 19},
+                      {13, 300, 5},    {64, 513, 10}, {33, 64, 129},  // several tiles of CUDA's 64 x 64
+                      {70, 1100, 9},                                  // K in slices
+                      {13, 1100, 250},                                // more of b than is packed at once on the cpu
+                      {103, 20, 130},                                 // two blocks of rows, two of columns
+                      {0, 3, 4},       {3, 0, 4},     {3, 4, 0}};
 
 /// check(a, b, transpose_a, transpose_b, tolerance) for every case and transposition, with a and b in f32 or f64.
 void for_each_product(Dtype dtype, const std::function<void(const Tensor&, const Tensor&, Transpose, Transpose, double)>& check) {

@@ -1,14 +1,16 @@
-// maths    y = A B as one pass of a 1x1 convolution, whose three passes are the three products with at most one transposition:
-//            forward  y[m,n]  = sum_k x[m,k] w[n,k]   = a b^T
-//            dx       dx[m,n] = sum_k dy[m,k] w[k,n]  = a b
-//            dw       dw[m,n] = sum_k dy[k,m] x[k,n]  = a^T b
-// shapes   a row is a picture of one pixel
-// cost     2 M N K flop; a^T b^T copies b once, transposed
-// parallel as conv2d's passes
-// numerics as conv2d's passes
+// maths    y = A B in tiles that stay in registers while k goes by (product.inl). A tile reads a few rows of A and a panel, two vectors
+// wide,
+//          of B. Both come packed in the order of reading: B for all, A for each block where y is wide enough to use it often
+// shapes   a transposition is two distances exchanged
+// cost     2 M N K flop; scratch: about 1 MB of B at once (256 of its rows, if they are longer), a block of A per thread, at most 200 KB in
+// f32 parallel a thread owns a block of y; blocks are cut by shape alone: no race, the same bits for any number of threads numerics sums
+// run in the tensor's own dtype, in pieces of at most 256 products that are added in order
 #include "tensor/ops/matmul.h"
 
-#include "tensor/ops/conv2d.h"
+#include <algorithm>
+
+#include "tensor/isa.h"
+#include "tensor/parallel.h"
 
 namespace tensor::ops {
 namespace {
@@ -32,32 +34,96 @@ Extents extents_of(const Tensor& a, const Tensor& b, Transpose transpose_a, Tran
 }  // namespace
 
 namespace cpu {
+
+/// a(m, k) stands at a[m * a_row + k * a_column], b(k, n) at b[k * b_row + n * b_column].
+template <class T>
+struct MatmulProblem {
+  int64_t m, k, n;
+  const T* a;
+  int64_t a_row, a_column;
+  const T* b;
+  int64_t b_row, b_column;
+  T* y;
+};
+/// Of y.
+struct MatmulBlock {
+  int64_t row, rows, column, columns;
+};
+
+/// The kernels of one instruction set, for tiles of `rows` x `width`. Both see the products k .. k + depth alone.
+template <class T>
+struct MatmulKernels {
+  int64_t rows, width;
+  int64_t depth;  // of the pieces into which K is cut, at most
+  /// Panels of B: `width` columns each, one after the other, as rows of `width` numbers.
+  void (*pack_right)(const MatmulProblem<T>&, int64_t k, int64_t depth, int64_t first_column, int64_t columns, T* panels);
+  /// Adds (k = 0: writes) to a block, from the panels of its columns. `scratch` takes its rows of A, packed; nullptr: A is read in place.
+  void (*multiply)(const MatmulProblem<T>&, int64_t k, int64_t depth, const MatmulBlock&, const T* panels, T* scratch);
+};
+
+#define KERNEL_FILE "tensor/ops/matmul_kernel.inl"
+#include "tensor/for_each_isa.h"
+
 namespace {
 
-Tensor transposed(const Tensor& x) {
-  return dispatch_floating(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const int64_t rows = x.dim(0), columns = x.dim(1);
-    Tensor y({columns, rows}, x.dtype());
-    const T* from = x.data<T>();
-    T* to = y.data<T>();
-    for (int64_t row = 0; row < rows; ++row)
-      for (int64_t column = 0; column < columns; ++column) to[column * rows + row] = from[row * columns + column];
-    return y;
-  });
+int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+constexpr int64_t block_rows = 192, enough_blocks = 12;  // packed rows of A stay in the L2 cache while the panels pass by
+constexpr int64_t packed_bytes = 1 << 20;                // of B at once: they stay in the L3 cache
+constexpr int64_t packed_panels = 8;                     // by one thread at once
+constexpr int64_t packing_pays = 128;                    // narrower products use a number of A too seldom to pay for its packing
+
+template <class T>
+void multiply_all(const MatmulProblem<T>& problem) {
+  const MatmulKernels<T> kernels = SELECT_ISA(matmul_kernels<T>)();
+  const int64_t m = problem.m, k = problem.k, n = problem.n;
+  // K is cut into pieces of one length, some pieces of B are packed at once.
+  const int64_t depth = quotient_up(k, quotient_up(k, kernels.depth));
+  const int64_t panels = quotient_up(n, kernels.width), padded_n = panels * kernels.width;
+  const int64_t pieces_at_once = std::max<int64_t>(1, packed_bytes / (depth * padded_n * static_cast<int64_t>(sizeof(T))));
+  const int64_t step = std::min(k, pieces_at_once * depth);
+  const int64_t group = packed_panels * kernels.width, groups = quotient_up(n, group);
+  Tensor packed({step * padded_n}, dtype_of<T>());
+
+  // Blocks of rows; where they are few, shorter ones, and ranges of panels.
+  const int64_t longest = m >= enough_blocks * block_rows ? block_rows : block_rows / 2;
+  const int64_t rows = quotient_up(quotient_up(m, quotient_up(m, longest)), kernels.rows) * kernels.rows;
+  const int64_t row_blocks = quotient_up(m, rows);
+  const int64_t range = quotient_up(panels, std::min(panels, quotient_up(enough_blocks, row_blocks))) * kernels.width;
+  const int64_t ranges = quotient_up(n, range);
+  const bool packs_left = n >= packing_pays;
+  Tensor scratch({num_threads(), packs_left ? rows * depth : 0}, dtype_of<T>());
+  T *packed_data = packed.data<T>(), *scratch_data = scratch.data<T>();
+
+  for (int64_t first = 0; first < k; first += step) {
+    const int64_t last = std::min(k, first + step), pieces = quotient_up(last - first, depth);
+    parallel_each(pieces * groups, 8 * depth * group, [&](int64_t at) {
+      const int64_t begin = first + at / groups * depth, here = std::min(depth, last - begin), column = at % groups * group;
+      kernels.pack_right(problem, begin, here, column, std::min(group, n - column),
+                         packed_data + (begin - first) * padded_n + column * here);
+    });
+    parallel_each(row_blocks * ranges, rows * (last - first) * range, [&](int64_t at) {
+      const int64_t row = at / ranges * rows, column = at % ranges * range;
+      const MatmulBlock block = {row, std::min(rows, m - row), column, std::min(range, n - column)};
+      T* mine = packs_left ? scratch_data + thread_index() * scratch.dim(1) : nullptr;
+      for (int64_t begin = first; begin < last; begin += depth) {
+        const int64_t here = std::min(depth, last - begin);
+        kernels.multiply(problem, begin, here, block, packed_data + (begin - first) * padded_n + column * here, mine);
+      }
+    });
+  }
 }
 
 Tensor matmul(const Tensor& a, const Tensor& b, Transpose transpose_a, Transpose transpose_b) {
   const auto [m, k, n] = extents_of(a, b, transpose_a, transpose_b);
   if (m == 0 || n == 0 || k == 0) return Tensor::zeros({m, n}, a.dtype());
-  if (transpose_a == Transpose::no) {
-    const Tensor rows = a.reshape(Shape{m, 1, 1, k});
-    const Tensor y = transpose_b == Transpose::yes ? ops::conv2d(rows, b.reshape(Shape{n, 1, 1, k}), {})
-                                                   : ops::conv2d_dx(rows, b.reshape(Shape{k, 1, 1, n}), {m, 1, 1, n}, {});
-    return y.reshape(Shape{m, n});
-  }
-  const Tensor right = transpose_b == Transpose::yes ? transposed(b) : b;
-  return ops::conv2d_dw(right.reshape(Shape{k, 1, 1, n}), a.reshape(Shape{k, 1, 1, m}), {m, 1, 1, n}, {}).reshape(Shape{m, n});
+  Tensor y({m, n}, a.dtype());
+  const bool flip_a = transpose_a == Transpose::yes, flip_b = transpose_b == Transpose::yes;
+  dispatch_floating(a.dtype(), [&, m = m, k = k, n = n](auto zero) {
+    using T = decltype(zero);
+    multiply_all<T>({m, k, n, a.data<T>(), flip_a ? 1 : k, flip_a ? m : 1, b.data<T>(), flip_b ? 1 : n, flip_b ? k : 1, y.data<T>()});
+  });
+  return y;
 }
 
 }  // namespace
