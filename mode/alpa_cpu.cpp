@@ -1,14 +1,14 @@
-// maths    with unit v^_i[r] = v_i[r] / |v_i[r]| and G_j = v_j v_j^T, no resampled picture is needed: for attention row p = A_ij[r]
-//            c = (p . w) / sqrt(p . G_j p),  w = v_j v^_i[r]
+// maths    with G_j = v_j v_j^T no resampled picture is needed: for an attention row p = A_ij[r], up to a factor,
+//            c = (p . w) / (|v_i[r]| sqrt(p . G_j p)),  w = v_j v_i[r]
 //          and backward, with dc, x = dc / |A v_j|, y = c / |A v_j| and u = G_j p
-//            dscore = p x (w - y u)     dw = x p     2 dG_j -= x y p p^T     (p . dp = 0: a cosine does not see p's length)
+//            dscore = p x (w / |v_i[r]| - y u)     dw = x p / |v_i[r]|     2 dG_j -= x y p p^T     dv_i[r] -= dc c v_i[r] / |v_i[r]|^2
+//          (p . dp = 0: a cosine does not see p's length). All w of i with j are the w of j with i, transposed: computed once, and their
+//          gradients are carried on together
 // shapes   q, k, v (N,R,C) -> S (N,N)
-// cost     two products of (N R)^2 C forward, six backward (two of them again), each 2 (N R)^2 C flop; scratch: packed copies of q, k, v,
-// eight
-//          sums of (N R)(2 C + R), three tiles of about 96 x 96 a thread
-// parallel forward: a block of anchors owns its rows of S. Backward: a slice of anchor blocks owns dq and dv^ of its anchors and adds dk,
-// dv
-//          and dG of all pictures to sums of its own, which are added in order of the slices
+// cost     products of (N R)^2 C flop each: 3 forward, 9 backward (3 of them again); (N R)^2 exp for each pass; scratch: packed copies of
+//          q, k, v; backward eight sums of (N R)(3 C + R); three tiles of about 96 x 96 a thread
+// parallel blocks of pictures meet in pairs; a pair belongs to one of its blocks (partners). Forward: a block owns S of its pairs, both
+//          ways. Backward: a slice of blocks adds to sums of its own, which are added in order of the slices
 // numerics scores shifted by their row maximum; everything in T
 #include <algorithm>
 #include <cmath>
@@ -37,22 +37,41 @@ struct AlpaShape {
 };
 struct AlpaBlock {
   int64_t no, first, pictures;
+  int64_t row, rows;  // of N R
 };
 // Packed operands. q comes divided by sqrt C. "anchors": (block, panel, C, width); "panels": (panel, N R, width).
 template <class T>
 struct AlpaProblem {
   AlpaShape shape;
   const T *k, *v, *gram;
-  const T *q_anchors, *unit_anchors;
-  const T *q_panels, *k_panels, *v_panels, *unit_panels;  // backward only
+  const T* anchor_scale;  // 1 / |v| of the blocks' anchors, (block, anchors), 0 for a vector of nearly nothing and behind a block's end
+  const T *q_anchors, *v_anchors;
+  const T *q_panels, *k_panels, *v_panels;  // backward only
 };
 template <class T>
 struct AlpaScratch {
-  T *p, *w, *u, *cosine, *inverse_norm, *line;
+  T *scores, *products, *mirrored;  // tiles: rows are regions of pictures, columns anchors
+  T* u;                             // of one picture
+  T *cosine, *inverse_norm, *line;  // a number an anchor
 };
 template <class T>
 struct AlpaSums {
-  T *dq, *dunit, *dk, *dv;  // (N R, padded C) each
+  T *dq, *dk, *dv;  // (N R, padded C) each
+  T* gram;          // (N, R, R)
+  T* radial;        // sum of dc c, (block, anchors)
+};
+template <class T>
+struct AlpaKernels {
+  int64_t panel_width;
+  void (*score)(const AlpaProblem<T>&, const AlpaBlock& anchors, const AlpaBlock& pictures, T* scores);
+  void (*multiply_values)(const AlpaProblem<T>&, const AlpaBlock& anchors, const AlpaBlock& pictures, T* products);
+  void (*mirror)(const AlpaShape&, int64_t rows, int64_t columns, const T* from, T* to);
+  void (*attend)(const AlpaProblem<T>&, const AlpaBlock& anchors, int64_t picture, T* scores, const T* products, const AlpaScratch<T>&);
+  void (*attend_grad)(const AlpaProblem<T>&, const AlpaBlock& anchors, int64_t picture, T* e, T* products, const AlpaScratch<T>&,
+                      const AlpaSums<T>&);
+  void (*spread_scores)(const AlpaProblem<T>&, const AlpaBlock& anchors, const AlpaBlock& pictures, const T* dscores, const AlpaSums<T>&);
+  void (*spread_values)(const AlpaProblem<T>&, const AlpaBlock& anchors, const AlpaBlock& pictures, T* d, const T* mirrored,
+                        const AlpaSums<T>&);
 };
 
 #define KERNEL_FILE "mode/alpa_kernel.inl"
@@ -62,8 +81,8 @@ struct AlpaSums {
 template <class T>
 class Alpa {
  public:
-  Alpa(const Tensor& q, const Tensor& k, const Tensor& v, bool backward) : dtype_(q.dtype()) {
-    panel_ = SELECT_ISA(columns_of_panel<T>)();
+  Alpa(const Tensor& q, const Tensor& k, const Tensor& v, bool backward)
+      : kernels(SELECT_ISA(alpa_kernels<T>)()), dtype_(q.dtype()), panel_(kernels.panel_width) {
     AlpaShape& shape = problem_.shape;
     shape = {q.dim(0), q.dim(1), q.dim(2), 0, 0, 0};
     shape.block_pictures = std::clamp<int64_t>(tile_anchors / shape.regions, 1, shape.pictures);
@@ -71,10 +90,10 @@ class Alpa {
     shape.padded_width = rounded_up(shape.width);
     const int64_t rows = shape.pictures * shape.regions, c = shape.width;
 
-    Tensor scaled_q({rows, c}, dtype_), unit({rows, c}, dtype_), gram({shape.pictures, shape.regions, shape.regions}, dtype_);
-    inverse_norms_.resize(static_cast<size_t>(rows));
+    Tensor scaled_q({rows, c}, dtype_), gram({shape.pictures, shape.regions, shape.regions}, dtype_);
+    Tensor anchor_scale = Tensor::zeros({shape.blocks(), shape.anchors}, dtype_);
     const T *from_q = q.data<T>(), *from_v = v.data<T>();
-    T *to_q = scaled_q.data<T>(), *to_unit = unit.data<T>(), *to_gram = gram.data<T>();
+    T *to_q = scaled_q.data<T>(), *to_gram = gram.data<T>(), *to_scale = anchor_scale.data<T>();
     scale_ = static_cast<T>(1 / std::sqrt(static_cast<double>(c)));
     tensor::parallel_for(shape.pictures, 1, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin * shape.regions; row < end * shape.regions; ++row) {
@@ -82,12 +101,8 @@ class Alpa {
         double square = 0;
         for (int64_t e = 0; e < c; ++e) square += static_cast<double>(vector[e]) * static_cast<double>(vector[e]);
         const double norm = std::sqrt(square);
-        const T inverse = norm < smallest_norm ? T(0) : static_cast<T>(1 / norm);
-        inverse_norms_[static_cast<size_t>(row)] = inverse;
-        for (int64_t e = 0; e < c; ++e) {
-          to_unit[row * c + e] = vector[e] * inverse;
-          to_q[row * c + e] = from_q[row * c + e] * scale_;
-        }
+        to_scale[anchor(row)] = norm < smallest_norm ? T(0) : static_cast<T>(1 / norm);
+        for (int64_t e = 0; e < c; ++e) to_q[row * c + e] = from_q[row * c + e] * scale_;
         const int64_t first = row / shape.regions * shape.regions;
         for (int64_t other = first; other <= row; ++other) {
           T sum = 0;
@@ -98,36 +113,44 @@ class Alpa {
     });
     problem_.k = k.data<T>();
     problem_.v = from_v;
-    problem_.gram = to_gram;
-    problem_.q_anchors = keep(as_anchors(scaled_q));
-    problem_.unit_anchors = keep(as_anchors(unit));
+    problem_.gram = keep(gram);
+    problem_.anchor_scale = keep(anchor_scale);
+    problem_.q_anchors = keep(as_anchors(to_q));
+    problem_.v_anchors = keep(as_anchors(from_v));
     if (backward) {
       problem_.q_panels = keep(as_panels(to_q));
       problem_.k_panels = keep(as_panels(problem_.k));
       problem_.v_panels = keep(as_panels(from_v));
-      problem_.unit_panels = keep(as_panels(to_unit));
     }
-    keep(gram);
-    unit_ = unit;
-    const int64_t tile = shape.block_pictures * shape.regions * shape.anchors, lines = (2 * shape.block_pictures + 1) * shape.anchors;
-    scratch_ = Tensor({tensor::num_threads(), 3 * tile + lines}, dtype_);
+    const int64_t tile = shape.block_pictures * shape.regions * shape.anchors;
+    scratch_ = Tensor({tensor::num_threads(), 3 * tile + (shape.regions + 3) * shape.anchors}, dtype_);
   }
 
   const AlpaShape& shape() const { return problem_.shape; }
   AlpaBlock block(int64_t no) const {
-    const int64_t first = no * shape().block_pictures;
-    return {no, first, std::min(shape().block_pictures, shape().pictures - first)};
+    const int64_t first = no * shape().block_pictures, pictures = std::min(shape().block_pictures, shape().pictures - first);
+    return {no, first, pictures, first * shape().regions, pictures * shape().regions};
+  }
+  /// Of its pairs with blocks no, no + 1, .. (round the end), a block owns so many: each pair has one owner, each owner as many.
+  int64_t partners(int64_t no) const {
+    const int64_t half = shape().blocks() / 2;
+    return half + (shape().blocks() % 2 == 1 || no < half ? 1 : 0);
+  }
+  /// Where a row of N R stands in (block, anchors).
+  int64_t anchor(int64_t row) const {
+    const int64_t of_block = shape().block_pictures * shape().regions;
+    return row / of_block * shape().anchors + row % of_block;
   }
   /// Of the calling thread.
   AlpaScratch<T> scratch() {
-    const int64_t tile = shape().block_pictures * shape().regions * shape().anchors, lines = shape().block_pictures * shape().anchors;
+    const int64_t tile = shape().block_pictures * shape().regions * shape().anchors, line = shape().anchors;
     T* data = scratch_.data<T>() + tensor::thread_index() * scratch_.dim(1);
-    return {data, data + tile, data + 2 * tile, data + 3 * tile, data + 3 * tile + lines, data + 3 * tile + 2 * lines};
+    T* lines = data + 3 * tile;
+    return {data, data + tile, data + 2 * tile, lines + 3 * line, lines, lines + line, lines + 2 * line};
   }
   const AlpaProblem<T>& problem() const { return problem_; }
   T scale() const { return scale_; }
-  const T* unit() const { return unit_.data<T>(); }
-  T inverse_norm(int64_t row) const { return inverse_norms_[static_cast<size_t>(row)]; }
+  const AlpaKernels<T> kernels;
 
  private:
   int64_t rounded_up(int64_t n) const { return (n + panel_ - 1) / panel_ * panel_; }
@@ -136,19 +159,17 @@ class Alpa {
     return kept_.back().template data<T>();
   }
   // (N R, C) -> (block, panel, C, width), zeros behind a block's end.
-  Tensor as_anchors(const Tensor& x) const {
+  Tensor as_anchors(const T* from) const {
     const AlpaShape& s = shape();
     Tensor packed({s.blocks(), s.anchors / panel_, s.width, panel_}, dtype_);
-    const T* from = x.data<T>();
     T* to = packed.data<T>();
     tensor::parallel_for(s.blocks(), 1, [&](int64_t begin, int64_t end) {
       for (int64_t no = begin; no < end; ++no) {
         const AlpaBlock here = block(no);
-        const int64_t first = here.first * s.regions, count = here.pictures * s.regions;
         for (int64_t a = 0; a < s.anchors; ++a)
           for (int64_t e = 0; e < s.width; ++e)
             to[((no * (s.anchors / panel_) + a / panel_) * s.width + e) * panel_ + a % panel_] =
-                a < count ? from[(first + a) * s.width + e] : T(0);
+                a < here.rows ? from[(here.row + a) * s.width + e] : T(0);
       }
     });
     return packed;
@@ -169,11 +190,10 @@ class Alpa {
   }
 
   tensor::Dtype dtype_;
-  int64_t panel_ = 0;
+  int64_t panel_;
   AlpaProblem<T> problem_ = {};
   std::vector<Tensor> kept_;
-  std::vector<T> inverse_norms_;  // of v's rows
-  Tensor unit_, scratch_;
+  Tensor scratch_;
   T scale_ = 0;
 };
 
@@ -215,22 +235,29 @@ template <class T>
 Tensor pairs(const Tensor& q, const Tensor& k, const Tensor& v, AlpaAggregate aggregate) {
   Alpa<T> alpa(q, k, v, /*backward=*/false);
   const AlpaShape& shape = alpa.shape();
-  const int64_t n = shape.pictures;
+  const AlpaKernels<T>& kernels = alpa.kernels;
+  const int64_t n = shape.pictures, step = shape.regions * shape.anchors;
   Tensor s({n, n}, q.dtype());
   T* out = s.data<T>();
-  const auto forward = SELECT_ISA(forward_tile<T>);
-  tensor::parallel_for(shape.blocks(), 1, [&](int64_t begin, int64_t end) {
-    AlpaScratch<T> scratch = alpa.scratch();
-    for (int64_t no = begin; no < end; ++no) {
-      const AlpaBlock block = alpa.block(no);
-      for (int64_t other = 0; other < shape.blocks(); ++other) {
-        const AlpaBlock pictures = alpa.block(other);
-        forward(alpa.problem(), block, pictures.first, pictures.pictures, scratch);
-        for (int64_t j = 0; j < pictures.pictures; ++j)
-          for (int64_t i = 0; i < block.pictures; ++i)
-            out[(block.first + i) * n + pictures.first + j] =
-                aggregated<T>(scratch.cosine + j * shape.anchors + i * shape.regions, shape.regions, aggregate, T(0), nullptr);
+  tensor::parallel_for(shape.blocks(), 1, [&](int64_t no, int64_t) {
+    const AlpaScratch<T> scratch = alpa.scratch();
+    const auto compare = [&](const AlpaBlock& anchors, const AlpaBlock& pictures, const T* products) {
+      kernels.score(alpa.problem(), anchors, pictures, scratch.scores);
+      for (int64_t j = 0; j < pictures.pictures; ++j) {
+        kernels.attend(alpa.problem(), anchors, pictures.first + j, scratch.scores + j * step, products + j * step, scratch);
+        for (int64_t i = 0; i < anchors.pictures; ++i)
+          out[(anchors.first + i) * n + pictures.first + j] =
+              aggregated<T>(scratch.cosine + i * shape.regions, shape.regions, aggregate, T(0), nullptr);
       }
+    };
+    const AlpaBlock block = alpa.block(no);
+    for (int64_t distance = 0; distance < alpa.partners(no); ++distance) {
+      const AlpaBlock other = alpa.block((no + distance) % shape.blocks());
+      kernels.multiply_values(alpa.problem(), block, other, scratch.products);
+      compare(block, other, scratch.products);
+      if (distance == 0) continue;
+      kernels.mirror(shape, other.rows, block.rows, scratch.products, scratch.mirrored);
+      compare(other, block, scratch.mirrored);
     }
   });
   return s;
@@ -240,65 +267,78 @@ template <class T>
 AlpaGradients pairs_grad(const Tensor& q, const Tensor& k, const Tensor& v, AlpaAggregate aggregate, const Tensor& ds) {
   Alpa<T> alpa(q, k, v, /*backward=*/true);
   const AlpaShape& shape = alpa.shape();
+  const AlpaKernels<T>& kernels = alpa.kernels;
   const int64_t n = shape.pictures, rows = n * shape.regions, pitch = shape.padded_width, c = shape.width,
-                r2 = shape.regions * shape.regions;
+                step = shape.regions * shape.anchors;
   const int64_t slices = std::min(most_slices, shape.blocks());
-  Tensor dq_sum = Tensor::zeros({rows, pitch}, q.dtype()), dunit = Tensor::zeros({rows, pitch}, q.dtype());
-  Tensor dk_sums = Tensor::zeros({slices, rows, pitch}, q.dtype()), dv_sums = Tensor::zeros({slices, rows, pitch}, q.dtype());
-  Tensor gram_sums = Tensor::zeros({slices, n, r2}, q.dtype());
+  const int64_t matrix = rows * pitch, grams = n * shape.regions * shape.regions;
+  Tensor all_sums = Tensor::zeros({slices, 3 * matrix + grams + shape.blocks() * shape.anchors}, q.dtype());
+  T* all_sums_data = all_sums.data<T>();
+  const auto sums_of = [&](int64_t slice) -> AlpaSums<T> {
+    T* data = all_sums_data + slice * all_sums.dim(1);
+    return {data, data + matrix, data + 2 * matrix, data + 3 * matrix, data + 3 * matrix + grams};
+  };
   const T* ds_data = ds.data<T>();
-  T *dq_at = dq_sum.data<T>(), *dunit_at = dunit.data<T>(), *dk_at = dk_sums.data<T>(), *dv_at = dv_sums.data<T>(),
-    *gram_at = gram_sums.data<T>();
 
-  const auto forward = SELECT_ISA(forward_tile<T>);
-  const auto attend_back = SELECT_ISA(attend_grad<T>);
-  const auto spread = SELECT_ISA(spread_gradients<T>);
   tensor::parallel_for(slices, 1, [&](int64_t slice, int64_t) {
-    AlpaScratch<T> scratch = alpa.scratch();
-    const AlpaSums<T> sums = {dq_at, dunit_at, dk_at + slice * rows * pitch, dv_at + slice * rows * pitch};
+    const AlpaScratch<T> scratch = alpa.scratch();
+    const AlpaSums<T> sums = sums_of(slice);
+    const auto compare = [&](const AlpaBlock& anchors, const AlpaBlock& pictures, T* products) {
+      kernels.score(alpa.problem(), anchors, pictures, scratch.scores);
+      for (int64_t j = 0; j < pictures.pictures; ++j) {
+        const int64_t picture = pictures.first + j;
+        kernels.attend(alpa.problem(), anchors, picture, scratch.scores + j * step, products + j * step, scratch);
+        std::fill(scratch.line, scratch.line + shape.anchors, T(0));
+        for (int64_t i = 0; i < anchors.pictures; ++i)
+          aggregated<T>(scratch.cosine + i * shape.regions, shape.regions, aggregate, ds_data[(anchors.first + i) * n + picture],
+                        scratch.line + i * shape.regions);
+        kernels.attend_grad(alpa.problem(), anchors, picture, scratch.scores + j * step, products + j * step, scratch, sums);
+      }
+      kernels.spread_scores(alpa.problem(), anchors, pictures, scratch.scores, sums);
+    };
     for (int64_t no = slice * shape.blocks() / slices; no < (slice + 1) * shape.blocks() / slices; ++no) {
       const AlpaBlock block = alpa.block(no);
-      for (int64_t other = 0; other < shape.blocks(); ++other) {
-        const AlpaBlock pictures = alpa.block(other);
-        forward(alpa.problem(), block, pictures.first, pictures.pictures, scratch);
-        for (int64_t j = 0; j < pictures.pictures; ++j) {
-          const int64_t picture = pictures.first + j;
-          std::fill(scratch.line, scratch.line + shape.anchors, T(0));
-          for (int64_t i = 0; i < block.pictures; ++i)
-            aggregated<T>(scratch.cosine + j * shape.anchors + i * shape.regions, shape.regions, aggregate,
-                          ds_data[(block.first + i) * n + picture], scratch.line + i * shape.regions);
-          attend_back(shape, j, scratch, gram_at + (slice * n + picture) * r2);
+      for (int64_t distance = 0; distance < alpa.partners(no); ++distance) {
+        const AlpaBlock other = alpa.block((no + distance) % shape.blocks());
+        kernels.multiply_values(alpa.problem(), block, other, scratch.products);
+        if (distance > 0) {
+          kernels.mirror(shape, other.rows, block.rows, scratch.products, scratch.mirrored);
+          compare(other, block, scratch.mirrored);
         }
-        spread(alpa.problem(), block, pictures.first, pictures.pictures, scratch, sums);
+        compare(block, other, scratch.products);
+        kernels.spread_values(alpa.problem(), block, other, scratch.products, distance > 0 ? scratch.mirrored : nullptr, sums);
       }
     }
   });
 
   AlpaGradients gradients = {Tensor(q.shape(), q.dtype()), Tensor(k.shape(), k.dtype()), Tensor(v.shape(), v.dtype())};
   T *dq = gradients.dq.template data<T>(), *dk = gradients.dk.template data<T>(), *dv = gradients.dv.template data<T>();
-  const T *v_data = v.data<T>(), *unit = alpa.unit();
+  const T* v_data = v.data<T>();
+  const AlpaSums<T> total = sums_of(0);
   tensor::parallel_for(n, 1, [&](int64_t picture, int64_t) {
-    T* gram = gram_at + picture * r2;  // slice 0's takes the sum; only the lower triangle is there
-    for (int64_t slice = 1; slice < slices; ++slice)
-      for (int64_t at = 0; at < r2; ++at) gram[at] += gram_at[(slice * n + picture) * r2 + at];
+    const auto add_slices = [&](int64_t begin, int64_t count) {
+      T* to = all_sums_data + begin;
+      for (int64_t slice = 1; slice < slices; ++slice) {
+        const T* from = to + slice * all_sums.dim(1);
+        for (int64_t at = 0; at < count; ++at) to[at] += from[at];
+      }
+    };
+    const int64_t first = picture * shape.regions, r2 = shape.regions * shape.regions;
+    for (int64_t m = 0; m < 3; ++m) add_slices(m * matrix + first * pitch, shape.regions * pitch);
+    add_slices(3 * matrix + picture * r2, r2);
+    add_slices(3 * matrix + grams + alpa.anchor(first), shape.regions);
+    const T* gram = total.gram + picture * r2;  // only the lower triangle is there
     for (int64_t r = 0; r < shape.regions; ++r) {
-      const int64_t row = picture * shape.regions + r;
-      T product = 0;
-      for (int64_t e = 0; e < c; ++e) product += dunit_at[row * pitch + e] * unit[row * c + e];
+      const int64_t row = first + r;
+      const T inverse = alpa.problem().anchor_scale[alpa.anchor(row)], shrink = total.radial[alpa.anchor(row)] * inverse * inverse;
       for (int64_t e = 0; e < c; ++e) {
-        T sum_k = 0, sum_v = 0;
-        for (int64_t slice = 0; slice < slices; ++slice) {
-          sum_k += dk_at[(slice * rows + row) * pitch + e];
-          sum_v += dv_at[(slice * rows + row) * pitch + e];
-        }
-        dq[row * c + e] = dq_at[row * pitch + e] * alpa.scale();
-        dk[row * c + e] = sum_k;
-        // dv^/dv = (1 - v^ v^^T) / |v|
-        dv[row * c + e] = sum_v + (dunit_at[row * pitch + e] - product * unit[row * c + e]) * alpa.inverse_norm(row);
+        dq[row * c + e] = total.dq[row * pitch + e] * alpa.scale();
+        dk[row * c + e] = total.dk[row * pitch + e];
+        dv[row * c + e] = total.dv[row * pitch + e] - shrink * v_data[row * c + e];
       }
       for (int64_t t = 0; t < shape.regions; ++t) {
         const T weight = t <= r ? gram[r * shape.regions + t] : gram[t * shape.regions + r];
-        for (int64_t e = 0; e < c; ++e) dv[row * c + e] += weight * v_data[(picture * shape.regions + t) * c + e];
+        for (int64_t e = 0; e < c; ++e) dv[row * c + e] += weight * v_data[(first + t) * c + e];
       }
     }
   });

@@ -2,57 +2,76 @@
 //
 // A tile holds, for the regions t of some pictures j (rows) and the anchors a, regions of some pictures i (columns), one number a pair.
 // With anchors in lanes, softmax over t and every sum over t run down the columns, whatever R is, and need no sum across lanes.
-
 #include "tensor/ops/product.inl"
 
+/// k_j . q_i / sqrt C for all regions of the pictures with the block's anchors.
 template <class T>
-int64_t columns_of_panel() {
-  return panel_width<T>;
+void score(const AlpaProblem<T>& problem, const AlpaBlock& anchors, const AlpaBlock& pictures, T* scores) {
+  const AlpaShape& shape = problem.shape;
+  const int64_t width = panel_width<T>, c = shape.width;
+  product<T>(pictures.rows, shape.anchors, c, in_place(problem.k + pictures.row * c, c, 1),
+             {problem.q_anchors + anchors.no * shape.anchors * c, c * width, width}, scores, shape.anchors, false);
 }
 
-/// scores -> attention p, in place; u = G p; the cosine of every anchor with picture j as the anchor sees it, and 1 / |A v_j| (0 where that
-/// is nearly nothing). Matrices are (regions, anchors).
+/// v_j . v_i.
 template <class T>
-void attend(const AlpaShape& shape, const T* gram, T* __restrict p, const T* __restrict w, T* __restrict u, T* __restrict cosine,
-            T* __restrict inverse_norm, T* __restrict line) {
-  const int64_t regions = shape.regions, anchors = shape.anchors;
-  T* largest = cosine;
+void multiply_values(const AlpaProblem<T>& problem, const AlpaBlock& anchors, const AlpaBlock& pictures, T* products) {
+  const AlpaShape& shape = problem.shape;
+  const int64_t width = panel_width<T>, c = shape.width;
+  product<T>(pictures.rows, shape.anchors, c, in_place(problem.v + pictures.row * c, c, 1),
+             {problem.v_anchors + anchors.no * shape.anchors * c, c * width, width}, products, shape.anchors, false);
+}
+
+/// The same products with anchors and pictures exchanged: of `rows` rows and `columns` columns, to rows as long as those of `from`.
+template <class T>
+void mirror(const AlpaShape& shape, int64_t rows, int64_t columns, const T* __restrict from, T* __restrict to) {
+  for (int64_t column = 0; column < columns; ++column)
+    for (int64_t row = 0; row < shape.anchors; ++row)
+      to[column * shape.anchors + row] = row < rows ? from[row * shape.anchors + column] : T(0);
+}
+
+/// scores -> e = exp(score - maximum), in place; u = G e; the cosine of every anchor with picture j as the anchor sees it, and 1 / |e v_j|
+/// (0 where |A v_j| is nearly nothing). e stands for the attention e / sum e: a cosine does not see its length. Matrices are (regions,
+/// anchors).
+template <class T>
+void attend(const AlpaProblem<T>& problem, const AlpaBlock& block, int64_t picture, T* __restrict e, const T* __restrict products,
+            const AlpaScratch<T>& scratch) {
+  const int64_t regions = problem.shape.regions, anchors = problem.shape.anchors;
+  const T* __restrict anchor_scale = problem.anchor_scale + block.no * anchors;
+  T* __restrict u = scratch.u, * __restrict cosine = scratch.cosine, * __restrict sum = scratch.inverse_norm, * __restrict line = scratch.line;
+  T* largest = line;
 #pragma GCC ivdep
-  for (int64_t a = 0; a < anchors; ++a) largest[a] = p[a];
+  for (int64_t a = 0; a < anchors; ++a) {
+    largest[a] = e[a];
+    sum[a] = 0;
+    cosine[a] = 0;
+  }
   for (int64_t t = 1; t < regions; ++t)
 #pragma GCC ivdep
-    for (int64_t a = 0; a < anchors; ++a) largest[a] = p[t * anchors + a] > largest[a] ? p[t * anchors + a] : largest[a];
-  for (int64_t a = 0; a < anchors; ++a) line[a] = 0;
+    for (int64_t a = 0; a < anchors; ++a) largest[a] = e[t * anchors + a] > largest[a] ? e[t * anchors + a] : largest[a];
   for (int64_t t = 0; t < regions; ++t)
 #pragma GCC ivdep
     for (int64_t a = 0; a < anchors; ++a) {
-      const T e = tensor::ops::Exp{}(p[t * anchors + a] - largest[a]);
-      p[t * anchors + a] = e;
-      line[a] += e;
+      const T share = tensor::ops::Exp{}(e[t * anchors + a] - largest[a]);
+      e[t * anchors + a] = share;
+      sum[a] += share;
+      cosine[a] += share * products[t * anchors + a];
     }
+  product<T>(regions, anchors, regions, in_place(problem.gram + picture * regions * regions, regions, 1), {e, panel_width<T>, anchors}, u,
+             anchors, false);
+  T* square = line;
 #pragma GCC ivdep
-  for (int64_t a = 0; a < anchors; ++a) {
-    line[a] = 1 / line[a];
-    cosine[a] = 0;
-    inverse_norm[a] = 0;
-  }
+  for (int64_t a = 0; a < anchors; ++a) square[a] = 0;
   for (int64_t t = 0; t < regions; ++t)
 #pragma GCC ivdep
-    for (int64_t a = 0; a < anchors; ++a) {
-      const T share = p[t * anchors + a] * line[a];
-      p[t * anchors + a] = share;
-      cosine[a] += share * w[t * anchors + a];
-    }
-  product<T>(regions, anchors, regions, in_place<T>(gram, regions, 1), {p, panel_width<T>, anchors}, u, anchors, false);
-  for (int64_t t = 0; t < regions; ++t)
-#pragma GCC ivdep
-    for (int64_t a = 0; a < anchors; ++a) inverse_norm[a] += p[t * anchors + a] * u[t * anchors + a];
+    for (int64_t a = 0; a < anchors; ++a) square[a] += e[t * anchors + a] * u[t * anchors + a];
+  T* inverse_norm = sum;
 #pragma GCC ivdep
   for (int64_t a = 0; a < anchors; ++a) {
-    const T square = inverse_norm[a];
-    const T inverse = 1 / std::sqrt(square > T(1e-16) ? square : T(1));
-    inverse_norm[a] = square > T(1e-16) ? inverse : T(0);
-    cosine[a] *= inverse_norm[a];
+    const bool counts = square[a] > T(1e-16) * sum[a] * sum[a];
+    const T inverse = 1 / std::sqrt(counts ? square[a] : T(1));
+    inverse_norm[a] = counts ? inverse : T(0);
+    cosine[a] *= inverse_norm[a] * anchor_scale[a];
   }
 }
 
@@ -96,60 +115,61 @@ void add_gram_grad(const AlpaShape& shape, const T* p, const T* h, T* sums) {
     }
 }
 
-/// Scores and v-products of all regions of pictures [first, first + count) with the block's anchors, then attend() for each picture.
+/// dc (in scratch.line) of a picture that attend() has just seen -> dscore in e, d(v_j . v_i) in products, the picture's 2 dG, and
+/// dc c of the anchors.
 template <class T>
-void forward_tile(const AlpaProblem<T>& problem, const AlpaBlock& block, int64_t first, int64_t count, AlpaScratch<T>& scratch) {
-  const AlpaShape& shape = problem.shape;
-  const int64_t width = panel_width<T>, c = shape.width, rows = count * shape.regions;
-  const int64_t anchor_panels = block.no * shape.anchors * c;
-  product<T>(rows, shape.anchors, c, in_place<T>(problem.k + first * shape.regions * c, c, 1),
-             {problem.q_anchors + anchor_panels, c * width, width}, scratch.p, shape.anchors, false);
-  product<T>(rows, shape.anchors, c, in_place<T>(problem.v + first * shape.regions * c, c, 1),
-             {problem.unit_anchors + anchor_panels, c * width, width}, scratch.w, shape.anchors, false);
-  const int64_t step = shape.regions * shape.anchors;
-  for (int64_t j = 0; j < count; ++j)
-    attend(shape, problem.gram + (first + j) * shape.regions * shape.regions, scratch.p + j * step, scratch.w + j * step,
-           scratch.u + j * step, scratch.cosine + j * shape.anchors, scratch.inverse_norm + j * shape.anchors, scratch.line);
-}
-
-/// dc (in scratch.line) of picture `first + j` -> dA / ds of the scores in scratch.p, dW in scratch.w, and the picture's 2 dG.
-template <class T>
-void attend_grad(const AlpaShape& shape, int64_t j, AlpaScratch<T>& scratch, T* gram_grad) {
-  const int64_t regions = shape.regions, anchors = shape.anchors, step = regions * anchors;
-  T* __restrict p = scratch.p + j * step, * __restrict w = scratch.w + j * step;
-  const T* __restrict u = scratch.u + j * step;
-  T* __restrict shift = scratch.cosine + j * anchors, * __restrict h = scratch.inverse_norm + j * anchors, * __restrict scale = scratch.line;
+void attend_grad(const AlpaProblem<T>& problem, const AlpaBlock& block, int64_t picture, T* __restrict e, T* __restrict products,
+                 const AlpaScratch<T>& scratch, const AlpaSums<T>& sums) {
+  const int64_t regions = problem.shape.regions, anchors = problem.shape.anchors;
+  const T* __restrict u = scratch.u, * __restrict anchor_scale = problem.anchor_scale + block.no * anchors;
+  T* __restrict shift = scratch.cosine, * __restrict h = scratch.inverse_norm, * __restrict scale = scratch.line;
+  T* __restrict radial = sums.radial + block.no * anchors;
 #pragma GCC ivdep
   for (int64_t a = 0; a < anchors; ++a) {
+    radial[a] += scale[a] * shift[a];
     scale[a] *= h[a];
     shift[a] *= h[a];
     h[a] = -scale[a] * shift[a];
   }
-  add_gram_grad(shape, p, h, gram_grad);
+  add_gram_grad(problem.shape, e, h, sums.gram + picture * regions * regions);
   for (int64_t t = 0; t < regions; ++t)
 #pragma GCC ivdep
     for (int64_t a = 0; a < anchors; ++a) {
       const int64_t at = t * anchors + a;
-      const T dw = p[at] * scale[a];
-      p[at] = dw * (w[at] - shift[a] * u[at]);
-      w[at] = dw;
+      const T share = e[at] * scale[a];
+      e[at] = share * (products[at] * anchor_scale[a] - shift[a] * u[at]);
+      products[at] = share * anchor_scale[a];
     }
 }
 
-/// The four products that carry the tiles' gradients to anchors and pictures.
+/// dq of the anchors and dk of the pictures.
 template <class T>
-void spread_gradients(const AlpaProblem<T>& problem, const AlpaBlock& block, int64_t first, int64_t count, const AlpaScratch<T>& scratch,
-                      const AlpaSums<T>& sums) {
+void spread_scores(const AlpaProblem<T>& problem, const AlpaBlock& anchors, const AlpaBlock& pictures, const T* dscores,
+                   const AlpaSums<T>& sums) {
   const AlpaShape& shape = problem.shape;
-  const int64_t width = panel_width<T>, all = shape.pictures * shape.regions;
-  const int64_t rows = count * shape.regions, anchors = block.pictures * shape.regions;
-  const int64_t row0 = first * shape.regions, anchor0 = block.first * shape.regions, pitch = shape.padded_width;
-  product<T>(anchors, pitch, rows, in_place<T>(scratch.p, 1, shape.anchors), {problem.k_panels + row0 * width, all * width, width},
-             sums.dq + anchor0 * pitch, pitch, true);
-  product<T>(anchors, pitch, rows, in_place<T>(scratch.w, 1, shape.anchors), {problem.v_panels + row0 * width, all * width, width},
-             sums.dunit + anchor0 * pitch, pitch, true);
-  product<T>(rows, pitch, anchors, in_place<T>(scratch.p, shape.anchors, 1), {problem.q_panels + anchor0 * width, all * width, width},
-             sums.dk + row0 * pitch, pitch, true);
-  product<T>(rows, pitch, anchors, in_place<T>(scratch.w, shape.anchors, 1), {problem.unit_panels + anchor0 * width, all * width, width},
-             sums.dv + row0 * pitch, pitch, true);
+  const int64_t width = panel_width<T>, panel = shape.pictures * shape.regions * width, pitch = shape.padded_width;
+  product<T>(anchors.rows, pitch, pictures.rows, in_place(dscores, 1, shape.anchors),
+             {problem.k_panels + pictures.row * width, panel, width}, sums.dq + anchors.row * pitch, pitch, true);
+  product<T>(pictures.rows, pitch, anchors.rows, in_place(dscores, shape.anchors, 1),
+             {problem.q_panels + anchors.row * width, panel, width}, sums.dk + pictures.row * pitch, pitch, true);
+}
+
+/// dv of both, from the gradients of v_j . v_i as the block's anchors see them and, if not null, as those of the pictures do.
+template <class T>
+void spread_values(const AlpaProblem<T>& problem, const AlpaBlock& anchors, const AlpaBlock& pictures, T* __restrict d,
+                   const T* __restrict mirrored, const AlpaSums<T>& sums) {
+  const AlpaShape& shape = problem.shape;
+  const int64_t width = panel_width<T>, panel = shape.pictures * shape.regions * width, pitch = shape.padded_width;
+  if (mirrored != nullptr)
+    for (int64_t row = 0; row < pictures.rows; ++row)
+      for (int64_t column = 0; column < anchors.rows; ++column) d[row * shape.anchors + column] += mirrored[column * shape.anchors + row];
+  product<T>(anchors.rows, pitch, pictures.rows, in_place<T>(d, 1, shape.anchors), {problem.v_panels + pictures.row * width, panel, width},
+             sums.dv + anchors.row * pitch, pitch, true);
+  product<T>(pictures.rows, pitch, anchors.rows, in_place<T>(d, shape.anchors, 1), {problem.v_panels + anchors.row * width, panel, width},
+             sums.dv + pictures.row * pitch, pitch, true);
+}
+
+template <class T>
+AlpaKernels<T> alpa_kernels() {
+  return {panel_width<T>, score<T>, multiply_values<T>, mirror<T>, attend<T>, attend_grad<T>, spread_scores<T>, spread_values<T>};
 }
