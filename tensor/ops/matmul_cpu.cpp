@@ -70,8 +70,8 @@ int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 constexpr int64_t block_rows = 192, enough_blocks = 12;  // packed rows of A stay in the L2 cache while the panels pass by
 constexpr int64_t packed_bytes = 1 << 20;                // of B at once: they stay in the L3 cache
-constexpr int64_t packed_panels = 8;                     // by one thread at once
-constexpr int64_t packing_pays = 128;                    // narrower products use a number of A too seldom to pay for its packing
+constexpr int64_t packed_panels = 16;                    // by one thread at once
+constexpr int64_t packing_pays = 128;                    // a block with fewer columns uses a number of A too seldom to pay for its packing
 
 template <class T>
 void multiply_all(const MatmulProblem<T>& problem) {
@@ -91,13 +91,13 @@ void multiply_all(const MatmulProblem<T>& problem) {
   const int64_t row_blocks = quotient_up(m, rows);
   const int64_t range = quotient_up(panels, std::min(panels, quotient_up(enough_blocks, row_blocks))) * kernels.width;
   const int64_t ranges = quotient_up(n, range);
-  const bool packs_left = n >= packing_pays;
+  const bool packs_left = range >= packing_pays;
   Tensor scratch({num_threads(), packs_left ? rows * depth : 0}, dtype_of<T>());
   T *packed_data = packed.data<T>(), *scratch_data = scratch.data<T>();
 
   for (int64_t first = 0; first < k; first += step) {
     const int64_t last = std::min(k, first + step), pieces = quotient_up(last - first, depth);
-    parallel_each(pieces * groups, 8 * depth * group, [&](int64_t at) {
+    parallel_each(pieces * groups, 8 * depth * std::min(group, padded_n), [&](int64_t at) {
       const int64_t begin = first + at / groups * depth, here = std::min(depth, last - begin), column = at % groups * group;
       kernels.pack_right(problem, begin, here, column, std::min(group, n - column),
                          packed_data + (begin - first) * padded_n + column * here);

@@ -15,7 +15,10 @@ void pack(const T* from, int64_t across, int64_t along, int64_t count, int64_t d
     for (int64_t at = 0; at < whole; at += Width) {
       T* panel = to + at * depth;
       if (across == 1) {
-        for (int64_t k = begin; k < end; ++k) __builtin_memcpy(panel + k * Width, from + at + k * along, Width * sizeof(T));
+        for (int64_t k = begin; k < end; ++k) {
+          __builtin_prefetch(from + at + (k + few) * along);
+          __builtin_memcpy(panel + k * Width, from + at + k * along, Width * sizeof(T));
+        }
       } else {
         for (int64_t k = begin; k < end; ++k)
 #pragma GCC unroll 16
