@@ -5,7 +5,7 @@
 // maths    A_ij = softmax_rows(q_i k_j^T / sqrt C)      c_ij[r] = cos(v_i[r], (A_ij v_j)[r])      S_ij = agg_r c_ij[r]      s = S + S^T
 //          a vector of norm < 1e-8 has cosine 0 with any other, and passes no gradient
 // shapes   q, k, v (N, R, C): N pictures (views stacked), R regions each, heads of width C; s (N, N); f32 and f64; N, R, C >= 1
-// cost     forward 4 (N R)^2 C flop, backward 12 (N R)^2 C; memory O(N R C): no attention is stored, backward computes it again
+// cost     forward 3 (N R)^2 C flop, backward 9 (N R)^2 C; memory O(N R C): no attention is stored, backward computes it again
 // source   the paper's equations as METHOD 3 states them; that S needs every ordered pair only once follows from s = S + S^T
 
 #include <string>

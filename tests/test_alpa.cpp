@@ -28,7 +28,8 @@ const Case cases[] = {
     {7, 16, 80},  // the paper's
     {13, 9, 17},  // odd, more than one block of anchors
     {5, 25, 33},  // R no multiple of 4
-    {2, 49, 3},   // R larger than C
+    {4, 49, 3},   // R larger than C; four blocks
+    {9, 49, 2},   // nine blocks, in eight slices
     {2, 101, 4},  // R larger than a tile
 };
 
