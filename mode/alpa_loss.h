@@ -27,6 +27,11 @@ class AlpaHead : public nn::Module {
 class AlpaHeads : public nn::Module {
  public:
   explicit AlpaHeads(int64_t embedding, int64_t width = 80);
+  struct Vectors {
+    Variable query, key, value;  ///< (N, R, C) each
+  };
+  /// Of regions (N, R, E).
+  Vectors vectors(const Variable& regions) const;
   /// regions (N, R, E) -> s (N, N)
   Variable operator()(const Variable& regions, AlpaAggregate aggregate = AlpaAggregate::mean) const;
 
@@ -34,8 +39,9 @@ class AlpaHeads : public nn::Module {
   AlpaHead query_, key_, value_;
 };
 
-/// (N, H, W, E) -> (N, R, E): the map's positions, or the means of grid x grid windows (rows floor(iH/g) .. ceil((i+1)H/g), columns
-/// likewise) along an axis longer than the grid.
+/// The R windows of an H x W map, row by row: rows floor(iH/g) .. ceil((i+1)H/g) with g the smaller of grid and H, columns likewise.
+std::vector<tensor::ops::Region> alpa_windows(int64_t height, int64_t width, int64_t grid);
+/// (N, H, W, E) -> (N, R, E): means of these windows; the map's own positions where it is no larger than the grid.
 Variable alpa_regions(const Variable& map, int64_t grid);
 
 /// L_alpa (). Positives are the views with the same number in `groups` (labels; the picture's own number under SimCLR).

@@ -20,6 +20,7 @@ struct Evaluation {
   double id_accuracy = 0;  ///< NaN when the ID test set has no labels
   std::vector<std::string> methods, ood_sets;
   std::vector<Scale> scales;                                      ///< of the features
+  std::map<std::string, tensor::ops::Region> boxes;               ///< by scale, in pixels of the input; none where they are not known
   std::map<std::string, std::map<std::string, Metrics>> results;  ///< [method][ood set]
   std::map<std::string, Metrics> mean;                            ///< [method], over the valid sets; flagged when any is not
   std::map<std::string, std::string> settings;                    ///< [method]

@@ -33,6 +33,14 @@ void copy_rows(const Tensor& part, int64_t first, Tensor& whole) {
 
 }  // namespace
 
+std::vector<tensor::ops::Region> boxes_of(const Features& features) {
+  std::vector<tensor::ops::Region> boxes;
+  if (features.map_height == 0 || features.map_width == 0 || features.input_size == 0) return boxes;
+  for (const Scale& scale : features.scales)
+    boxes.push_back(in_pixels(scale.region, features.map_height, features.map_width, features.input_size));
+  return boxes;
+}
+
 void check_features(const Features& features, const std::string& what) {
   CHECK(features.labels.defined() && features.regions.defined() && features.logits.defined() && features.ids.defined(),
         "{}: features without regions, logits, labels or ids", what);
@@ -80,6 +88,9 @@ Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn:
       features.scales = scales_of(scale_sets, map.dim(1), map.dim(2));
       CHECK(!features.scales.empty(), "the network's map of {} x {} is too small for any of the scales {}", map.dim(1), map.dim(2),
             nn::joined(scale_sets));
+      features.map_height = map.dim(1);
+      features.map_width = map.dim(2);
+      features.input_size = preprocessing.size;
       regions = regions_of(features.scales);
       features.regions = Tensor({total, static_cast<int64_t>(regions.size()), map.dim(3)});
       features.logits = Tensor({total, logits.dim(1)});

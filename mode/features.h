@@ -20,8 +20,13 @@ struct Features {
   Tensor ids;      ///< i64 (N): index in the set
   std::vector<std::string> picture_names;
   std::vector<Scale> scales;
+  int64_t map_height = 0, map_width = 0;  ///< of the map whose rectangles the scales are; 0: not known
+  int64_t input_size = 0;                 ///< edge of the network's input, in pixels; 0: not known
   int64_t size() const { return labels.dim(0); }
 };
+
+/// Each scale's rectangle in pixels of the network's input (in_pixels); none where the features do not know their map or input.
+std::vector<tensor::ops::Region> boxes_of(const Features& features);
 
 /// Shapes and dtypes that belong together, at least one picture; `what` names the set in the message.
 void check_features(const Features& features, const std::string& what);

@@ -98,4 +98,10 @@ std::vector<Region> regions_of(const std::vector<Scale>& scales) {
   return regions;
 }
 
+Region in_pixels(const Region& region, int64_t height, int64_t width, int64_t size) {
+  CHECK(height >= 1 && width >= 1 && size >= 1, "a map of {} x {} of pictures of {} pixels", height, width, size);
+  const auto pixel = [&](int64_t at, int64_t extent) { return (2 * at * size + extent) / (2 * extent); };
+  return {pixel(region.top, height), pixel(region.left, width), pixel(region.bottom, height), pixel(region.right, width)};
+}
+
 }  // namespace mode

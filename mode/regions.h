@@ -31,4 +31,8 @@ std::vector<Scale> csd_scales(int64_t height, int64_t width, std::vector<std::st
 
 std::vector<tensor::ops::Region> regions_of(const std::vector<Scale>& scales);
 
+/// A rectangle of a height x width map in pixels of the network's size x size input, edges rounded to whole ones: the part of the picture
+/// that the vectors stand above. (They have seen more: their receptive fields reach beyond.)
+tensor::ops::Region in_pixels(const tensor::ops::Region& region, int64_t height, int64_t width, int64_t size);
+
 }  // namespace mode

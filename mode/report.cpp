@@ -168,7 +168,8 @@ std::string csv_cell(const std::string& text) {
   return fmt::format("\"{}\"", quoted);
 }
 
-// The picture, a score of each method, and where regions decided: which of the picture's, and the training region nearest to it.
+// The picture, a score of each method, and where regions decided: which of the picture's, and the training region nearest to it, with its
+// box in pixels of the network's input (empty where that is not known).
 std::string scores_csv(const Evaluation& evaluation, const std::string& set, const Features& features) {
   const std::map<std::string, std::vector<double>>& scores = evaluation.scores.at(set);
   const auto found = evaluation.decisions.find(set);
@@ -176,7 +177,9 @@ std::string scores_csv(const Evaluation& evaluation, const std::string& set, con
   std::string text = "picture,label";
   for (const std::string& method : evaluation.methods) text += fmt::format(",{}", csv_cell(method));
   for (const auto& [method, of_method] : decisions)
-    for (const char* column : {"scale", "neighbour", "neighbour_scale", "neighbour_label"}) text += fmt::format(",{}_{}", method, column);
+    for (const char* column :
+         {"scale", "neighbour", "neighbour_scale", "neighbour_label", "neighbour_x0", "neighbour_y0", "neighbour_x1", "neighbour_y1"})
+      text += fmt::format(",{}_{}", method, column);
   text += "\n";
   for (int64_t at = 0; at < features.size(); ++at) {
     const auto row = static_cast<size_t>(at);
@@ -185,6 +188,10 @@ std::string scores_csv(const Evaluation& evaluation, const std::string& set, con
     for (const auto& [method, of_method] : decisions) {
       const Decision& decision = of_method.at(row);
       text += fmt::format(",{},{},{},{}", decision.scale, csv_cell(decision.picture), decision.neighbour_scale, decision.label);
+      const auto box = evaluation.boxes.find(decision.neighbour_scale);
+      text += box == evaluation.boxes.end()
+                  ? ",,,,"
+                  : fmt::format(",{},{},{},{}", box->second.left, box->second.top, box->second.right, box->second.bottom);
     }
     text += "\n";
   }

@@ -153,14 +153,25 @@ TEST(Evaluation, ReportOnDisk) {
 
   const std::string id_csv = slurp(directory.path / "deeper" / "scores" / "id.csv");
   EXPECT_EQ(id_csv.substr(0, id_csv.find('\n')),
-            "picture,label,maxlogit,csd,csd_scale,csd_neighbour,csd_neighbour_scale,csd_neighbour_label");
+            "picture,label,maxlogit,csd,csd_scale,csd_neighbour,csd_neighbour_scale,csd_neighbour_label,"
+            "csd_neighbour_x0,csd_neighbour_y0,csd_neighbour_x1,csd_neighbour_y1");
   EXPECT_NE(id_csv.find("\n\"a,\"\"b\"\" 0\",0,3,"), std::string::npos) << id_csv;
   const std::string far_csv = slurp(directory.path / "deeper" / "scores" / "far.csv");
   EXPECT_NE(far_csv.find("\nfar/0,-1,1,"), std::string::npos) << far_csv;
-  EXPECT_NE(far_csv.find(",global,train3,global,0\n"), std::string::npos) << far_csv;
+  EXPECT_NE(far_csv.find(",global,train3,global,0,,,,\n"), std::string::npos) << far_csv;
   EXPECT_EQ(std::count(far_csv.begin(), far_csv.end(), '\n'), 3);
   EXPECT_EQ(json["decided_by"]["csd"]["far"]["global"], 1);
   EXPECT_EQ(json["scales"]["global"], nlohmann::json({0, 0, 1, 1}));
+}
+
+TEST(Evaluation, BoxesOfNeighbours) {
+  const Directory directory;
+  Features test = id_test;
+  test.map_height = test.map_width = 1;
+  test.input_size = 40;
+  mode::write_report(directory.path, mode::evaluate({"csd"}, options, train, test, ood), test, ood, {});
+  const std::string csv = slurp(directory.path / "scores" / "far.csv");
+  EXPECT_NE(csv.find(",global,train3,global,0,0,0,40,40\n"), std::string::npos) << csv;
 }
 
 TEST(Evaluation, ReportWithoutOodSets) {

@@ -72,6 +72,13 @@ TEST(Regions, OtherSetsByHand) {
   EXPECT_THROW(mode::scales_of({"halves"}, 4, 4), tensor::Error);
 }
 
+TEST(Regions, InPixelsOfTheInput) {
+  EXPECT_EQ(mode::in_pixels({0, 0, 4, 4}, 4, 4, 32), (Region{0, 0, 32, 32}));
+  EXPECT_EQ(mode::in_pixels({1, 2, 3, 4}, 4, 4, 32), (Region{8, 16, 24, 32}));
+  EXPECT_EQ(mode::in_pixels({1, 0, 2, 3}, 7, 3, 30), (Region{4, 0, 9, 30}));  // 4.29 and 8.57
+  EXPECT_THROW(mode::in_pixels({0, 0, 1, 1}, 0, 4, 32), tensor::Error);
+}
+
 TEST(Regions, AnEmptyMapIsAnError) {
   EXPECT_THROW(csd_scales(0, 4), tensor::Error);
   EXPECT_THROW(csd_scales(4, 0), tensor::Error);

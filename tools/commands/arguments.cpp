@@ -11,6 +11,7 @@
 #include "tools/commands/common.h"
 #include "tools/commands/demo.h"
 #include "tools/commands/eval.h"
+#include "tools/commands/explain.h"
 #include "tools/commands/features.h"
 #include "tools/commands/finetune.h"
 #include "tools/commands/gradcheck.h"
@@ -37,6 +38,7 @@ struct Options {
   StudyOptions study = study_defaults();
   EvalOptions eval;
   AblateOptions ablate;
+  ExplainOptions explain;
   ProbeCommandOptions probe;
   FeaturesOptions features;
   InfoOptions info;
@@ -151,6 +153,39 @@ CLI::App* add_ablate(CLI::App& app, AblateOptions& o) {
   return command;
 }
 
+CLI::App* add_explain(CLI::App& app, ExplainOptions& o) {
+  CLI::App* command = app.add_subcommand(
+      "explain", "a PNG: where each region of one picture looks in another; or the training regions that decide one picture's score");
+  command->add_option("pictures", o.pictures, "PNG or JPEG files: A and B for their attention, A alone for its nearest training regions")
+      ->expected(1, 2)
+      ->required();
+  command->add_option("--run", o.run, "A and B: folder of a run with ALPA, whose heads attend");
+  command->add_option("--model", o.model, "safetensors file of a network, ours or PyTorch's; of A and B its local vectors attend");
+  command->add_option("--out", o.out, "PNG to write")->required();
+  command->add_option("--grid", o.grid, "A and B: regions along an edge; default: the run's, else 4")->check(CLI::Range(1, 64));
+  command->add_option("--temperature", o.temperature, "A and B by --model: attention is softmax(cosine / temperature)")
+      ->check(positive_number())
+      ->capture_default_str();
+  command->add_option("--direction", o.direction, "A and B: regions of A in B (ab), of B in A (ba), or both")
+      ->check(CLI::IsMember({"ab", "ba", "both"}))
+      ->capture_default_str();
+  command->add_option("--id", o.id, "A alone: the training pictures");
+  command->add_option("--k", o.k, "A alone: neighbour whose distance decides")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--nearest", o.nearest, "A alone: regions that are shown")->check(CLI::Range(1, 100))->capture_default_str();
+  command
+      ->add_option("--scales", o.scales, fmt::format("A alone: sets of scales, some of {}; default: csd's", join(known_scale_sets(), ", ")))
+      ->delimiter(',')
+      ->check(CLI::IsMember(known_scale_sets()));
+  command->add_option("--batch", o.batch, "A alone: training pictures at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
+  add_foreign(command, o.arch, o.mean, o.std);
+  add_device(command, o.device);
+  add_threads(command, o.threads);
+  example(command,
+          "mode explain A.png B.png --run runs/mode-t --out pair.png\n"
+          "  mode explain A.png --model runs/mode-t/model.safetensors --id cifar10:DIR --out nearest.png");
+  return command;
+}
+
 CLI::App* add_probe(CLI::App& app, ProbeCommandOptions& o) {
   CLI::App* command = app.add_subcommand("probe", "a linear classifier on frozen features, and nearest neighbours beside it");
   command->add_option("--model", o.model, "safetensors file of a network, ours or PyTorch's")->required();
@@ -262,6 +297,7 @@ std::function<int()> parse_arguments(int argc, char** argv) {
   CLI::App* study = add_study(app, options->study);
   CLI::App* eval = add_eval(app, options->eval);
   CLI::App* ablate = add_ablate(app, options->ablate);
+  CLI::App* explain = add_explain(app, options->explain);
   CLI::App* probe = add_probe(app, options->probe);
   CLI::App* features = add_features(app, options->features);
   CLI::App* info = add_info(app, options->info);
@@ -282,7 +318,7 @@ std::function<int()> parse_arguments(int argc, char** argv) {
   if (version) return print(version_text() + "\n");
 
   for (const auto& [command, given] : {std::pair(train, &options->train.given), std::pair(finetune, &options->finetune.given),
-                                       std::pair(study, &options->study.train.given)})
+                                       std::pair(study, &options->study.train.given), std::pair(explain, &options->explain.given)})
     if (command->parsed())
       for (const CLI::Option* option : command->get_options())
         if (option->count() > 0 && !option->get_lnames().empty()) given->insert(option->get_lnames()[0]);
@@ -292,12 +328,14 @@ std::function<int()> parse_arguments(int argc, char** argv) {
   options->eval.command_line = options->demo.command_line = {argv, argv + argc};
   if (eval->parsed()) return [options] { return run_eval(options->eval); };
   if (ablate->parsed()) return [options] { return run_ablate(options->ablate); };
+  if (explain->parsed()) return [options] { return run_explain(options->explain); };
   if (probe->parsed()) return [options] { return run_probe(options->probe); };
   if (features->parsed()) return [options] { return run_features(options->features); };
   if (info->parsed()) return [options] { return run_info(options->info); };
   if (gradcheck->parsed()) return [options] { return run_gradcheck(options->gradcheck); };
   if (demo->parsed()) return [options] { return run_demo(options->demo); };
-  throw UsageError("a command is needed: train, finetune, study, probe, eval, ablate, features, info, gradcheck or demo; see mode --help");
+  throw UsageError(
+      "a command is needed: train, finetune, study, probe, eval, ablate, explain, features, info, gradcheck or demo; see mode --help");
 }
 
 }  // namespace mode::tools

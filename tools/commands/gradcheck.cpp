@@ -47,7 +47,7 @@ void check(const autograd::GradcheckCase& c, const std::string& path, tensor::De
 }  // namespace
 
 int run_gradcheck(const GradcheckOptions& options) {
-  if (!options.explain.empty()) return run_explain(options);
+  if (!options.explain.empty()) return run_gradcheck_explain(options);
   if (!options.case_name.empty()) throw UsageError("--case is for --explain");
   const tensor::Device device = device_of(options.device);
   const std::vector<autograd::GradcheckCase> cases = gradcheck_cases();

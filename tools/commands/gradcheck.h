@@ -18,6 +18,6 @@ int run_gradcheck(const GradcheckOptions& options);
 
 /// What run_gradcheck does where options.explain is set: prints formulas, inputs, each derivative by backward beside the numeric one, and
 /// how one numeric one is made. Returns 0 where the case passes, else 1.
-int run_explain(const GradcheckOptions& options);
+int run_gradcheck_explain(const GradcheckOptions& options);
 
 }  // namespace mode::tools

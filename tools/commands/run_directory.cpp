@@ -22,6 +22,9 @@ const char* const log_header =
     "epoch,step,lr,loss,cross_entropy,contrastive,alpa,grad_norm,train_accuracy,held_out_loss,held_out_accuracy,val_loss,val_accuracy,"
     "pictures_per_second,seconds,data_seconds\n";
 
+bool begins(const std::string& name, const std::string& prefix) { return name.rfind(prefix, 0) == 0; }
+bool is_of_objective(const std::string& name) { return begins(name, "head.") || begins(name, "alpa."); }
+
 const std::string& need(const std::map<std::string, std::string>& metadata, const std::string& key, const std::string& path) {
   const auto found = metadata.find(key);
   CHECK(found != metadata.end(), "{} is not the state of a training run ('{}' is missing)", path, key);
@@ -147,13 +150,26 @@ RunState RunDirectory::load_state() {
 }
 
 void RunDirectory::restore(nn::ResNet& net, Objective& objective, nn::Sgd& sgd) const {
-  std::map<std::string, tensor::Tensor> weights, heads, velocities;
-  const auto begins = [](const std::string& name, const std::string& prefix) { return name.rfind(prefix, 0) == 0; };
+  std::map<std::string, tensor::Tensor> velocities;
   for (const auto& [name, tensor] : loaded_.tensors)
-    (begins(name, momentum_prefix) ? velocities : begins(name, "head.") || begins(name, "alpa.") ? heads : weights).emplace(name, tensor);
-  nn::load_weights(net, weights);
-  nn::load_weights(objective, heads);
+    if (begins(name, momentum_prefix)) velocities.emplace(name, tensor);
+  nn::load_weights(net, network_tensors());
+  nn::load_weights(objective, objective_tensors());
   sgd.load_state(velocities);
+}
+
+std::map<std::string, tensor::Tensor> RunDirectory::network_tensors() const {
+  std::map<std::string, tensor::Tensor> tensors;
+  for (const auto& [name, tensor] : loaded_.tensors)
+    if (!begins(name, momentum_prefix) && !is_of_objective(name)) tensors.emplace(name, tensor);
+  return tensors;
+}
+
+std::map<std::string, tensor::Tensor> RunDirectory::objective_tensors() const {
+  std::map<std::string, tensor::Tensor> tensors;
+  for (const auto& [name, tensor] : loaded_.tensors)
+    if (is_of_objective(name)) tensors.emplace(name, tensor);
+  return tensors;
 }
 
 void RunDirectory::begin_log() {

@@ -64,6 +64,9 @@ class RunDirectory {
   /// First the state alone (the network is built from it), then the numbers into network and optimiser.
   RunState load_state();
   void restore(nn::ResNet& net, Objective& objective, nn::Sgd& sgd) const;
+  /// Of what load_state read: the network's tensors, and those of the objective ("head.*", "alpa.*").
+  std::map<std::string, tensor::Tensor> network_tensors() const;
+  std::map<std::string, tensor::Tensor> objective_tensors() const;
 
   /// The log as it stands, up to the last completed epoch, in memory; begin_log starts an empty one.
   void begin_log();

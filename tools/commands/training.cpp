@@ -18,10 +18,6 @@
 
 namespace mode::tools {
 
-namespace {
-
-constexpr int status_interrupted = 130;  // what a shell reports for Ctrl-C
-
 ObjectiveOptions objective_of(const TrainOptions& o) {
   using Base = ObjectiveOptions::Base;
   ObjectiveOptions objective;
@@ -41,6 +37,10 @@ ObjectiveOptions objective_of(const TrainOptions& o) {
   objective.alpa_by_picture = o.loss == "simclr" && !o.alpa_labels;
   return objective;
 }
+
+namespace {
+
+constexpr int status_interrupted = 130;  // what a shell reports for Ctrl-C
 
 /// What the network sees, and what augmentation is given to make that of.
 nn::Framing framing_of(const TrainOptions& options) {

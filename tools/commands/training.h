@@ -14,6 +14,9 @@
 
 namespace mode::tools {
 
+/// What a run of these options minimises.
+ObjectiveOptions objective_of(const TrainOptions& options);
+
 class Training {
  public:
   Training(RunState state, RunDirectory directory, tensor::Device device);

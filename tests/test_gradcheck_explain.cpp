@@ -32,7 +32,7 @@ double number_after(const std::string& text, const std::string& label) {
   return at == std::string::npos ? NAN : std::stod(text.substr(at + label.size()));
 }
 
-TEST(Explain, EveryOpHasFormulas) {
+TEST(GradcheckExplain, EveryOpHasFormulas) {
   std::map<std::string, autograd::OpExplanation> explained;
   for (const auto& op : mode::op_explanations()) {
     EXPECT_TRUE(explained.emplace(op.op, op).second) << op.op << " is explained twice";
@@ -50,7 +50,7 @@ TEST(Explain, EveryOpHasFormulas) {
   EXPECT_EQ(checked.size(), explained.size()) << "an explanation of an op without cases";
 }
 
-TEST(Explain, TraceIsTheCheckItself) {
+TEST(GradcheckExplain, TraceIsTheCheckItself) {
   double largest = 0;
   for (const auto& c : mode::gradcheck_cases()) {
     if (c.op != "batch_norm" && c.op != "cross_entropy") continue;
@@ -71,7 +71,7 @@ TEST(Explain, TraceIsTheCheckItself) {
   EXPECT_GT(largest, 0);
 }
 
-TEST(Explain, CanBeRedoneByHand) {
+TEST(GradcheckExplain, CanBeRedoneByHand) {
   const Result result = run({"gradcheck", "--explain", "exp", "--case", "(7)"});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_NE(result.out.find("forward    y = e^x\nbackward   dx = dy y\n"), std::string::npos) << result.out;
@@ -96,7 +96,7 @@ TEST(Explain, CanBeRedoneByHand) {
   EXPECT_NEAR(number_after(result.out, "\nx [3]"), p[3] * std::exp(x[3]), 1e-12);
 }
 
-TEST(Explain, Conv2dShowsWhatIsAskedFor) {
+TEST(GradcheckExplain, Conv2dShowsWhatIsAskedFor) {
   const Result result = run({"gradcheck", "--explain", "conv2d"});
   ASSERT_EQ(result.status, 0) << result.err;
   for (const char* part : {"case 1x4x3x1 -> 2, 3x3 stride 1 pad 0 (one of 16", "forward    y[n,oh,ow,o] = sum", "dw[o,kh,kw,c] = sum",
@@ -111,7 +111,7 @@ TEST(Explain, Conv2dShowsWhatIsAskedFor) {
   EXPECT_NE(labels.out.find("\nlabels ("), std::string::npos) << labels.out;
 }
 
-TEST(Explain, EveryOpRuns) {
+TEST(GradcheckExplain, EveryOpRuns) {
   for (const auto& op : mode::op_explanations()) {
     const Result result = run({"gradcheck", "--explain", op.op});
     EXPECT_EQ(result.status, 0) << op.op << ": " << result.err << result.out;
@@ -119,7 +119,7 @@ TEST(Explain, EveryOpRuns) {
   }
 }
 
-TEST(Explain, UsageErrors) {
+TEST(GradcheckExplain, UsageErrors) {
   const Result unknown = run({"gradcheck", "--explain", "convolution"});
   expect_one_line(unknown, 2, "--explain convolution: unknown; known: add add_column");
   EXPECT_NE(unknown.err.find(" conv2d "), std::string::npos);

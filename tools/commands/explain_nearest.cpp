@@ -1,0 +1,129 @@
+// mode explain A: csd's decision on one picture, and the training regions behind it.
+
+#include <algorithm>
+
+#include "mode/bank.h"
+#include "mode/knn.h"
+#include "nn/data/encode.h"
+#include "nn/text.h"
+#include "tools/commands/common.h"
+#include "tools/commands/drawing.h"
+#include "tools/commands/explain.h"
+
+namespace mode::tools {
+
+namespace {
+
+/// A row of the bank, near the vector that decided.
+struct Neighbour {
+  int64_t picture, label;  // index in the training set
+  size_t scale;
+  double distance;
+};
+
+std::string box_text(const Region& box) { return fmt::format("{} {} {} {}", box.left, box.top, box.right, box.bottom); }
+
+std::string class_of(const nn::Dataset& dataset, int64_t label) {
+  const std::vector<std::string>& names = dataset.class_names();
+  return label < 0 ? "-" : label < static_cast<int64_t>(names.size()) ? names[static_cast<size_t>(label)] : std::to_string(label);
+}
+
+void print_scales(const Features& of_picture, const KnnResult& found, int64_t k, size_t decisive, const std::vector<Region>& boxes) {
+  const int64_t columns = found.distances.dim(1);
+  fmt::print("\n  {:<14} {:<18} {:>10} {:>10}\n", "scale", "box (x0 y0 x1 y1)", "nearest", fmt::format("K = {}", k));
+  for (size_t scale = 0; scale < boxes.size(); ++scale) {
+    const float* distances = found.distances.data<float>() + static_cast<int64_t>(scale) * columns;
+    fmt::print("{} {:<14} {:<18} {:>10.6f} {:>10.6f}{}\n", scale == decisive ? '>' : ' ', of_picture.scales[scale].name,
+               box_text(boxes[scale]), distances[0], distances[k - 1], scale == decisive ? "  decides" : "");
+  }
+}
+
+void print_neighbours(const nn::Dataset& training, const Features& train, const std::vector<Neighbour>& neighbours,
+                      const std::vector<Region>& boxes) {
+  size_t name_width = 7, class_width = 5;
+  for (const Neighbour& of : neighbours) {
+    name_width = std::max(name_width, nn::printable(training.picture_name(of.picture)).size());
+    class_width = std::max(class_width, class_of(training, of.label).size());
+  }
+  fmt::print("\n  {:>2}  {:<{}}  {:<{}}  {:<14} {:<18} {:>10}\n", "", "picture", name_width, "class", class_width, "scale",
+             "box (x0 y0 x1 y1)", "distance");
+  for (size_t no = 0; no < neighbours.size(); ++no) {
+    const Neighbour& of = neighbours[no];
+    fmt::print("  {:>2}  {:<{}}  {:<{}}  {:<14} {:<18} {:>10.6f}\n", no + 1, nn::printable(training.picture_name(of.picture)), name_width,
+               class_of(training, of.label), class_width, train.scales[of.scale].name, box_text(boxes[of.scale]), of.distance);
+  }
+}
+
+constexpr int64_t gap = 12, caption = 36;
+
+/// The picture, and beside it, a little apart, each neighbour; every one with its region outlined.
+class Row {
+ public:
+  Row(int64_t size, size_t neighbours)
+      : size_(size),
+        edge_(edge_to_look_at(size)),
+        sheet_(blank_sheet(gap + edge_ + caption, 2 * gap + static_cast<int64_t>(1 + neighbours) * (edge_ + gap),
+                           "take a smaller --nearest")) {}
+  void add(const nn::Picture& picture, const Scale& scale, const Features& features, const std::string& text) {
+    nn::Picture shown = with_edge(picture, edge_);
+    outline(shown, in_pixels(scale.region, features.map_height, features.map_width, edge_));
+    paste(sheet_, gap, left_, shown);
+    write_text(sheet_, gap + edge_ + 4, left_, text.substr(0, static_cast<size_t>(edge_ / 8)));
+    write_text(sheet_, gap + edge_ + 18, left_, scale.name);
+    left_ += (left_ == gap ? 2 : 1) * gap + edge_;
+  }
+  const nn::Picture& sheet() const { return sheet_; }
+
+ private:
+  int64_t size_, edge_, left_ = gap;
+  nn::Picture sheet_;
+};
+
+}  // namespace
+
+int explain_nearest(const ExplainOptions& options) {
+  const tensor::Device device = device_of(options.device);
+  nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std}, device);
+  fmt::print("mode explain: {} from {}; {}\n", model.net->arch(), options.model, machine_line(device));
+  const nn::Framing framing = model.checkpoint.preprocessing.framing();
+  const auto training = nn::open_dataset(options.id, framing);
+  const auto file = open_pictures(options.pictures, framing);
+  const nn::Picture picture = picture_of(*file, 0);
+  const std::vector<std::string> scale_sets = options.scales.empty() ? csd_scale_sets() : options.scales;
+  const Features of_picture = extract_features(*model.net, *file, model.checkpoint.preprocessing, 1, {}, scale_sets);
+  make_neighbour_detector("csd", {.k = options.k})->check_bank(training->size(), of_picture.scales);
+
+  const Features train = features_of(model, *training, options.batch, "ID training", scale_sets);
+  const Bank bank = make_bank(train);
+  const int64_t shown = std::min(options.nearest, bank.rows.dim(0)), searched = std::max(options.k, shown);
+  const KnnResult found = knn(normalised_rows(of_picture), bank.rows, searched);
+  const float* distances = found.distances.data<float>();
+  size_t decisive = 0;  // csd's: of equals the first
+  const auto kth = [&](size_t scale) { return distances[static_cast<int64_t>(scale) * searched + options.k - 1]; };
+  for (size_t scale = 1; scale < of_picture.scales.size(); ++scale)
+    if (kth(scale) < kth(decisive)) decisive = scale;
+  std::vector<Neighbour> neighbours;
+  for (int64_t no = 0; no < shown; ++no) {
+    const int64_t at = static_cast<int64_t>(decisive) * searched + no, row = found.rows.data<int64_t>()[at];
+    neighbours.push_back({bank.ids.data<int32_t>()[row], bank.labels.data<int32_t>()[row],
+                          static_cast<size_t>(bank.scales.data<int32_t>()[row]), static_cast<double>(distances[at])});
+  }
+
+  const std::vector<Region> boxes = boxes_of(of_picture);
+  fmt::print("picture    {}\n", nn::printable(options.pictures[0]));
+  fmt::print("csd        score {:.6f}: minus the smallest of its {} squared distances to the K-th nearest of {} training regions\n",
+             -static_cast<double>(kth(decisive)), boxes.size(), with_commas(bank.rows.dim(0)));
+  print_scales(of_picture, found, options.k, decisive, boxes);
+  print_neighbours(*training, train, neighbours, boxes);
+
+  Row row(framing.size, neighbours.size());
+  row.add(picture, of_picture.scales[decisive], of_picture, fmt::format("k={} {:.3f}", options.k, kth(decisive)));
+  for (const Neighbour& of : neighbours)
+    row.add(picture_of(*training, of.picture), train.scales[of.scale], train,
+            fmt::format("{:.3f} {}", of.distance, class_of(*training, of.label)));
+  nn::write_png(options.out, row.sheet());
+  fmt::print("\npicture    {}: the deciding region, and beside it the {} nearest training regions\n", options.out, neighbours.size());
+  return 0;
+}
+
+}  // namespace mode::tools

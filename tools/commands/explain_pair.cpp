@@ -1,0 +1,218 @@
+// mode explain A B: where each region of one picture looks in the other.
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "mode/attention.h"
+#include "mode/regions.h"
+#include "nn/data/encode.h"
+#include "nn/data/loader.h"
+#include "nn/text.h"
+#include "tools/commands/common.h"
+#include "tools/commands/drawing.h"
+#include "tools/commands/explain.h"
+#include "tools/commands/run_directory.h"
+#include "tools/commands/training.h"
+
+namespace mode::tools {
+
+namespace {
+
+/// A network and how its regions attend.
+struct Looker {
+  std::unique_ptr<nn::ResNet> net;
+  nn::Preprocessing preprocessing;
+  std::unique_ptr<AlpaHeads> heads;  // null: the local vectors themselves
+  AlpaOptions alpa;
+  std::string name;  // "resnet18, epoch 3 of runs/a"
+};
+
+/// The network and the heads of a run's state. What the file says is checked before it decides how much memory is asked for.
+Looker from_run(const std::string& path, tensor::Device device) {
+  CHECK(!std::filesystem::is_regular_file(path),
+        "{} is a file, and --run names the folder of a training run; a network alone is for --model", path);
+  RunDirectory directory(path);
+  CHECK(std::filesystem::exists(directory.state_path()), "{} does not exist; --run names the folder that mode train --out made",
+        directory.state_path());
+  const RunState state = directory.load_state();
+  const TrainOptions& options = state.options;
+  const std::map<std::string, tensor::Tensor> weights = directory.network_tensors();
+  std::map<std::string, tensor::Tensor> of_heads;
+  for (const auto& [name, tensor] : directory.objective_tensors())
+    if (name.rfind("alpa.", 0) == 0) of_heads.emplace(name.substr(5), tensor);
+  CHECK(!of_heads.empty(), "{} was trained without ALPA and has no heads; look at its vectors themselves by --model {}", path,
+        directory.model_path());
+
+  const int64_t embedding = nn::embedding_of(options.arch);
+  const auto rows_of_matrix = [&](const std::map<std::string, tensor::Tensor>& tensors, const std::string& name) {
+    const auto found = tensors.find(name);
+    CHECK(found != tensors.end() && found->second.rank() == 2 && found->second.dim(0) >= 1 && found->second.dim(1) == embedding,
+          "{}: it has no {} (.., {}), which its arch {} needs", directory.state_path(), name, embedding, options.arch);
+    return found->second.dim(0);
+  };
+  nn::ResNetConfig config;
+  config.classes = rows_of_matrix(weights, "fc.weight");
+  config.stem = parse_stem(options.stem);
+  config.shortcut = parse_shortcut(options.shortcut);
+  Looker looker;
+  looker.net = nn::make_resnet(options.arch, config, /*initialized=*/false);
+  nn::load_weights(*looker.net, weights);
+  looker.net->to(device);
+  looker.heads = std::make_unique<AlpaHeads>(embedding, rows_of_matrix(of_heads, "query.2.weight"));
+  nn::load_weights(*looker.heads, of_heads);
+  looker.preprocessing = state.preprocessing;
+  for (const double std : looker.preprocessing.std)
+    CHECK(std > 0 && std::isfinite(std), "{}: a std of {}; it must be finite and above 0", directory.state_path(), std);
+  looker.alpa = objective_of(options).alpa;
+  looker.name = fmt::format("{}, {} epochs into {}", options.arch, state.epoch, path);
+  return looker;
+}
+
+Looker from_model(const ExplainOptions& options, tensor::Device device) {
+  nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std}, device);
+  const std::string name = fmt::format("{} from {}", model.net->arch(), options.model);
+  return {std::move(model.net), model.checkpoint.preprocessing, nullptr, {}, name};
+}
+
+/// The last map of all pictures, on the cpu.
+tensor::Tensor map_of(nn::ResNet& net, const nn::Dataset& pictures, const nn::Preprocessing& preprocessing) {
+  const autograd::NoGrad no_grad;
+  net.eval();
+  nn::LoaderOptions options;
+  options.batch = pictures.size();
+  options.shuffle = false;
+  options.preprocessing = preprocessing;
+  tensor::Tensor map;
+  for (const nn::Batch& batch : nn::Loader(pictures, options)) map = net(batch.pictures.to(net.device())).map.value().to({});
+  const float* values = map.data<float>();
+  CHECK(std::all_of(values, values + map.numel(), [](float value) { return std::isfinite(value); }),
+        "the network gives features that are not finite; its weights are broken or do not fit its normalisation");
+  return map;
+}
+
+const char* name_of(AlpaAggregate aggregate) {
+  switch (aggregate) {
+    case AlpaAggregate::mean:
+      return "mean";
+    case AlpaAggregate::max:
+      return "max";
+    case AlpaAggregate::sum:
+      return "sum";
+    case AlpaAggregate::logsum:
+      break;
+  }
+  return "logsum";
+}
+
+/// Regions of picture `from` looking at picture `to`; 0 is A, 1 is B.
+struct Direction {
+  size_t from, to;
+  Attention attention;
+};
+
+const char letters[] = {'A', 'B'};
+
+void print_numbers(const Direction& direction, int64_t rows, int64_t columns) {
+  const std::string first = "cosine with what they find", second = fmt::format("regions looked at (1 .. {})", rows * columns);
+  const size_t width = std::max(first.size(), static_cast<size_t>(8 * columns));
+  fmt::print("\nregions of {} in {}\n  {:<{}}    {}\n", letters[direction.from], letters[direction.to], first, width, second);
+  const double* cosines = direction.attention.cosines.data<double>();
+  const tensor::Tensor looked_at = regions_looked_at(direction.attention);
+  for (int64_t row = 0; row < rows; ++row) {
+    std::string left, right;
+    for (int64_t column = 0; column < columns; ++column) {
+      left += fmt::format("{:7.4f} ", cosines[row * columns + column]);
+      right += fmt::format(" {:6.2f}", looked_at.data<double>()[row * columns + column]);
+    }
+    fmt::print("  {:<{}}   {}\n", left, width, right);
+  }
+}
+
+constexpr int64_t gap = 12, between_halves = 2, caption = 16, heading = 32;
+
+/// A tile for each region, at the region's place: the picture with the region outlined, the other one under its attention.
+void draw(nn::Picture& sheet, int64_t top, const Direction& direction, const std::vector<nn::Picture>& pictures,
+          const std::vector<Region>& boxes, int64_t columns, double full) {
+  const int64_t edge = pictures[0].width, regions = static_cast<int64_t>(boxes.size());
+  write_text(sheet, top + 6, gap,
+             fmt::format("{} > {}  S {:.3f}", letters[direction.from], letters[direction.to], direction.attention.similarity), 3);
+  const double* weights = direction.attention.weights.data<double>();
+  for (int64_t r = 0; r < regions; ++r) {
+    const int64_t y = top + heading + r / columns * (edge + caption + gap), x = gap + r % columns * (2 * edge + between_halves + gap);
+    nn::Picture from = pictures[direction.from], to = pictures[direction.to];
+    outline(from, boxes[static_cast<size_t>(r)]);
+    std::vector<double> heat(weights + r * regions, weights + (r + 1) * regions);
+    const double most = *std::max_element(heat.begin(), heat.end());
+    for (double& value : heat) value /= full;
+    lay_heat(to, boxes, heat);
+    paste(sheet, y, x, from);
+    paste(sheet, y, x + edge + between_halves, to);
+    write_text(sheet, y + edge + 3, x, fmt::format("cos {:.3f}", direction.attention.cosines.data<double>()[r]));
+    write_text(sheet, y + edge + 3, x + edge + between_halves, fmt::format("peak {:.3f}", most));
+  }
+}
+
+}  // namespace
+
+int explain_pair(const ExplainOptions& options) {
+  const tensor::Device device = device_of(options.device);
+  Looker looker = options.run.empty() ? from_model(options, device) : from_run(options.run, device);
+  const nn::Preprocessing& input = looker.preprocessing;
+  CHECK(input.size >= 1 && input.size <= 4096, "pictures of {0} x {0} pixels; the edge must be 1 to 4096", input.size);
+  fmt::print("mode explain: {}; {}\n", looker.name, machine_line(device));
+  const auto files = open_pictures(options.pictures, input.framing());
+  std::vector<nn::Picture> pictures;
+  for (int64_t no = 0; no < 2; ++no) pictures.push_back(with_edge(picture_of(*files, no), edge_to_look_at(input.size)));
+
+  const tensor::Tensor map = map_of(*looker.net, *files, input);
+  const int64_t height = map.dim(1), width = map.dim(2), grid = options.grid > 0 ? options.grid : looker.alpa.grid;
+  CHECK(options.grid <= std::max(height, width), "--grid {}: the network's map of these pictures is {} x {}; take at most {}", options.grid,
+        height, width, std::max(height, width));
+  const std::vector<Region> windows = alpa_windows(height, width, grid);
+  const tensor::Tensor regions = alpa_regions(autograd::Variable(map), grid).value();
+  const LocalVectors vectors = looker.heads ? alpa_vectors(*looker.heads, regions) : plain_vectors(regions, options.temperature);
+  const int64_t rows = std::min(grid, height), columns = std::min(grid, width);
+
+  const AlpaAggregate aggregate = looker.alpa.aggregate;
+  std::vector<Direction> directions;
+  double own[2], largest = 0;
+  for (size_t no = 0; no < 2; ++no) {
+    const auto i = static_cast<int64_t>(no);
+    own[no] = attention_of(vectors, i, i, aggregate).similarity;
+    directions.push_back({no, 1 - no, attention_of(vectors, i, 1 - i, aggregate)});
+  }
+  for (size_t no = 0; no < 2; ++no) fmt::print("{}          {}\n", letters[no], nn::printable(options.pictures[no]));
+  fmt::print("regions    {} x {} of the map of {} x {}, numbered row by row\n", rows, columns, height, width);
+  if (looker.heads)
+    fmt::print("attention  softmax(q k / sqrt {}) by the run's ALPA heads\n", vectors.q.dim(2));
+  else
+    fmt::print("attention  softmax(cosine / {:g}) of the local vectors themselves: the network comes without ALPA heads\n",
+               options.temperature);
+  fmt::print("S_AB       {:.6f}, the {} over A's regions of their cosine with what they find in B\n", directions[0].attention.similarity,
+             name_of(aggregate));
+  fmt::print("S_BA       {:.6f}\n", directions[1].attention.similarity);
+  fmt::print("s          {:.6f} = S_AB + S_BA; of A with itself {:.6f}, of B with itself {:.6f}\n",
+             directions[0].attention.similarity + directions[1].attention.similarity, 2 * own[0], 2 * own[1]);
+  if (options.direction != "both") directions.erase(directions.begin() + (options.direction == "ab" ? 1 : 0));
+  for (const Direction& direction : directions) {
+    print_numbers(direction, rows, columns);
+    for (const double weight : direction.attention.weights.to_vector()) largest = std::max(largest, weight);
+  }
+
+  // Attention that is the same everywhere must not look like a find: full heat is at least four times that.
+  const double uniform = 1.0 / static_cast<double>(rows * columns), full = std::max(largest, std::min(1.0, 4 * uniform));
+  const int64_t edge = pictures[0].width, block = heading + rows * (edge + caption + gap);
+  std::vector<Region> boxes;
+  for (const Region& window : windows) boxes.push_back(in_pixels(window, height, width, edge));
+  nn::Picture sheet = blank_sheet(static_cast<int64_t>(directions.size()) * block, gap + columns * (2 * edge + between_halves + gap),
+                                  "take a smaller --grid");
+  for (size_t no = 0; no < directions.size(); ++no)
+    draw(sheet, static_cast<int64_t>(no) * block, directions[no], pictures, boxes, columns, full);
+  nn::write_png(options.out, sheet);
+  fmt::print("\npicture    {}: yellow is attention of {:.3f} or more, no colour is 0 (alike everywhere: {:.3f})\n", options.out, full,
+             uniform);
+  return 0;
+}
+
+}  // namespace mode::tools
