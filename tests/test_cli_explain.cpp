@@ -157,6 +157,25 @@ TEST(CliExplain, PairByTheRunsHeads) {
     }
 }
 
+TEST(CliExplain, StretchedColoursShowFaintDifferences) {
+  const TemporaryDirectory directory;
+  const Result result = run({"explain", pictures().a, pictures().b, "--model", command::trained_model(), "--temperature", "50",
+                             "--direction", "ab", "--stretch", "--out", directory / "pair.png"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("each tile from its least attention (no colour) to its largest (yellow)"), std::string::npos);
+  const Tensor regions = mode::alpa_regions(mode::Variable(map_of_pictures(command::trained_model())), 4).value();
+  const Attention attention = mode::attention_of(mode::plain_vectors(regions, 50), 0, 1);
+  const Sheet sheet{nn::decode_picture(directory / "pair.png"), 4, 4};
+  for (int64_t r = 0; r < 16; ++r) {
+    const double* weights = attention.weights.data<double>() + 16 * r;
+    const auto [least, most] = std::minmax_element(weights, weights + 16);
+    EXPECT_LT(*most, 0.07) << "nearly alike everywhere";
+    const auto box = [](int64_t at) { return Region{at / 4 * 32, at % 4 * 32, at / 4 * 32 + 32, at % 4 * 32 + 32}; };
+    EXPECT_EQ(chroma(sheet, sheet.top(0, r), sheet.left(r, 1), box(least - weights)), 0) << r;
+    EXPECT_GT(chroma(sheet, sheet.top(0, r), sheet.left(r, 1), box(most - weights)), 140) << r;
+  }
+}
+
 TEST(CliExplain, PairByTheVectorsThemselves) {
   const TemporaryDirectory directory;
   const std::string model = command::trained_model();
@@ -286,7 +305,7 @@ TEST(CliExplain, RefusesWhatCannotBeMeant) {
     expect_one_line(run(words), 2, part);
   };
   usage({"--out", "o.png"}, "pictures");
-  usage({a, b, a, "--model", model, "--out", "o.png"}, "mode explain --help");
+  usage({a, b, a, "--model", model, "--out", "o.png"}, "3 pictures; give one or two");
   usage({a, b, "--model", model}, "--out");
   usage({a, b, "--out", "o.png"}, "either --run DIR");
   usage({a, b, "--model", model, "--run", "x", "--out", "o.png"}, "either --run DIR");
@@ -296,6 +315,7 @@ TEST(CliExplain, RefusesWhatCannotBeMeant) {
   usage({a, b, "--model", model, "--temperature", "0", "--out", "o.png"}, "--temperature");
   usage({a, "--model", model, "--out", "o.png"}, "--id SPEC");
   usage({a, "--model", model, "--id", command::train_data, "--grid", "2", "--out", "o.png"}, "--grid is for two pictures");
+  usage({a, "--model", model, "--id", command::train_data, "--stretch", "--out", "o.png"}, "--stretch is for two pictures");
   usage({a, b, "--model", model, "--out", b}, "one of the pictures");
   usage({a, b, "--model", model, "--device", "tpu", "--out", "o.png"}, "--device tpu");
   EXPECT_EQ(nn::decode_picture(b).pixels, pictures().pixels[1].pixels);

@@ -157,7 +157,7 @@ CLI::App* add_explain(CLI::App& app, ExplainOptions& o) {
   CLI::App* command = app.add_subcommand(
       "explain", "a PNG: where each region of one picture looks in another; or the training regions that decide one picture's score");
   command->add_option("pictures", o.pictures, "PNG or JPEG files: A and B for their attention, A alone for its nearest training regions")
-      ->expected(1, 2)
+      ->expected(1, 1000000)
       ->required();
   command->add_option("--run", o.run, "A and B: folder of a run with ALPA, whose heads attend");
   command->add_option("--model", o.model, "safetensors file of a network, ours or PyTorch's; of A and B its local vectors attend");
@@ -169,6 +169,8 @@ CLI::App* add_explain(CLI::App& app, ExplainOptions& o) {
   command->add_option("--direction", o.direction, "A and B: regions of A in B (ab), of B in A (ba), or both")
       ->check(CLI::IsMember({"ab", "ba", "both"}))
       ->capture_default_str();
+  command->add_flag("--stretch", o.stretch,
+                    "A and B: colour each tile from its least to its largest attention, so that faint differences show");
   command->add_option("--id", o.id, "A alone: the training pictures");
   command->add_option("--k", o.k, "A alone: neighbour whose distance decides")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_option("--nearest", o.nearest, "A alone: regions that are shown")->check(CLI::Range(1, 100))->capture_default_str();

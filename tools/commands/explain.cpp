@@ -41,7 +41,7 @@ int run_explain(const ExplainOptions& options) {
     if (!options.run.empty()) refuse(options, {"arch", "mean", "std"}, "--model; a run says what its network is");
     if (!options.run.empty()) refuse(options, {"temperature"}, "--model; ALPA's heads have none");
   } else {
-    refuse(options, {"run", "grid", "temperature", "direction"}, "two pictures; here is one");
+    refuse(options, {"run", "grid", "temperature", "direction", "stretch"}, "two pictures; here is one");
     if (options.model.empty() || options.id.empty())
       throw UsageError("one picture needs --model FILE and --id SPEC, the training pictures that it is compared with");
   }

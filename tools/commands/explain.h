@@ -20,6 +20,7 @@ struct ExplainOptions {
   int64_t grid = 0;  ///< 0: the run's, else ALPA's default
   double temperature = 0.1;
   std::string direction = "both";  ///< "ab", "ba"
+  bool stretch = false;            ///< each tile's colours from its least to its largest attention
   // one picture
   std::string id;                   ///< the training pictures
   int64_t k = 10, nearest = 5;      ///< neighbour whose distance decides; pictures that are shown

@@ -129,11 +129,21 @@ void print_numbers(const Direction& direction, int64_t rows, int64_t columns) {
   }
 }
 
+/// The range of attention that the colours span, from none to yellow.
+struct Colours {
+  double least, full;
+};
+Colours stretched(const double* weights, int64_t regions) {
+  const auto [least, most] = std::minmax_element(weights, weights + regions);
+  return {*least, std::max(*most, *least + 1e-12)};
+}
+
 constexpr int64_t gap = 12, between_halves = 2, caption = 16, heading = 32;
 
-/// A tile for each region, at the region's place: the picture with the region outlined, the other one under its attention.
+/// A tile for each region, at the region's place: the picture with the region outlined, the other one under its attention. Without shared
+/// colours every tile has its own.
 void draw(nn::Picture& sheet, int64_t top, const Direction& direction, const std::vector<nn::Picture>& pictures,
-          const std::vector<Region>& boxes, int64_t columns, double full) {
+          const std::vector<Region>& boxes, int64_t columns, const Colours* shared) {
   const int64_t edge = pictures[0].width, regions = static_cast<int64_t>(boxes.size());
   write_text(sheet, top + 6, gap,
              fmt::format("{} > {}  S {:.3f}", letters[direction.from], letters[direction.to], direction.attention.similarity), 3);
@@ -142,14 +152,15 @@ void draw(nn::Picture& sheet, int64_t top, const Direction& direction, const std
     const int64_t y = top + heading + r / columns * (edge + caption + gap), x = gap + r % columns * (2 * edge + between_halves + gap);
     nn::Picture from = pictures[direction.from], to = pictures[direction.to];
     outline(from, boxes[static_cast<size_t>(r)]);
-    std::vector<double> heat(weights + r * regions, weights + (r + 1) * regions);
-    const double most = *std::max_element(heat.begin(), heat.end());
-    for (double& value : heat) value /= full;
+    const double* row = weights + r * regions;
+    const Colours colours = shared != nullptr ? *shared : stretched(row, regions);
+    std::vector<double> heat;
+    for (int64_t at = 0; at < regions; ++at) heat.push_back((row[at] - colours.least) / (colours.full - colours.least));
     lay_heat(to, boxes, heat);
     paste(sheet, y, x, from);
     paste(sheet, y, x + edge + between_halves, to);
     write_text(sheet, y + edge + 3, x, fmt::format("cos {:.3f}", direction.attention.cosines.data<double>()[r]));
-    write_text(sheet, y + edge + 3, x + edge + between_halves, fmt::format("peak {:.3f}", most));
+    write_text(sheet, y + edge + 3, x + edge + between_halves, fmt::format("peak {:.3f}", *std::max_element(row, row + regions)));
   }
 }
 
@@ -183,7 +194,7 @@ int explain_pair(const ExplainOptions& options) {
     directions.push_back({no, 1 - no, attention_of(vectors, i, 1 - i, aggregate)});
   }
   for (size_t no = 0; no < 2; ++no) fmt::print("{}          {}\n", letters[no], nn::printable(options.pictures[no]));
-  fmt::print("regions    {} x {} of the map of {} x {}, numbered row by row\n", rows, columns, height, width);
+  fmt::print("regions    {} x {} of the map of {} x {}\n", rows, columns, height, width);
   if (looker.heads)
     fmt::print("attention  softmax(q k / sqrt {}) by the run's ALPA heads\n", vectors.q.dim(2));
   else
@@ -202,16 +213,21 @@ int explain_pair(const ExplainOptions& options) {
 
   // Attention that is the same everywhere must not look like a find: full heat is at least four times that.
   const double uniform = 1.0 / static_cast<double>(rows * columns), full = std::max(largest, std::min(1.0, 4 * uniform));
+  const Colours shared = {0, full};
   const int64_t edge = pictures[0].width, block = heading + rows * (edge + caption + gap);
   std::vector<Region> boxes;
   for (const Region& window : windows) boxes.push_back(in_pixels(window, height, width, edge));
   nn::Picture sheet = blank_sheet(static_cast<int64_t>(directions.size()) * block, gap + columns * (2 * edge + between_halves + gap),
                                   "take a smaller --grid");
   for (size_t no = 0; no < directions.size(); ++no)
-    draw(sheet, static_cast<int64_t>(no) * block, directions[no], pictures, boxes, columns, full);
+    draw(sheet, static_cast<int64_t>(no) * block, directions[no], pictures, boxes, columns, options.stretch ? nullptr : &shared);
   nn::write_png(options.out, sheet);
-  fmt::print("\npicture    {}: yellow is attention of {:.3f} or more, no colour is 0 (alike everywhere: {:.3f})\n", options.out, full,
-             uniform);
+  if (options.stretch)
+    fmt::print("\npicture    {}: each tile from its least attention (no colour) to its largest (yellow), however close they are\n",
+               options.out);
+  else
+    fmt::print("\npicture    {}: yellow is attention of {:.3f} or more, no colour is 0 (alike everywhere: {:.3f})\n", options.out, full,
+               uniform);
   return 0;
 }
 
