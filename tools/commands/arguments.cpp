@@ -157,7 +157,7 @@ CLI::App* add_explain(CLI::App& app, ExplainOptions& o) {
   CLI::App* command = app.add_subcommand(
       "explain", "a PNG: where each region of one picture looks in another; or the training regions that decide one picture's score");
   command->add_option("pictures", o.pictures, "PNG or JPEG files: A and B for their attention, A alone for its nearest training regions")
-      ->expected(1, 1000000)
+      ->expected(-1)
       ->required();
   command->add_option("--run", o.run, "A and B: folder of a run with ALPA, whose heads attend");
   command->add_option("--model", o.model, "safetensors file of a network, ours or PyTorch's; of A and B its local vectors attend");
