@@ -75,44 +75,39 @@ void attend(const AlpaProblem<T>& problem, const AlpaBlock& block, int64_t pictu
   }
 }
 
-/// sums[t][s] += sum_a h[a] p[t][a] p[s][a] for the regions t, s of one picture: the lower triangle, in squares of 4.
+/// sums[t][s] += sum_a h[a] p[t][a] p[s][a] for the regions t, s of one picture: the lower triangle, in pieces of 4 x 2, whose sums and
+/// operands fit 16 registers.
 template <class T>
 void add_gram_grad(const AlpaShape& shape, const T* p, const T* h, T* sums) {
   using Vector = typename VectorOf<T>::type;
   using Unaligned = typename VectorOf<T>::unaligned;
   constexpr int64_t lanes = lanes_of<T>;
   const int64_t regions = shape.regions, anchors = shape.anchors;
-  for (int64_t t = 0; t < regions; t += 4)
-    for (int64_t s = 0; s <= t; s += 4) {
-      const T *left[4], *right[4];
-      for (int64_t i = 0; i < 4; ++i) {  // beyond the end the last row again, dropped below
-        left[i] = p + (t + i < regions ? t + i : regions - 1) * anchors;
-        right[i] = p + (s + i < regions ? s + i : regions - 1) * anchors;
-      }
-      Vector tile[4][2] = {}, more[4][2] = {};
+  for (int64_t t = 0; t < regions; t += 4) {
+    const T* left[4];
+    for (int64_t i = 0; i < 4; ++i) left[i] = p + (t + i < regions ? t + i : regions - 1) * anchors;  // beyond the end: dropped below
+    for (int64_t s = 0; s < t + 4 && s < regions; s += 2) {
+      const T *right0 = p + s * anchors, *right1 = p + (s + 1 < regions ? s + 1 : s) * anchors;
+      Vector tile[4][2] = {};
       for (int64_t a = 0; a < anchors; a += lanes) {
         const Vector weight = *reinterpret_cast<const Unaligned*>(h + a);
-        const Vector r0 = *reinterpret_cast<const Unaligned*>(right[0] + a) * weight;
-        const Vector r1 = *reinterpret_cast<const Unaligned*>(right[1] + a) * weight;
-        const Vector r2 = *reinterpret_cast<const Unaligned*>(right[2] + a) * weight;
-        const Vector r3 = *reinterpret_cast<const Unaligned*>(right[3] + a) * weight;
+        const Vector r0 = *reinterpret_cast<const Unaligned*>(right0 + a) * weight;
+        const Vector r1 = *reinterpret_cast<const Unaligned*>(right1 + a) * weight;
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
           const Vector l = *reinterpret_cast<const Unaligned*>(left[i] + a);
           tile[i][0] += l * r0;
           tile[i][1] += l * r1;
-          more[i][0] += l * r2;
-          more[i][1] += l * r3;
         }
       }
       for (int64_t i = 0; i < 4 && t + i < regions; ++i)
-        for (int64_t j = 0; j < 4 && s + j < regions; ++j) {
-          const Vector& lanes_sum = j < 2 ? tile[i][j] : more[i][j - 2];
+        for (int64_t j = 0; j < 2 && s + j < regions; ++j) {
           T sum = 0;
-          for (int64_t lane = 0; lane < lanes; ++lane) sum += lanes_sum[lane];
+          for (int64_t lane = 0; lane < lanes; ++lane) sum += tile[i][j][lane];
           sums[(t + i) * regions + s + j] += sum;
         }
     }
+  }
 }
 
 /// dc (in scratch.line) of a picture that attend() has just seen -> dscore in e, d(v_j . v_i) in products, the picture's 2 dG, and
