@@ -6,7 +6,7 @@
 //          gradients are carried on together
 // shapes   q, k, v (N,R,C) -> S (N,N)
 // cost     products of (N R)^2 C flop each: 3 forward, 9 backward (3 of them again); (N R)^2 exp for each pass; scratch: packed copies of
-//          q, k, v; backward eight sums of (N R)(3 C + R); three tiles of about 96 x 96 a thread
+//          q, k, v; backward six sums of (N R)(3 C + R); three tiles of about 96 x 96 a thread
 // parallel blocks of pictures meet in pairs; a pair belongs to one of its blocks (partners). Forward: a block owns S of its pairs, both
 //          ways. Backward: a slice of blocks adds to sums of its own, which are added in order of the slices
 // numerics scores shifted by their row maximum; everything in T
@@ -25,7 +25,7 @@ namespace mode {
 namespace {
 
 constexpr int64_t tile_anchors = 96;  // about as many rows and columns as a tile has: three tiles stay in the second-level cache
-constexpr int64_t most_slices = 8;
+constexpr int64_t most_slices = 6;
 constexpr double smallest_norm = 1e-8, logsum_sharpness = 6;
 
 struct AlpaShape {

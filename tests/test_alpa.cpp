@@ -29,7 +29,7 @@ const Case cases[] = {
     {13, 9, 17},  // odd, more than one block of anchors
     {5, 25, 33},  // R no multiple of 4
     {4, 49, 3},   // R larger than C; four blocks
-    {9, 49, 2},   // nine blocks, in eight slices
+    {9, 49, 2},   // nine blocks, in six slices
     {2, 101, 4},  // R larger than a tile
 };
 
