@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "nn/checkpoint.h"
+#include "nn/data/encode.h"
 #include "tests/command_training.h"
 
 namespace {
@@ -138,6 +139,30 @@ TEST(CliMethod, PresetsAndResumesKnowTheirCommand) {
       run({"finetune", "--from", command::trained_model(), "--data", command::train_data, "--preset", "quick", "--out", directory / "run"}),
       2, "belongs to mode train");
   command::expect_one_line(run({"finetune", "--resume", "--out", mode_t_run()}), 2, "begun by mode train");
+}
+
+TEST(CliMethod, SaysWhereNothingCanBeLearnt) {
+  const TemporaryDirectory directory;
+  // One picture of each class: nobody has a positive, and every row is guarded.
+  const command::Result alone = run({"train",   "--data",   "synthetic:shapes?split=train&limit=10",
+                                     "--size",  "12",       "--arch",
+                                     "resnet8", "--epochs", "1",
+                                     "--batch", "5",        "--holdout",
+                                     "0",       "--loss",   "supcon",
+                                     "--views", "1",        "--alpa",
+                                     "joint",   "--out",    directory / "alone"});
+  ASSERT_EQ(alone.status, 0) << alone.err;
+  for (const char* part : {"loss 0.0000", "so supcon taught nothing", "so alpa taught nothing"})
+    EXPECT_NE(alone.out.find(part), std::string::npos) << part << "\n" << alone.out;
+  for (const std::vector<std::string>& too_few : std::vector<std::vector<std::string>>{
+           {"--batch", "1", "--alpa", "joint"}, {"--batch", "1", "--loss", "simclr", "--augment", "contrastive"}})
+    command::expect_one_line(run(with({"train", "--data", command::train_data, "--out", directory / "few"}, too_few)), 2,
+                             "need three in a batch");
+  std::filesystem::create_directories(directory / "pictures/only");
+  nn::write_png(directory / "pictures/only/one.png", nn::Picture{4, 4, std::vector<uint8_t>(3 * 4 * 4, 7)});
+  command::expect_one_line(run({"train", "--data", "folder:" + directory / "pictures", "--loss", "supcon", "--out", directory / "few"}), 1,
+                           "at least two");
+  EXPECT_FALSE(std::filesystem::exists(directory / "few"));
 }
 
 TEST(CliMethod, RefusesWhatCannotBeMeant) {

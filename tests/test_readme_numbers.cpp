@@ -15,7 +15,7 @@ using autograd::Variable;
 using tensor::Shape;
 using tensor::Tensor;
 
-std::string readme(const std::string& floor) { return read_bytes(std::string(SOURCE_DIR) + "/" + floor + "/README.md"); }
+std::string readme(const std::string& floor) { return read_bytes(fmt::format("{}/{}/README.md", SOURCE_DIR, floor)); }
 
 /// "x   1  2  3": as the READMEs print a row of numbers.
 std::string row(const std::string& name, const Tensor& tensor) {
@@ -96,7 +96,7 @@ TEST(ReadmeNumbers, AutogradsFirstLines) {
 
 /// The program's body stands in the README word for word, but for the indentation.
 TEST(ReadmeNumbers, OwnOpIsTheTestedProgram) {
-  const std::string page = readme("autograd"), source = read_bytes(std::string(SOURCE_DIR) + "/tests/example_own_op.cpp");
+  const std::string page = readme("autograd"), source = read_bytes(SOURCE_DIR "/tests/example_own_op.cpp");
   std::istringstream lines(source.substr(source.find("Variable silu")));
   std::string line, shown;
   int count = 0;

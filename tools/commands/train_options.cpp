@@ -229,6 +229,10 @@ void check_options(const TrainOptions& o) {
     need(o.given.count(name) == 0 || o.alpa != "off", fmt::format("--{} belongs to --alpa joint", name));
   need(o.read_size == 0 || o.augment != "none", "--read-size needs an --augment that makes pictures of --size out of larger ones");
   need(o.holdout < 1, "--holdout 1 leaves nothing to train on");
+  need((o.loss == "ce" && o.alpa == "off") || o.batch * views_of(o) >= 3,
+       fmt::format("--batch {} of {}: contrastive losses and ALPA compare pictures, and need three in a batch to learn anything; take a "
+                   "larger one",
+                   o.batch, views_of(o) == 1 ? "one view" : fmt::format("{} views", views_of(o))));
   need(o.patience == 0 || o.holdout > 0, "--patience needs held-out pictures to wait for; give --holdout a share above 0");
   parse_save_every(o.save_every);
 }

@@ -88,6 +88,10 @@ void Training::print_epoch(const EpochRow& row, bool better) const {
   fmt::print(", lr {:.3g}, {:.0f} pictures/s, {}", row.lr, row.pictures_per_second, format_seconds(row.seconds));
   if (row.data_seconds > 0.1 * row.seconds) fmt::print(", {:.0f} % of it waiting for pictures", 100 * row.data_seconds / row.seconds);
   fmt::print("\n");
+  for (const auto& [name, value] : {std::pair(state_.options.loss.c_str(), row.contrastive), std::pair("alpa", row.alpa)})
+    if (value == 0)
+      fmt::print("note: no picture met another of its label in its batch, so {} taught nothing; take a larger --batch or more --views\n",
+                 name);
   std::fflush(stdout);
 }
 
