@@ -9,7 +9,8 @@
 //          q, k, v; backward six sums of (N R)(3 C + R); three tiles of about 96 x 96 a thread
 // parallel blocks of pictures meet in pairs; a pair belongs to one of its blocks (partners). Forward: a block owns S of its pairs, both
 //          ways. Backward: a slice of blocks adds to sums of its own, which are added in order of the slices
-// numerics scores shifted by their row maximum; everything in T
+// numerics scores shifted by their row maximum; everything in T. Where values cancel to |A v_j| below about 1e-3 of the |v_j|, p . G_j p
+//          has few right digits in f32, and so has that cosine (the guard of 1e-8 is absolute)
 #include <algorithm>
 #include <cmath>
 #include <vector>

@@ -50,6 +50,7 @@ class Objective : public nn::Module {
   Result operator()(const nn::ResNetOutput& output, const Tensor& labels, int64_t views) const;
 
   const ObjectiveOptions& options() const { return options_; }
+  bool has_head() const { return head_ != nullptr; }  ///< of SupCon or SimCLR
   bool trains_classifier() const { return options_.base == ObjectiveOptions::Base::cross_entropy; }
 
  private:

@@ -316,7 +316,7 @@ TEST(CliExplain, RefusesWhatCannotBeMeant) {
   usage({a, "--model", model, "--out", "o.png"}, "--id SPEC");
   usage({a, "--model", model, "--id", command::train_data, "--grid", "2", "--out", "o.png"}, "--grid is for two pictures");
   usage({a, "--model", model, "--id", command::train_data, "--stretch", "--out", "o.png"}, "--stretch is for two pictures");
-  usage({a, b, "--model", model, "--out", b}, "one of the pictures");
+  usage({a, b, "--model", model, "--out", b}, "would be overwritten");
   usage({a, b, "--model", model, "--device", "tpu", "--out", "o.png"}, "--device tpu");
   EXPECT_EQ(nn::decode_picture(b).pixels, pictures().pixels[1].pixels);
 }

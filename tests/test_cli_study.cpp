@@ -1,6 +1,7 @@
 // `mode study`: the runs, what they begin with, their scores, going on, and the tables' arithmetic.
 
 #include <cmath>
+#include <set>
 
 #include "mode/study.h"
 #include "nn/checkpoint.h"
@@ -68,6 +69,7 @@ TEST(CliStudy, TrainsJudgesAndGoesOn) {
   for (const char* arm : {"extra", "finetune"}) {
     EXPECT_EQ(metadata(arm).at("from"), out + "/seed-1/base/model.safetensors");
     EXPECT_EQ(metadata(arm).at("epoch"), "1");
+    EXPECT_EQ(metadata(arm).at("seed"), "1000001") << "other orders and views than base's";
   }
   const auto weights = [&](const std::string& run_of) { return nn::read_safetensors(out + run_of + "/model.safetensors").tensors; };
   EXPECT_EQ(weights("/seed-1/base").at("fc.weight").to_vector(), weights("/seed-1/finetune").at("fc.weight").to_vector());
@@ -105,12 +107,17 @@ TEST(CliStudy, AnInterruptedStudyGoesOnToTheSameNumbers) {
   ASSERT_EQ(run(study(whole, few)).status, 0);
   EXPECT_FALSE(fs::exists(whole + "/seed-4/extra"));
   EXPECT_TRUE(fs::exists(whole + "/seed-4/base/scores.csv")) << "finetune begins with base, which is judged too";
+  const std::string scores = read_bytes(whole + "/study.csv");
+  fs::remove(whole + "/seed-4/finetune/scores.csv");  // killed between the two files
+  EXPECT_EQ(run(study(whole, few)).status, 0);
+  EXPECT_EQ(read_bytes(whole + "/study.csv"), scores);
   {
     command::Process process(study(cut, few));
     for (int wait = 0; wait < 4000 && !fs::exists(cut + "/seed-4/base/model.safetensors"); ++wait) ::usleep(1000);
     process.signal(SIGKILL);
     process.wait();
   }
+  EXPECT_FALSE(fs::exists(cut + "/study.csv"));
   const command::Result rest = run(study(cut, few));
   ASSERT_EQ(rest.status, 0) << rest.err;
   EXPECT_EQ(read_bytes(cut + "/study.csv"), read_bytes(whole + "/study.csv"));
@@ -120,18 +127,82 @@ TEST(CliStudy, RefusesWhatCannotBeMeant) {
   const TemporaryDirectory directory;
   const std::string out = directory / "study";
   command::expect_one_line(run({"study", "--out", out}), 2, "--data");
-  command::expect_one_line(run(study(out, {"--arms", "extra", "--loss", "none"})), 2, "--loss ce, supcon or simclr");
+  command::expect_one_line(run(study(out, {"--arms", "extra", "--loss", "none"})), 2, "--loss: none not in");
   command::expect_one_line(run(study(out, {"--seeds", "1,1"})), 2, "seeds that differ");
-  command::expect_one_line(run(study(out, {"--schedule", "step", "--milestones", "1"})), 2, "--schedule step");
+  command::expect_one_line(run(study(out, {"--schedule", "step"})), 2, "--schedule step");
   command::expect_one_line(run(study(out, {"--ood", "noise=synthetic:noise"})), 1, "noise");
   command::expect_one_line(run(study(out, {"--ood", "a,b=synthetic:noise"})), 2, "commas");
   command::expect_one_line(run(study(out, {"--ood", "absent=folder:" + out + "/nowhere"})), 1, "nowhere");
   command::expect_one_line(run(study(out, {"--k", "100"})), 1, "--k 100");
   EXPECT_FALSE(fs::exists(out)) << "refused before anything was made";
-  ASSERT_EQ(run(study(out, {"--arms", "base", "--seeds", "1", "--epochs", "1"})).status, 0);
-  command::expect_one_line(run(study(out, {"--arms", "base", "--seeds", "1", "--epochs", "3"})), 2, "'epochs 1', not 'epochs 3'");
-  write_bytes(out + "/settings.txt", "");
+  command::expect_one_line(run(study(out, {"--temperature", "1"})), 2, "belongs to --loss supcon");
+  command::expect_one_line(run(study(out, {"--arms", "extra", "--alpa-grid", "2"})), 2, "belongs to --alpa joint");
+  EXPECT_EQ(run({"study", "--preset", "list"}).status, 0);
+}
+
+TEST(CliStudy, RefusesRunsThatWereBegunOtherwise) {
+  const TemporaryDirectory directory;
+  const std::string out = directory / "study", base = out + "/seed-1/base";
+  std::vector<std::string> alone = study(out, {"--arms", "base", "--seeds", "1"});
+  alone.erase(std::find(alone.begin(), alone.end(), "--extra-epochs"), std::find(alone.begin(), alone.end(), "--extra-epochs") + 2);
+  ASSERT_EQ(run(alone).status, 0);
+  const command::Result more = run(study(out, {"--arms", "extra", "--seeds", "1"}));  // base stands, whatever follows it
+  ASSERT_EQ(more.status, 0) << more.err;
+  EXPECT_EQ(more.out.find("epoch 1/2"), std::string::npos) << more.out;
+  command::expect_one_line(run(study(out, {"--arms", "base", "--seeds", "1", "--epochs", "3"})), 2, "'epochs 2', not 'epochs 3'");
+  command::expect_one_line(run(study(out, {"--data", "synthetic:shapes?split=train&limit=50"})), 2, "limit=60', not");
+  ASSERT_EQ(run(study(out, {"--arms", "base", "--seeds", "2"})).status, 0);
+  fs::copy_file(out + "/seed-2/base/model.safetensors", base + "/model.safetensors", fs::copy_options::overwrite_existing);
+  command::expect_one_line(run(study(out, {"--arms", "extra", "--seeds", "1"})), 2, "seed-1/extra was begun with 'base ");
+  write_bytes(base + "/study.txt", "");
   command::expect_one_line(run(study(out)), 2, "was begun with ''");
+  fs::remove(base + "/study.txt");
+  command::expect_one_line(run(study(out)), 1, "no study began");
+}
+
+/// The options of a run's state.
+std::map<std::string, std::string> options_of(const std::string& path) {
+  std::map<std::string, std::string> options;
+  for (const auto& [key, value] : nn::read_safetensors(path + "/state.safetensors").metadata)
+    if (key.rfind("option.", 0) == 0) options[key.substr(7)] = value;
+  return options;
+}
+
+TEST(CliStudy, TheControlDiffersInTheObjectiveAlone) {
+  const TemporaryDirectory directory;
+  // What finetune writes down of the network it begins with, where extra's own choice is the same.
+  const std::set<std::string> filled_in = {"holdout-seed", "mean", "std", "shortcut"};
+  const auto differences = [&](const std::string& out) {
+    std::vector<std::string> names;
+    const auto extra = options_of(out + "/seed-1/extra");
+    for (const auto& [name, value] : options_of(out + "/seed-1/finetune"))
+      if (extra.at(name) != value && filled_in.count(name) == 0) names.push_back(name);
+    return names;
+  };
+  const std::string ce = directory / "ce";  // nothing here is what mode finetune would take by itself
+  ASSERT_EQ(run(study(ce, {"--seeds", "1", "--arms", "extra,finetune", "--views", "2", "--augment", "contrastive", "--warmup-epochs", "1",
+                           "--momentum", "0.8", "--weight-decay", "0.001", "--extra-lr", "0.03", "--schedule", "constant"}))
+                .status,
+            0);
+  EXPECT_EQ(differences(ce), (std::vector<std::string>{"alpa", "loss"}));
+  const auto of_model = [&](const std::string& arm) {
+    return nn::load_model(ce + "/seed-1/" + arm + "/model.safetensors").checkpoint.metadata;
+  };
+  for (const char* same : {"mean", "std", "shortcut", "holdout"})
+    EXPECT_EQ(of_model("extra").at(same), of_model("finetune").at(same)) << same;
+  EXPECT_EQ(options_of(ce + "/seed-1/finetune").at("views"), "2");
+  EXPECT_EQ(options_of(ce + "/seed-1/finetune").at("lr"), "0.029999999999999999");
+  EXPECT_EQ(options_of(ce + "/seed-1/finetune").at("warmup-epochs"), "0");
+
+  // Without its head the control would spend its epochs on growing another; and ALPA sees no labels where the loss saw none.
+  const std::string simclr = directory / "simclr";
+  const command::Result result =
+      run(study(simclr, {"--seeds", "1", "--arms", "extra,finetune", "--loss", "simclr", "--augment", "contrastive"}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("base/state.safetensors: 4 tensors"), std::string::npos) << result.out;
+  EXPECT_EQ(options_of(simclr + "/seed-1/finetune").at("alpa-by-picture"), "1");
+  EXPECT_EQ(result.out.find("positives by label"), std::string::npos) << result.out;
+  EXPECT_EQ(options_of(ce + "/seed-1/finetune").at("alpa-by-picture"), "0");
 }
 
 TEST(StudyTable, SpreadsAndGainsAreWorkedOutByHand) {

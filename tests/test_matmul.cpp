@@ -14,6 +14,8 @@ const Case cases[] = {{1, 1, 1},       {1, 7, 1},     {6, 16, 16},   {7, 17, 19}
                       {13, 300, 5},    {64, 513, 10}, {33, 64, 129},  // several tiles of CUDA's 64 x 64
                       {70, 1100, 9},                                  // K in slices
                       {13, 1100, 250},                                // more of b than is packed at once on the cpu
+                      {5, 30, 1100},                                  // several of its packed pieces
+                      {2400, 9, 20},                                  // blocks of more rows
                       {103, 20, 130},                                 // two blocks of rows, two of columns
                       {0, 3, 4},       {3, 0, 4},     {3, 4, 0}};
 

@@ -1,10 +1,10 @@
-// maths    y = A B in tiles that stay in registers while k goes by (product.inl). A tile reads a few rows of A and a panel, two vectors
-// wide,
-//          of B. Both come packed in the order of reading: B for all, A for each block where y is wide enough to use it often
+// maths    y = A B in tiles that stay in registers while k goes by (product.inl). A tile reads a few rows of A and a panel of B, two
+//          vectors wide. Both come packed in the order of reading: B for all, A for each block where y is wide enough to use it often
 // shapes   a transposition is two distances exchanged
-// cost     2 M N K flop; scratch: about 1 MB of B at once (256 of its rows, if they are longer), a block of A per thread, at most 200 KB in
-// f32 parallel a thread owns a block of y; blocks are cut by shape alone: no race, the same bits for any number of threads numerics sums
-// run in the tensor's own dtype, in pieces of at most 256 products that are added in order
+// cost     2 M N K flop; scratch: about 1 MB of B at once (256 of its rows, if they are longer), and for each thread a block of A of
+//          at most 200 KB in f32
+// parallel a thread owns a block of y; blocks are cut by shape alone: no race, the same bits for any number of threads
+// numerics sums run in the tensor's own dtype, in pieces of at most 256 products that are added in order
 #include "tensor/ops/matmul.h"
 
 #include <algorithm>

@@ -9,19 +9,14 @@ namespace mode::tools {
 
 namespace {
 
-void add_learning_rate(CLI::App* command, TrainOptions& o) {
+void add_learning_rate(CLI::App* command, TrainOptions& o, const char* schedules) {
   const char* const group = "Learning rate";
   command->add_option("--lr", o.lr, "at the peak")->check(positive_number())->capture_default_str()->group(group);
-  command->add_option("--schedule", o.schedule, "cosine, step or constant; by step, not by epoch")->capture_default_str()->group(group);
+  command->add_option("--schedule", o.schedule, fmt::format("{}; by step, not by epoch", schedules))->capture_default_str()->group(group);
   command->add_option("--final-ratio", o.final_ratio, "of cosine: its end, as a share of --lr")
       ->check(share())
       ->capture_default_str()
       ->group(group);
-  command->add_option("--milestones", o.milestones, "of step: epochs after which the rate falls, as in --milestones 100,150")
-      ->delimiter(',')
-      ->check(CLI::Range(1, 1000000))
-      ->group(group);
-  command->add_option("--gamma", o.gamma, "of step: the factor at each milestone")->check(share())->capture_default_str()->group(group);
   command->add_option("--warmup-epochs", o.warmup_epochs, "epochs in which the learning rate rises to the peak")
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str()
@@ -30,6 +25,16 @@ void add_learning_rate(CLI::App* command, TrainOptions& o) {
       ->check(number_from_zero())
       ->capture_default_str()
       ->group(group);
+}
+
+/// Of --schedule step.
+void add_milestones(CLI::App* command, TrainOptions& o) {
+  const char* const group = "Learning rate";
+  command->add_option("--milestones", o.milestones, "of step: epochs after which the rate falls, as in --milestones 100,150")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1000000))
+      ->group(group);
+  command->add_option("--gamma", o.gamma, "of step: the factor at each milestone")->check(share())->capture_default_str()->group(group);
 }
 
 void add_optimiser(CLI::App* command, TrainOptions& o) {
@@ -51,12 +56,9 @@ void add_optimiser(CLI::App* command, TrainOptions& o) {
       ->group(group);
 }
 
-void add_base_loss(CLI::App* command, TrainOptions& o) {
+void add_base_loss(CLI::App* command, TrainOptions& o, const std::string& help, const std::vector<std::string>& losses) {
   const char* const group = "Objective";
-  command->add_option("--loss", o.loss, "ce (cross-entropy), supcon, simclr; none: ALPA alone")
-      ->check(CLI::IsMember({"ce", "supcon", "simclr", "none"}))
-      ->capture_default_str()
-      ->group(group);
+  command->add_option("--loss", o.loss, help)->check(CLI::IsMember(losses))->capture_default_str()->group(group);
   command->add_option("--temperature", o.temperature, "of supcon and simclr")
       ->check(positive_number())
       ->capture_default_str()
@@ -155,9 +157,10 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
   command->add_option("--shortcut", o.shortcut,
                       "a (every second pixel, zero channels) or projection (1x1 convolution); default as in the paper");
   command->add_option("--stem", o.stem, "cifar (3x3) or imagenet (7x7 stride 2, maximum)")->capture_default_str();
-  add_learning_rate(command, o);
+  add_learning_rate(command, o, "cosine, step or constant");
+  add_milestones(command, o);
   add_optimiser(command, o);
-  add_base_loss(command, o);
+  add_base_loss(command, o, "ce (cross-entropy), supcon, simclr; none: ALPA alone", {"ce", "supcon", "simclr", "none"});
   command->add_option("--alpa", o.alpa, "joint: ALPA beside the loss (MODE-T)")
       ->check(CLI::IsMember({"off", "joint"}))
       ->capture_default_str()
@@ -209,8 +212,10 @@ CLI::App* add_finetune(CLI::App& app, TrainOptions& o) {
   command->add_option("--batch", o.batch, "pictures per step")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--seed", o.seed, "of ALPA's heads, order and augmentation")->capture_default_str();
   add_foreign(command, o.arch, o.mean, o.std);
-  add_learning_rate(command, o);
+  add_learning_rate(command, o, "cosine, step or constant");
+  add_milestones(command, o);
   add_optimiser(command, o);
+  command->add_flag("--alpa-labels", o.alpa_labels, "after simclr: positives by label, not by picture")->group("Objective");
   add_alpa(command, o);
   add_pictures(command, o);
   command->add_option("--save-every", o.save_every, "save within epochs too: every 500 (steps) or 10m (minutes). Ctrl-C always saves");
@@ -238,7 +243,7 @@ CLI::App* add_study(CLI::App& app, StudyOptions& study) {
       ->check(CLI::IsMember(study_arms()));
   command->add_option("--seeds", study.seeds, "a run of each arm for each")->delimiter(',')->capture_default_str();
   command->add_option("--preset", o.preset,
-                      fmt::format("settings of base by name, which other options override: {}", join(known_presets(), ", ")));
+                      "settings of base by name, which other options override, of those without ALPA; list shows them");
   command->add_option("--arch", o.arch, "as mode train's")->capture_default_str();
   command->add_option("--epochs", o.epochs, "of base and joint")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--extra-epochs", study.extra_epochs, "of extra and finetune, after those of base")->check(CLI::Range(1, 1000000));
@@ -247,9 +252,9 @@ CLI::App* add_study(CLI::App& app, StudyOptions& study) {
   command->add_option("--k", study.k, "neighbour whose distance both detectors take")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_option("--shortcut", o.shortcut, "as mode train's");
   command->add_option("--stem", o.stem, "as mode train's")->capture_default_str();
-  add_learning_rate(command, o);
+  add_learning_rate(command, o, "cosine or constant");
   add_optimiser(command, o);
-  add_base_loss(command, o);
+  add_base_loss(command, o, "of base: ce (cross-entropy), supcon or simclr", {"ce", "supcon", "simclr"});
   add_alpa_beside(command, o);
   add_alpa(command, o);
   add_framing(command, o);

@@ -45,10 +45,12 @@ int run_explain(const ExplainOptions& options) {
     if (options.model.empty() || options.id.empty())
       throw UsageError("one picture needs --model FILE and --id SPEC, the training pictures that it is compared with");
   }
-  for (const std::string& path : options.pictures) {
+  std::vector<std::string> read = options.pictures;
+  read.insert(read.end(), {options.model, options.run + "/state.safetensors", options.run + "/model.safetensors"});
+  for (const std::string& path : read) {
     std::error_code ignored;
     if (std::filesystem::equivalent(path, options.out, ignored))
-      throw UsageError(fmt::format("--out {} is one of the pictures, which would be overwritten", options.out));
+      throw UsageError(fmt::format("--out {} is read for this, and would be overwritten; take another", options.out));
   }
   device_of(options.device);
   use_threads(options.threads);

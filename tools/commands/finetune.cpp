@@ -60,6 +60,7 @@ int run_finetune(TrainOptions options) {
   // Two views where the base learnt from two; after cross-entropy one, as the paper has it.
   const std::string loss = metadata_of(base, "loss", "ce");
   const bool contrastive = loss == "supcon" || loss == "simclr";
+  options.alpa_by_picture = loss == "simclr" && !options.alpa_labels;
   if (options.given.count("views") == 0 && options.preset.empty()) options.views = contrastive ? 2 : 1;
   if (options.given.count("augment") == 0 && options.preset.empty()) options.augment = contrastive ? "contrastive" : "crop-flip";
   return run_train(options);

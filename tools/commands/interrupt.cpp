@@ -7,6 +7,7 @@ namespace mode::tools {
 namespace {
 
 volatile std::sig_atomic_t signalled = 0;
+int guards = 0;
 struct sigaction before_int, before_term;
 
 void notice(int) { signalled = 1; }
@@ -14,6 +15,7 @@ void notice(int) { signalled = 1; }
 }  // namespace
 
 InterruptGuard::InterruptGuard() {
+  if (guards++ > 0) return;
   signalled = 0;
   struct sigaction action {};
   action.sa_handler = notice;
@@ -24,6 +26,7 @@ InterruptGuard::InterruptGuard() {
 }
 
 InterruptGuard::~InterruptGuard() {
+  if (--guards > 0) return;
   sigaction(SIGINT, &before_int, nullptr);
   sigaction(SIGTERM, &before_term, nullptr);
 }

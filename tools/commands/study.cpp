@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <set>
+#include <sstream>
 
 #include "mode/evaluation.h"
 #include "mode/probe.h"
@@ -14,10 +15,12 @@
 #include "nn/text.h"
 #include "tools/commands/common.h"
 #include "tools/commands/finetune.h"
+#include "tools/commands/interrupt.h"
 #include "tools/commands/progress.h"
 #include "tools/commands/run_directory.h"
 #include "tools/commands/run_lock.h"
 #include "tools/commands/train.h"
+#include "tools/commands/training.h"
 
 namespace mode::tools {
 
@@ -32,16 +35,23 @@ std::string text_of(const std::string& path) {
   return {bytes.begin(), bytes.end()};
 }
 
-bool goes_on(const std::string& arm) { return arm == "extra" || arm == "finetune"; }
-
 std::string directory_of(const StudyOptions& study, uint64_t seed, const std::string& arm) {
   return fmt::format("{}/seed-{}/{}", study.train.out, seed, arm);
 }
 
+std::string weights_of(const StudyOptions& study, uint64_t seed, const std::string& arm) {
+  return nn::content_hash(nn::read_safetensors(RunDirectory(directory_of(study, seed, arm)).model_path()).tensors);
+}
+
+bool goes_on(const std::string& arm) { return arm == "extra" || arm == "finetune"; }
+
+/// What follows base shuffles and augments anew: by base's seed it would see base's first epochs again.
+constexpr uint64_t apart = 1'000'000;
+
 /// What one run is told.
 TrainOptions options_of(const StudyOptions& study, uint64_t seed, const std::string& arm) {
   TrainOptions run = study.train;
-  run.seed = seed;
+  run.seed = goes_on(arm) ? seed + apart : seed;
   run.out = directory_of(study, seed, arm);
   run.given.clear();
   if (arm == "joint") run.alpa = "joint";
@@ -81,54 +91,63 @@ void check_study(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
          fmt::format("--ood {}: a name without commas, please", nn::printable(set.name)));
   }
   check_ood_names(names);
+  TrainOptions whole = train;  // what the command line named must belong to some arm
+  if (std::any_of(study.arms.begin(), study.arms.end(), [](const std::string& arm) { return arm == "joint" || arm == "finetune"; }))
+    whole.alpa = "joint";
+  check_options(whole);
   for (const std::string& arm : study.arms) {
     TrainOptions run = options_of(study, study.seeds.front(), arm);
     if (arm == "finetune") {
       run.loss = "none";
       run.alpa = "joint";
+      run.alpa_by_picture = train.loss == "simclr" && !train.alpa_labels;
     }
     check_options(run);
   }
 }
 
-/// Of the runs, a line each: what must be the same when the study goes on.
-std::string training_settings(const StudyOptions& study) {
-  std::map<std::string, std::string> settings = options_to_text(study.train);
-  for (const char* free : {"seed", "save-every", "val"}) settings.erase(free);
-  settings["extra-epochs"] = std::to_string(study.extra_epochs);
-  settings["extra-lr"] = fmt::format("{}", study.extra_lr);
-  std::string text;
+/// What must be the same when the study goes on with a run, a line each: its settings, its pictures and the network it begins with.
+std::string record_of(const StudyOptions& study, uint64_t seed, const std::string& arm, const std::string& pictures) {
+  std::map<std::string, std::string> settings = options_to_text(options_of(study, seed, arm));
+  for (const char* free : {"save-every", "val", "from"}) settings.erase(free);
+  settings["pictures"] = pictures;
+  if (goes_on(arm)) settings["base"] = weights_of(study, seed, "base");
+  std::string text = fmt::format("arm {}\n", arm);
   for (const auto& [name, value] : settings) text += fmt::format("{} {}\n", name, nn::escaped(value));
   return text;
 }
 
-/// What a run was judged by: where this differs, it is judged again.
-std::string judging_settings(const StudyOptions& study) {
-  std::string text = fmt::format("k {}\nid-test {}\n", study.k, nn::escaped(study.id_test));
-  for (const std::string& set : study.ood) text += fmt::format("ood {}\n", nn::escaped(set));
-  return text;
+/// The first line that two texts of lines do not share, from each.
+std::pair<std::string, std::string> first_difference(const std::string& a, const std::string& b) {
+  std::istringstream of_a(a), of_b(b);
+  std::string line_of_a, line_of_b;
+  do {
+    if (!std::getline(of_a, line_of_a)) line_of_a.clear();
+    if (!std::getline(of_b, line_of_b)) line_of_b.clear();
+  } while (line_of_a == line_of_b && (of_a || of_b));
+  return {nn::printable(line_of_a), nn::printable(line_of_b)};
 }
 
-void keep_settings(const StudyOptions& study) {
-  const std::string path = study.train.out + "/settings.txt", now = training_settings(study);
-  if (!fs::exists(path)) return nn::write_file(path, now);
-  const std::string then = text_of(path);
-  if (then == now) return;
-  size_t at = 0;
-  while (at < then.size() && at < now.size() && then[at] == now[at]) ++at;
-  const auto line_at = [&](const std::string& text) {
-    const size_t begin = std::min(at, text.size()) == 0 ? std::string::npos : text.rfind('\n', std::min(at, text.size()) - 1);
-    const size_t first = begin == std::string::npos ? 0 : begin + 1;
-    return nn::printable(text.substr(first, text.find('\n', first) - first));
-  };
-  throw UsageError(fmt::format("{} was begun with '{}', not '{}'; give it the same settings, or take another --out", study.train.out,
-                               line_at(then), line_at(now)));
+/// Refuses a run that was begun otherwise; writes down how this one begins.
+void keep_record(const std::string& run, const std::string& record) {
+  const std::string path = run + "/study.txt";
+  if (fs::exists(path)) {
+    const auto [then, now] = first_difference(text_of(path), record);
+    if (then != now)
+      throw UsageError(
+          fmt::format("{} was begun with '{}', not '{}'; give it the same settings, remove it to have it trained again, or take "
+                      "another --out",
+                      run, then, now));
+    return;
+  }
+  CHECK(!RunDirectory(run).holds_run(), "{} holds a run that no study began; take another --out", run);
+  ensure_writable_directory(run);
+  nn::write_file(path, record);
 }
 
 int train(const StudyOptions& study, uint64_t seed, const std::string& arm) {
   TrainOptions run = options_of(study, seed, arm);
-  const RunDirectory directory(run.out);
-  if (fs::exists(directory.state_path())) {
+  if (fs::exists(RunDirectory(run.out).state_path())) {
     TrainOptions resumed;
     resumed.out = run.out;
     resumed.made_by = run.made_by;
@@ -136,11 +155,10 @@ int train(const StudyOptions& study, uint64_t seed, const std::string& arm) {
     resumed.threads = run.threads;
     resumed.workers = run.workers;
     resumed.device = run.device;
-    resumed.given = {"device"};
+    resumed.save_every = run.save_every;
+    resumed.given = {"device", "save-every"};
     run = resumed;
   }
-  std::error_code fault;
-  fs::create_directories(fs::path(run.out).parent_path(), fault);  // what is wrong with it is said by the run itself
   return run.made_by == "finetune" ? run_finetune(run) : run_train(run);
 }
 
@@ -162,12 +180,21 @@ RunScores judge(const StudyOptions& study, const std::vector<NamedSpec>& ood_spe
   scores.neighbour_accuracy = neighbour_accuracy(train, id_test, study.k);
   scores.classifier_accuracy = study.train.loss == "ce" && arm != "finetune" ? accuracy(id_test) : std::nan("");
   for (const auto& [method, sets] : evaluation.results)
-    for (const auto& [set, of_set] : sets) scores.detections[method][set] = {of_set.paper.fpr95, of_set.paper.auroc};
+    for (const auto& [set, of_set] : sets) {
+      scores.detections[method][set] = {of_set.paper.fpr95, of_set.paper.auroc};
+      if (!of_set.flag.empty()) fmt::print("note: {} on {} of seed {}, {}: {}\n", method, set, seed, arm, of_set.flag);
+    }
   return scores;
 }
 
+/// What a study looks at, as text that changes with it.
+struct Sets {
+  std::string pictures;  ///< trained on
+  std::string judging;   ///< K and the sets that runs are judged by, a line each
+};
+
 /// Every set is opened before hours of training: misspelt, it would be found at the end.
-void check_sets(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
+Sets open_sets(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
   const nn::Framing framing{study.train.size, study.train.crop == "centre" ? nn::Crop::centre : nn::Crop::squash, study.train.short_side};
   const auto train = nn::open_dataset(study.train.data, framing), test = nn::open_dataset(study.id_test, framing);
   CHECK(train->class_names() == test->class_names(), "the classes of --id-test {} are not those of --data {}", study.id_test,
@@ -176,7 +203,13 @@ void check_sets(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
     CHECK(test->label(index) >= 0, "{}: {} has no label; --id-test needs one for every picture", study.id_test, test->picture_name(index));
   CHECK(train->size() >= study.k, "--k {} of the {} training pictures of {}; choose a smaller one", study.k, train->size(),
         study.train.data);
-  for (const NamedSpec& set : ood) CHECK(nn::open_dataset(set.spec, framing)->size() > 0, "{} has no pictures", set.spec);
+  Sets sets{hash_of(*train), fmt::format("k {}\nid-test {} {}\n", study.k, hash_of(*test), nn::escaped(study.id_test))};
+  for (const NamedSpec& of : ood) {
+    const auto set = nn::open_dataset(of.spec, framing);
+    CHECK(set->size() > 0, "{} has no pictures", of.spec);
+    sets.judging += fmt::format("ood {} {}={}\n", hash_of(*set), nn::escaped(of.name), nn::escaped(of.spec));
+  }
+  return sets;
 }
 
 }  // namespace
@@ -193,6 +226,10 @@ StudyOptions study_defaults() {
 }
 
 int run_study(StudyOptions study) {
+  if (study.train.preset == "list") {
+    fmt::print("{}", describe_presets());
+    return 0;
+  }
   study.train = with_preset(study.train);
   study.train.preset.clear();
   std::vector<std::string> chosen = study.arms;
@@ -207,11 +244,11 @@ int run_study(StudyOptions study) {
   check_study(study, ood);
   device_of(study.train.device);
   use_threads(study.train.threads);
-  check_sets(study, ood);
+  const Sets sets = open_sets(study, ood);
   ensure_writable_directory(study.train.out);
   const RunLock lock(study.train.out);
   nn::remove_unfinished(study.train.out);
-  keep_settings(study);
+  const InterruptGuard guard;
 
   Study table{.arms = study.arms, .methods = {"knn", "csd"}, .sets = {}, .seeds = study.seeds, .epochs = {}, .runs = {}};
   for (const NamedSpec& set : ood) table.sets.push_back(set.name);
@@ -224,16 +261,22 @@ int run_study(StudyOptions study) {
       fmt::print("\nstudy      seed {}, {}: run {} of {}, {} so far\n", seed, arm, ++number, study.seeds.size() * study.arms.size(),
                  format_seconds(clock.seconds()));
       std::fflush(stdout);
-      const std::string path = directory_of(study, seed, arm) + "/scores.csv", judged = directory_of(study, seed, arm) + "/judged.txt";
-      if (!fs::exists(path) || !fs::exists(judged) || text_of(judged) != judging_settings(study)) {
-        if (const int status = train(study, seed, arm); status != 0) {
-          fmt::print("interrupted; the same mode study command goes on with it\n");
+      const std::string run = directory_of(study, seed, arm), path = run + "/scores.csv", judged = run + "/judged.txt";
+      keep_record(run, record_of(study, seed, arm, sets.pictures));
+      const auto judging = [&] { return fmt::format("{}weights {}\n", sets.judging, weights_of(study, seed, arm)); };
+      if (!fs::exists(path) || !fs::exists(judged) || text_of(judged) != judging()) {
+        int status = train(study, seed, arm);
+        if (status == 0) {
+          const RunScores scores = judge(study, ood, seed, arm);
+          fs::remove(path);  // never the scores of other sets beside these settings
+          nn::write_file(judged, judging());
+          nn::write_file(path, scores_to_csv(scores));
+          if (guard.interrupted()) status = status_interrupted;
+        }
+        if (status != 0) {
+          fmt::print("interrupted; the same mode study command goes on from here\n");
           return status;
         }
-        const RunScores scores = judge(study, ood, seed, arm);
-        fs::remove(path);  // never the scores of other sets beside these settings
-        nn::write_file(judged, judging_settings(study));
-        nn::write_file(path, scores_to_csv(scores));
       }
       const RunScores& scores = table.runs[arm][seed] = scores_from_csv(text_of(path), path);
       for (const std::string& method : table.methods)

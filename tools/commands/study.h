@@ -10,7 +10,7 @@
 namespace mode::tools {
 
 /// base      the loss alone, --epochs
-/// extra     base, then --extra-epochs more of the same loss: the control of finetune
+/// extra     base, then --extra-epochs more of the same loss, its head with it: the control of finetune
 /// joint     the loss and ALPA at once from the start, --epochs (MODE-T)
 /// finetune  base, then --extra-epochs of ALPA alone (MODE-F)
 const std::vector<std::string>& study_arms();
@@ -29,9 +29,9 @@ struct StudyOptions {
 /// No hold-out: nothing is chosen, the last network of each run is judged.
 StudyOptions study_defaults();
 
-/// OUT/seed-N/ARM is each run's directory, with scores.csv once it is judged; OUT/study.csv has all scores. The same command again goes on
-/// where an interrupted one stopped. It may have other seeds and arms, and other sets or another K, by which the runs are then judged
-/// again; any other change is refused.
+/// OUT/seed-N/ARM is each run's directory, with study.txt (how it began), judged.txt and scores.csv (by which sets, and how well);
+/// OUT/study.csv has the scores of the last command's runs. The same command again goes on where an interrupted one stopped. It may have
+/// other seeds and arms, and other sets or another K, by which the runs are then judged again; a run that was begun otherwise is refused.
 int run_study(StudyOptions options);
 
 }  // namespace mode::tools

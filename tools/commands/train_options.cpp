@@ -49,6 +49,7 @@ void visit_options(Options& o, const Visit& visit) {
   visit("alpa-aggregate", o.alpa_aggregate);
   visit("alpa-grid", o.alpa_grid);
   visit("alpa-labels", o.alpa_labels);
+  visit("alpa-by-picture", o.alpa_by_picture);
   visit("from", o.from);
   visit("size", o.size);
   visit("crop", o.crop);
@@ -206,6 +207,8 @@ void check_options(const TrainOptions& o) {
   need(o.loss != "none" || o.alpa != "off", "--loss none needs --alpa joint: without both nothing is learnt");
   need(o.loss != "simclr" || views_of(o) >= 2,
        fmt::format("--views {}: simclr compares views of a picture; at least 2 are needed", o.views));
+  need(!o.alpa_by_picture || views_of(o) >= 2,
+       fmt::format("--views {}: after simclr ALPA's positives are other views of a picture, at least 2; or take --alpa-labels", o.views));
   need(views_of(o) == 1 || o.augment != "none", "--views without an --augment would show the same picture again");
   need(o.patience == 0 || o.loss == "ce", fmt::format("--patience waits for a better classifier, and --loss {} trains none", o.loss));
   need(o.label_smoothing == 0 || o.loss == "ce", fmt::format("--label-smoothing belongs to --loss ce, not to {}", o.loss));

@@ -44,8 +44,9 @@ struct TrainOptions {
   double alpa_temperature = 0.1;        ///< METHOD's t is its inverse
   std::string alpa_aggregate = "mean";  ///< over a picture's regions: "max", "sum", "logsum"
   int64_t alpa_grid = 4;
-  bool alpa_labels = false;  ///< under simclr: positives by label; under the others they always are
-  std::string from;          ///< weights to begin with (mode finetune)
+  bool alpa_labels = false;      ///< under simclr: positives by label; under the others they always are
+  bool alpa_by_picture = false;  ///< of ALPA alone: positives as simclr has them (mode finetune after simclr)
+  std::string from;              ///< weights to begin with (mode finetune)
   // pictures
   int64_t size = 32;            ///< edge of the network's input
   std::string crop = "squash";  ///< or "centre"

@@ -18,6 +18,28 @@
 
 namespace mode::tools {
 
+std::string hash_of(const nn::Dataset& data) {
+  // Files are told by their size; what has no file of its own, by its pixels.
+  nn::TensorFile file;
+  tensor::Tensor labels({data.size()}, tensor::Dtype::i64), sizes({data.size()}, tensor::Dtype::i64);
+  const int64_t picture_bytes = data.picture_size() * data.picture_size() * 3;
+  std::vector<uint8_t> pixels(static_cast<size_t>(picture_bytes));
+  std::string& names = file.metadata["names"];
+  for (int64_t index = 0; index < data.size(); ++index) {
+    labels.data<int64_t>()[index] = data.label(index);
+    names += data.picture_name(index) + "\n";
+    int64_t& size = sizes.data<int64_t>()[index];
+    size = data.file_bytes(index);
+    if (size >= 0) continue;
+    data.read(index, pixels.data());
+    size = static_cast<int64_t>(tensor::counter_of({reinterpret_cast<const char*>(pixels.data()), pixels.size()}));
+  }
+  file.tensors["labels"] = labels;
+  file.tensors["sizes"] = sizes;
+  for (const std::string& name : data.class_names()) file.metadata["classes"] += name + "\n";
+  return nn::content_hash(file);
+}
+
 ObjectiveOptions objective_of(const TrainOptions& o) {
   using Base = ObjectiveOptions::Base;
   ObjectiveOptions objective;
@@ -34,13 +56,11 @@ ObjectiveOptions objective_of(const TrainOptions& o) {
                                                          : AlpaAggregate::logsum;
   objective.alpa.inverse_temperature = 1 / o.alpa_temperature;
   objective.alpa.grid = o.alpa_grid;
-  objective.alpa_by_picture = o.loss == "simclr" && !o.alpa_labels;
+  objective.alpa_by_picture = o.alpa_by_picture || (o.loss == "simclr" && !o.alpa_labels);
   return objective;
 }
 
 namespace {
-
-constexpr int status_interrupted = 130;  // what a shell reports for Ctrl-C
 
 /// What the network sees, and what augmentation is given to make that of.
 nn::Framing framing_of(const TrainOptions& options) {
@@ -61,29 +81,6 @@ void check_last_batch(const nn::ResNet& net, const TrainOptions& options, int64_
           "{} pictures in batches of {} leave a last one of a single picture, and at --size {} the map behind {} is 1 x 1: BatchNorm needs "
           "two values to learn from; choose another --batch, a larger --size or another number of pictures (limit=N in --data, --holdout)",
           pictures, options.batch, options.size, row.name);
-}
-
-/// What a resumed run must find again: which pictures there are, in which order, with which labels of which meaning. Files are told by
-/// their size; what has no file of its own, by its pixels.
-std::string hash_of(const nn::Dataset& data) {
-  nn::TensorFile file;
-  tensor::Tensor labels({data.size()}, tensor::Dtype::i64), sizes({data.size()}, tensor::Dtype::i64);
-  const int64_t picture_bytes = data.picture_size() * data.picture_size() * 3;
-  std::vector<uint8_t> pixels(static_cast<size_t>(picture_bytes));
-  std::string& names = file.metadata["names"];
-  for (int64_t index = 0; index < data.size(); ++index) {
-    labels.data<int64_t>()[index] = data.label(index);
-    names += data.picture_name(index) + "\n";
-    int64_t& size = sizes.data<int64_t>()[index];
-    size = data.file_bytes(index);
-    if (size >= 0) continue;
-    data.read(index, pixels.data());
-    size = static_cast<int64_t>(tensor::counter_of({reinterpret_cast<const char*>(pixels.data()), pixels.size()}));
-  }
-  file.tensors["labels"] = labels;
-  file.tensors["sizes"] = sizes;
-  for (const std::string& name : data.class_names()) file.metadata["classes"] += name + "\n";
-  return nn::content_hash(file);
 }
 
 std::string hash_of(const std::vector<int64_t>& ids) {
@@ -175,6 +172,15 @@ void Training::begin_with(const std::string& path) {
   const nn::LoadedModel model = nn::load_model(path);
   nn::load_weights(*net_, nn::export_weights(*model.net));
   fmt::print("from       {}: {}\n", path, model.report.to_string());
+  std::map<std::string, tensor::Tensor> head;
+  RunDirectory base(std::filesystem::path(path).parent_path().string());
+  if (!objective_->has_head() || !std::filesystem::exists(base.state_path())) return;
+  base.load_state();
+  for (const auto& [name, tensor] : base.objective_tensors())
+    if (name.rfind("head.", 0) == 0) head.emplace(name, tensor);
+  if (head.empty()) return;
+  nn::load_weights(*objective_, head);
+  fmt::print("head       {}: {} tensors\n", base.state_path(), head.size());
 }
 
 void Training::start_afresh() {

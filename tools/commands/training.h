@@ -14,6 +14,8 @@
 
 namespace mode::tools {
 
+/// What two runs on the same pictures agree in: which there are, in which order, with which labels of which meaning.
+std::string hash_of(const nn::Dataset& pictures);
 /// What a run of these options minimises.
 ObjectiveOptions objective_of(const TrainOptions& options);
 
@@ -29,7 +31,7 @@ class Training {
  private:
   void open_pictures();
   void build();
-  void begin_with(const std::string& path);     ///< weights of another network
+  void begin_with(const std::string& path);     ///< weights of another network, and its loss's head where its run and this one have one
   bool run_epoch(const InterruptGuard& guard);  ///< false: interrupted, and saved
   double step(const nn::Batch& batch);          ///< returns the learning rate
   bool save_is_due() const;

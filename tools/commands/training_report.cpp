@@ -90,8 +90,10 @@ void Training::print_epoch(const EpochRow& row, bool better) const {
   fmt::print("\n");
   for (const auto& [name, value] : {std::pair(state_.options.loss.c_str(), row.contrastive), std::pair("alpa", row.alpa)})
     if (value == 0)
-      fmt::print("note: no picture met another of its label in its batch, so {} taught nothing; take a larger --batch or more --views\n",
-                 name);
+      fmt::print(
+          "note: {} was 0 in every batch and taught nothing: what it compares are the pictures of a batch with others of their label, "
+          "or with other views; take a larger --batch or more --views\n",
+          name);
   std::fflush(stdout);
 }
 
