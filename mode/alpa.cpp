@@ -25,6 +25,12 @@ Tensor symmetric_sum(const Tensor& s) {
 
 }  // namespace
 
+const std::vector<std::pair<std::string, AlpaAggregate>>& alpa_aggregates() {
+  static const std::vector<std::pair<std::string, AlpaAggregate>> aggregates = {
+      {"mean", AlpaAggregate::mean}, {"max", AlpaAggregate::max}, {"sum", AlpaAggregate::sum}, {"logsum", AlpaAggregate::logsum}};
+  return aggregates;
+}
+
 Variable alpa_similarity(const Variable& q, const Variable& k, const Variable& v, AlpaAggregate aggregate) {
   const Tensor s = symmetric_sum(alpa_pairs(q.value(), k.value(), v.value(), aggregate));
   return autograd::record("alpa", s, {q, k, v},

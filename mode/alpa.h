@@ -9,6 +9,8 @@
 // source   the paper's equations as METHOD 3 states them; that S needs every ordered pair only once follows from s = S + S^T
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "autograd/variable.h"
 
@@ -18,6 +20,11 @@ using autograd::Variable;
 using tensor::Tensor;
 
 enum class AlpaAggregate { mean, max, sum, logsum };  ///< logsum: (1/6) log sum_r exp(6 c[r])
+/// Each with its name, "mean".
+const std::vector<std::pair<std::string, AlpaAggregate>>& alpa_aggregates();
+/// agg over the cosines of one ordered pair.
+double aggregated(const std::vector<double>& cosines, AlpaAggregate aggregate);
+constexpr double alpa_smallest_norm = 1e-8;  ///< of a vector that has a direction
 
 /// s (N, N), differentiable.
 Variable alpa_similarity(const Variable& q, const Variable& k, const Variable& v, AlpaAggregate aggregate = AlpaAggregate::mean);

@@ -27,7 +27,7 @@ namespace {
 
 constexpr int64_t tile_anchors = 96;  // about as many rows and columns as a tile has: three tiles stay in the second-level cache
 constexpr int64_t most_slices = 6;
-constexpr double smallest_norm = 1e-8, logsum_sharpness = 6;
+constexpr double logsum_sharpness = 6;
 
 struct AlpaShape {
   int64_t pictures, regions, width;  // N, R, C
@@ -102,7 +102,7 @@ class Alpa {
         double square = 0;
         for (int64_t e = 0; e < c; ++e) square += static_cast<double>(vector[e]) * static_cast<double>(vector[e]);
         const double norm = std::sqrt(square);
-        to_scale[anchor(row)] = norm < smallest_norm ? T(0) : static_cast<T>(1 / norm);
+        to_scale[anchor(row)] = norm < alpa_smallest_norm ? T(0) : static_cast<T>(1 / norm);
         for (int64_t e = 0; e < c; ++e) to_q[row * c + e] = from_q[row * c + e] * scale_;
         const int64_t first = row / shape.regions * shape.regions;
         for (int64_t other = first; other <= row; ++other) {
@@ -228,6 +228,10 @@ T aggregated(const T* cosine, int64_t regions, AlpaAggregate aggregate, T ds, T*
 }
 
 }  // namespace
+
+double aggregated(const std::vector<double>& cosines, AlpaAggregate aggregate) {
+  return aggregated<double>(cosines.data(), static_cast<int64_t>(cosines.size()), aggregate, 0, nullptr);
+}
 
 namespace cpu {
 namespace {

@@ -27,26 +27,7 @@ double cosine(const double* a, const double* b, int64_t width) {
     aa += a[c] * a[c];
     bb += b[c] * b[c];
   }
-  return aa < 1e-16 || bb < 1e-16 ? 0 : ab / std::sqrt(aa * bb);
-}
-
-double aggregated(const std::vector<double>& cosines, AlpaAggregate aggregate) {
-  double sum = 0, exponentials = 0;
-  for (const double c : cosines) {
-    sum += c;
-    exponentials += std::exp(6 * c);
-  }
-  switch (aggregate) {
-    case AlpaAggregate::mean:
-      return sum / static_cast<double>(cosines.size());
-    case AlpaAggregate::sum:
-      return sum;
-    case AlpaAggregate::logsum:
-      return std::log(exponentials) / 6;
-    case AlpaAggregate::max:
-      break;
-  }
-  return *std::max_element(cosines.begin(), cosines.end());
+  return std::min(aa, bb) < alpa_smallest_norm * alpa_smallest_norm ? 0 : ab / std::sqrt(aa * bb);
 }
 
 }  // namespace

@@ -29,10 +29,8 @@ inline std::vector<autograd::OpExplanation> alpa_explanations() {
 
 inline std::vector<autograd::GradcheckCase> alpa_gradchecks() {
   std::vector<autograd::GradcheckCase> checks;
-  const std::pair<const char*, AlpaAggregate> aggregates[] = {
-      {"mean", AlpaAggregate::mean}, {"max", AlpaAggregate::max}, {"sum", AlpaAggregate::sum}, {"logsum", AlpaAggregate::logsum}};
   for (const AlpaCase& c : alpa_cases)
-    for (const auto& [name, aggregate] : aggregates) {
+    for (const auto& [name, aggregate] : alpa_aggregates()) {
       std::vector<Tensor> inputs;
       for (const uint64_t seed : {11, 12, 13}) inputs.push_back(autograd::random_input({c.pictures, c.regions, c.width}, seed));
       checks.push_back(

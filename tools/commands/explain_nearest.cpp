@@ -4,6 +4,7 @@
 
 #include "mode/bank.h"
 #include "mode/knn.h"
+#include "mode/table.h"
 #include "nn/data/encode.h"
 #include "nn/text.h"
 #include "tools/commands/common.h"
@@ -30,28 +31,23 @@ std::string class_of(const nn::Dataset& dataset, int64_t label) {
 
 void print_scales(const Features& of_picture, const KnnResult& found, int64_t k, size_t decisive, const std::vector<Region>& boxes) {
   const int64_t columns = found.distances.dim(1);
-  fmt::print("\n  {:<14} {:<18} {:>10} {:>10}\n", "scale", "box (x0 y0 x1 y1)", "nearest", fmt::format("K = {}", k));
+  std::vector<std::vector<std::string>> rows = {{"  scale", "box (x0 y0 x1 y1)", "nearest", fmt::format("K = {}", k)}};
   for (size_t scale = 0; scale < boxes.size(); ++scale) {
     const float* distances = found.distances.data<float>() + static_cast<int64_t>(scale) * columns;
-    fmt::print("{} {:<14} {:<18} {:>10.6f} {:>10.6f}{}\n", scale == decisive ? '>' : ' ', of_picture.scales[scale].name,
-               box_text(boxes[scale]), distances[0], distances[k - 1], scale == decisive ? "  decides" : "");
+    rows.push_back({fmt::format("{} {}", scale == decisive ? '>' : ' ', of_picture.scales[scale].name), box_text(boxes[scale]),
+                    fmt::format("{:.6f}", distances[0]), fmt::format("{:.6f}", distances[k - 1])});
+    if (scale == decisive) rows.back().emplace_back("decides");
   }
+  fmt::print("\n{}", align(rows, 2));
 }
 
 void print_neighbours(const nn::Dataset& training, const Features& train, const std::vector<Neighbour>& neighbours,
                       const std::vector<Region>& boxes) {
-  size_t name_width = 7, class_width = 5;
-  for (const Neighbour& of : neighbours) {
-    name_width = std::max(name_width, nn::printable(training.picture_name(of.picture)).size());
-    class_width = std::max(class_width, class_of(training, of.label).size());
-  }
-  fmt::print("\n  {:>2}  {:<{}}  {:<{}}  {:<14} {:<18} {:>10}\n", "", "picture", name_width, "class", class_width, "scale",
-             "box (x0 y0 x1 y1)", "distance");
-  for (size_t no = 0; no < neighbours.size(); ++no) {
-    const Neighbour& of = neighbours[no];
-    fmt::print("  {:>2}  {:<{}}  {:<{}}  {:<14} {:<18} {:>10.6f}\n", no + 1, nn::printable(training.picture_name(of.picture)), name_width,
-               class_of(training, of.label), class_width, train.scales[of.scale].name, box_text(boxes[of.scale]), of.distance);
-  }
+  std::vector<std::vector<std::string>> rows = {{"", "picture", "class", "scale", "box (x0 y0 x1 y1)", "distance"}};
+  for (const Neighbour& of : neighbours)
+    rows.push_back({fmt::format("   {}", rows.size()), nn::printable(training.picture_name(of.picture)), class_of(training, of.label),
+                    train.scales[of.scale].name, box_text(boxes[of.scale]), fmt::format("{:.6f}", of.distance)});
+  fmt::print("\n{}", align(rows, 5));
 }
 
 constexpr int64_t gap = 12, caption = 36;

@@ -91,18 +91,10 @@ tensor::Tensor map_of(nn::ResNet& net, const nn::Dataset& pictures, const nn::Pr
   return map;
 }
 
-const char* name_of(AlpaAggregate aggregate) {
-  switch (aggregate) {
-    case AlpaAggregate::mean:
-      return "mean";
-    case AlpaAggregate::max:
-      return "max";
-    case AlpaAggregate::sum:
-      return "sum";
-    case AlpaAggregate::logsum:
-      break;
-  }
-  return "logsum";
+std::string name_of(AlpaAggregate aggregate) {
+  for (const auto& [name, named] : alpa_aggregates())
+    if (named == aggregate) return name;
+  return {};
 }
 
 /// Regions of picture `from` looking at picture `to`; 0 is A, 1 is B.

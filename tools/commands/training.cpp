@@ -50,10 +50,8 @@ ObjectiveOptions objective_of(const TrainOptions& o) {
   objective.label_smoothing = o.label_smoothing;
   objective.contrastive = {.inverse_temperature = 1 / o.temperature, .scale = o.loss_scale};
   objective.alpa_weight = o.alpa == "off" ? 0 : o.alpa_weight;
-  objective.alpa.aggregate = o.alpa_aggregate == "mean"  ? AlpaAggregate::mean
-                             : o.alpa_aggregate == "max" ? AlpaAggregate::max
-                             : o.alpa_aggregate == "sum" ? AlpaAggregate::sum
-                                                         : AlpaAggregate::logsum;
+  for (const auto& [name, aggregate] : alpa_aggregates())
+    if (name == o.alpa_aggregate) objective.alpa.aggregate = aggregate;
   objective.alpa.inverse_temperature = 1 / o.alpa_temperature;
   objective.alpa.grid = o.alpa_grid;
   objective.alpa_by_picture = o.alpa_by_picture || (o.loss == "simclr" && !o.alpa_labels);
