@@ -56,8 +56,7 @@ constexpr int64_t gap = 12, caption = 36;
 class Row {
  public:
   Row(int64_t size, size_t neighbours)
-      : size_(size),
-        edge_(edge_to_look_at(size)),
+      : edge_(edge_to_look_at(size)),
         sheet_(blank_sheet(gap + edge_ + caption, 2 * gap + static_cast<int64_t>(1 + neighbours) * (edge_ + gap),
                            "take a smaller --nearest")) {}
   void add(const nn::Picture& picture, const Scale& scale, const Features& features, const std::string& text) {
@@ -71,7 +70,7 @@ class Row {
   const nn::Picture& sheet() const { return sheet_; }
 
  private:
-  int64_t size_, edge_, left_ = gap;
+  int64_t edge_, left_ = gap;
   nn::Picture sheet_;
 };
 
