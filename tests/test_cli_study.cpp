@@ -123,6 +123,18 @@ TEST(CliStudy, AnInterruptedStudyGoesOnToTheSameNumbers) {
   EXPECT_EQ(read_bytes(cut + "/study.csv"), read_bytes(whole + "/study.csv"));
 }
 
+TEST(CliStudy, CtrlCLeavesTheWholeStudy) {
+  const TemporaryDirectory directory;
+  const std::string out = directory / "study";
+  command::Process process(study(out));
+  for (int wait = 0; wait < 4000 && !fs::exists(out + "/seed-1/base/state.safetensors"); ++wait) ::usleep(1000);
+  process.signal(SIGINT);
+  const command::Result result = process.wait();
+  EXPECT_EQ(result.status, 130) << result.err;
+  EXPECT_NE(result.out.find("the same mode study command goes on"), std::string::npos) << result.out;
+  EXPECT_FALSE(fs::exists(out + "/study.csv"));
+}
+
 TEST(CliStudy, RefusesWhatCannotBeMeant) {
   const TemporaryDirectory directory;
   const std::string out = directory / "study";

@@ -125,7 +125,7 @@ RunState RunDirectory::load_state() {
   const std::vector<double> std = split_numbers(need(metadata, "std", state_path()));
   CHECK(mean.size() == 3 && std.size() == 3, "{}: mean and std should be three numbers each", state_path());
   state.preprocessing.size = state.options.size;
-  state.preprocessing.crop = state.options.crop == "centre" ? nn::Crop::centre : nn::Crop::squash;
+  state.preprocessing.crop = framing_of(state.options).crop;
   state.preprocessing.short_side = state.options.short_side;
   for (size_t channel = 0; channel < 3; ++channel) {
     state.preprocessing.mean[channel] = mean[channel];

@@ -29,6 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t longest_file = 1 << 20;  // of the study's own texts
+constexpr int64_t pictures_at_once = 256;  // when features are extracted
 
 std::string text_of(const std::string& path) {
   const std::vector<uint8_t> bytes = nn::read_file(path, longest_file);
@@ -62,6 +63,9 @@ TrainOptions options_of(const StudyOptions& study, uint64_t seed, const std::str
   run.warmup_epochs = 0;
   if (arm == "finetune") {
     run.made_by = "finetune";
+    run.loss = "none";
+    run.alpa = "joint";
+    run.alpa_by_picture = study.train.loss == "simclr" && !study.train.alpa_labels;
     run.label_smoothing = 0;            // cross-entropy's alone
     run.views = views_of(study.train);  // the same pictures as extra sees: they differ in what is minimised, and in nothing else
     run.given = {"views", "augment"};
@@ -95,15 +99,7 @@ void check_study(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
   if (std::any_of(study.arms.begin(), study.arms.end(), [](const std::string& arm) { return arm == "joint" || arm == "finetune"; }))
     whole.alpa = "joint";
   check_options(whole);
-  for (const std::string& arm : study.arms) {
-    TrainOptions run = options_of(study, study.seeds.front(), arm);
-    if (arm == "finetune") {
-      run.loss = "none";
-      run.alpa = "joint";
-      run.alpa_by_picture = train.loss == "simclr" && !train.alpa_labels;
-    }
-    check_options(run);
-  }
+  for (const std::string& arm : study.arms) check_options(options_of(study, study.seeds.front(), arm));
 }
 
 /// What must be the same when the study goes on with a run, a line each: its settings, its pictures and the network it begins with.
@@ -140,7 +136,8 @@ void keep_record(const std::string& run, const std::string& record) {
                       run, then, now));
     return;
   }
-  CHECK(!RunDirectory(run).holds_run(), "{} holds a run that no study began; take another --out", run);
+  CHECK(!fs::exists(RunDirectory(run).state_path()) && !RunDirectory(run).holds_run(),
+        "{} holds a run that no study began; take another --out", run);
   ensure_writable_directory(run);
   nn::write_file(path, record);
 }
@@ -167,7 +164,7 @@ RunScores judge(const StudyOptions& study, const std::vector<NamedSpec>& ood_spe
   nn::LoadedModel model = load_usable_model(directory.model_path(), {}, device_of(study.train.device));
   const nn::Framing framing = model.checkpoint.preprocessing.framing();
   const auto extract = [&](const std::string& spec, const std::string& label) {
-    return features_of(model, *nn::open_dataset(spec, framing), study.batch, label);
+    return features_of(model, *nn::open_dataset(spec, framing), pictures_at_once, label);
   };
   const Features train = extract(study.train.data, "ID training"), id_test = extract(study.id_test, "ID test");
   std::vector<OodSet> ood;
@@ -195,7 +192,7 @@ struct Sets {
 
 /// Every set is opened before hours of training: misspelt, it would be found at the end.
 Sets open_sets(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
-  const nn::Framing framing{study.train.size, study.train.crop == "centre" ? nn::Crop::centre : nn::Crop::squash, study.train.short_side};
+  const nn::Framing framing = framing_of(study.train);
   const auto train = nn::open_dataset(study.train.data, framing), test = nn::open_dataset(study.id_test, framing);
   CHECK(train->class_names() == test->class_names(), "the classes of --id-test {} are not those of --data {}", study.id_test,
         study.train.data);

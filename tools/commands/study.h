@@ -24,7 +24,6 @@ struct StudyOptions {
   std::string id_test;
   std::vector<std::string> ood;  ///< "name=SPEC"
   int64_t k = 10;                ///< of both detectors
-  int64_t batch = 256;           ///< pictures at a time when features are extracted
 };
 /// No hold-out: nothing is chosen, the last network of each run is judged.
 StudyOptions study_defaults();

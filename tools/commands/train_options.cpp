@@ -244,6 +244,8 @@ uint64_t holdout_seed_of(const TrainOptions& o) {
   return o.holdout_seed.empty() ? o.seed : std::strtoull(o.holdout_seed.c_str(), nullptr, 10);
 }
 
+nn::Framing framing_of(const TrainOptions& o) { return {o.size, o.crop == "centre" ? nn::Crop::centre : nn::Crop::squash, o.short_side}; }
+
 int64_t views_of(const TrainOptions& o) { return o.views > 0 ? o.views : o.loss == "supcon" || o.loss == "simclr" ? 2 : 1; }
 
 SaveEvery parse_save_every(const std::string& text) {

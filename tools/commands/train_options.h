@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/resize.h"
+
 namespace mode::tools {
 
 struct TrainOptions {
@@ -77,6 +79,8 @@ std::map<std::string, std::string> options_to_text(const TrainOptions& options);
 void options_from_text(const std::map<std::string, std::string>& text, TrainOptions& options);
 /// holdout_seed, or seed where it is empty.
 uint64_t holdout_seed_of(const TrainOptions& options);
+/// How pictures become the network's input.
+nn::Framing framing_of(const TrainOptions& options);
 /// --views, or what the loss wants where it is 0.
 int64_t views_of(const TrainOptions& options);
 /// The same check of what belongs together, for the command line: a UsageError names the option.

@@ -60,10 +60,7 @@ ObjectiveOptions objective_of(const TrainOptions& o) {
 
 namespace {
 
-/// What the network sees, and what augmentation is given to make that of.
-nn::Framing framing_of(const TrainOptions& options) {
-  return {options.size, options.crop == "centre" ? nn::Crop::centre : nn::Crop::squash, options.short_side};
-}
+/// What augmentation is given to make the network's input of.
 nn::Framing read_framing_of(const TrainOptions& options) {
   nn::Framing framing = framing_of(options);
   if (options.read_size > 0) framing.size = options.read_size;
@@ -170,10 +167,10 @@ void Training::begin_with(const std::string& path) {
   const nn::LoadedModel model = nn::load_model(path);
   nn::load_weights(*net_, nn::export_weights(*model.net));
   fmt::print("from       {}: {}\n", path, model.report.to_string());
-  std::map<std::string, tensor::Tensor> head;
   RunDirectory base(std::filesystem::path(path).parent_path().string());
   if (!objective_->has_head() || !std::filesystem::exists(base.state_path())) return;
   base.load_state();
+  std::map<std::string, tensor::Tensor> head;
   for (const auto& [name, tensor] : base.objective_tensors())
     if (name.rfind("head.", 0) == 0) head.emplace(name, tensor);
   if (head.empty()) return;
