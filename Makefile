@@ -21,7 +21,7 @@ build: ## build/mode
 	$(call configure,build,$(only_the_binary))
 	$(call ninja,build,mode_binary)
 
-demo: build ## train a small ResNet on synthetic pictures, then compare the detectors on its OOD sets
+demo: build ## train a small ResNet on synthetic images, then compare the detectors on its OOD sets
 	@build/mode demo
 
 test: ## the quick tests, at most 100 s on 2 cores
@@ -42,7 +42,7 @@ test-emulated: ## the quick tests, CUDA kernels included (tensor/emulator), unde
 	$(call ninja,build-emulated,mode_tests)
 	$(call ctest,build-emulated,-LE slow)
 
-fuzz: ## the readers of foreign files on hostile input, by clang's libFuzzer (tests/fuzz): [MINUTES=10] [TARGET=picture]
+fuzz: ## the readers of foreign files on hostile input, by clang's libFuzzer (tests/fuzz): [MINUTES=10] [TARGET=image]
 	@tools/setup.sh fuzz
 	@JOBS=$(JOBS) tests/fuzz/run.sh $(or $(MINUTES),10) $(TARGET)
 

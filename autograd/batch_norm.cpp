@@ -19,11 +19,11 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   if (statistics != nullptr) *statistics = forward;
   return record(params.relu ? "batch_norm+relu" : "batch_norm", forward.y, {x, gamma, beta, residual},
                 [x = x.value(), y = only_for_relu(forward.y, x, params), gamma = gamma.value(), mean = forward.mean, rstd = forward.rstd,
-                 params](const Tensor& dy, const Needs& needs) -> Gradients {
+                 params](const Tensor& dy, const Needs& needs_input_grad) -> Gradients {
                   // y = gamma xhat + beta + residual,  xhat = (x - mean(x)) rstd(x),  g = dy [y > 0] with ReLU, else dy
                   //   =>   dbeta = sum g,   dgamma = sum g xhat,   dresidual = g,
                   //        dx = gamma rstd (g - dbeta / R - xhat dgamma / R): the mean and the variance move with x
-                  auto d = ops::batch_norm_grad(x, y, dy, gamma, mean, rstd, params, needs[3]);
+                  auto d = ops::batch_norm_grad(x, y, dy, gamma, mean, rstd, params, needs_input_grad[3]);
                   return {d.dx, d.dgamma, d.dbeta, d.dresidual};
                 });
 }
@@ -33,9 +33,9 @@ Variable batch_norm_inference(const Variable& x, const Variable& gamma, const Va
   Tensor y = ops::batch_norm_inference(x.value(), gamma.value(), beta.value(), running_mean, running_var, value_or_none(residual), params);
   return record(params.relu ? "batch_norm_inference+relu" : "batch_norm_inference", y, {x, gamma, beta, residual},
                 [x = x.value(), y = only_for_relu(y, x, params), gamma = gamma.value(), running_mean, running_var, params](
-                    const Tensor& dy, const Needs& needs) -> Gradients {
+                    const Tensor& dy, const Needs& needs_input_grad) -> Gradients {
                   // the same with constant statistics     =>   dx = gamma rstd g
-                  auto d = ops::batch_norm_inference_grad(x, y, dy, gamma, running_mean, running_var, params, needs[3]);
+                  auto d = ops::batch_norm_inference_grad(x, y, dy, gamma, running_mean, running_var, params, needs_input_grad[3]);
                   return {d.dx, d.dgamma, d.dbeta, d.dresidual};
                 });
 }

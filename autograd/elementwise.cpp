@@ -14,26 +14,26 @@ Variable add(const Variable& a, const Variable& b) {
 }
 
 Variable subtract(const Variable& a, const Variable& b) {
-  return record("subtract", ops::subtract(a.value(), b.value()), {a, b}, [](const Tensor& dy, const Needs& needs) -> Gradients {
+  return record("subtract", ops::subtract(a.value(), b.value()), {a, b}, [](const Tensor& dy, const Needs& needs_input_grad) -> Gradients {
     // y = a - b            =>   da = dy,   db = -dy
-    return {dy, needs[1] ? ops::scale(dy, -1) : Tensor()};
+    return {dy, needs_input_grad[1] ? ops::scale(dy, -1) : Tensor()};
   });
 }
 
 Variable multiply(const Variable& a, const Variable& b) {
   return record("multiply", ops::multiply(a.value(), b.value()), {a, b},
-                [a = a.value(), b = b.value()](const Tensor& dy, const Needs& needs) -> Gradients {
+                [a = a.value(), b = b.value()](const Tensor& dy, const Needs& needs_input_grad) -> Gradients {
                   // y = a b              =>   da = dy b,   db = dy a
-                  return {needs[0] ? ops::multiply(dy, b) : Tensor(), needs[1] ? ops::multiply(dy, a) : Tensor()};
+                  return {needs_input_grad[0] ? ops::multiply(dy, b) : Tensor(), needs_input_grad[1] ? ops::multiply(dy, a) : Tensor()};
                 });
 }
 
 Variable divide(const Variable& a, const Variable& b) {
   Tensor y = ops::divide(a.value(), b.value());
-  return record("divide", y, {a, b}, [y, b = b.value()](const Tensor& dy, const Needs& needs) -> Gradients {
+  return record("divide", y, {a, b}, [y, b = b.value()](const Tensor& dy, const Needs& needs_input_grad) -> Gradients {
     // y = a / b            =>   da = dy / b,   db = -dy a / b^2 = -da y
     const Tensor da = ops::divide(dy, b);
-    return {da, needs[1] ? ops::scale(ops::multiply(da, y), -1) : Tensor()};
+    return {da, needs_input_grad[1] ? ops::scale(ops::multiply(da, y), -1) : Tensor()};
   });
 }
 

@@ -100,7 +100,7 @@ GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& i
       double numeric = 0;
       for (size_t i = 0; i < p.size(); ++i) numeric += p[i] * (y_right[i] - y_left[i]);
       numeric /= right - left;
-      const double by_backward = analytic[input][static_cast<size_t>(element)];
+      const double by_backward = analytic[input][element];
       const double error = compare(report, "numeric", input, element, by_backward, numeric);
       if (trace != nullptr) trace->elements.push_back({input, element, left, right, y_left, y_right, by_backward, numeric, error});
     }

@@ -12,10 +12,11 @@ Variable linear(const Variable& x, const Variable& w, const Variable& b) {
         "linear: expected x (rows, I) and w (O, I), got {} and {}", x.shape().to_string(), w.shape().to_string());
   Tensor y = ops::matmul(x.value(), w.value(), ops::Transpose::no, ops::Transpose::yes);
   if (b.defined()) y = ops::add_row(y, b.value());
-  return record("linear", y, {x, w, b}, [x = x.value(), w = w.value()](const Tensor& dy, const Needs& needs) -> Gradients {
+  return record("linear", y, {x, w, b}, [x = x.value(), w = w.value()](const Tensor& dy, const Needs& needs_input_grad) -> Gradients {
     // y = x w^T + b        =>   dx = dy w,   dw = dy^T x,   db[o] = sum_r dy[r,o]
-    return {needs[0] ? ops::matmul(dy, w) : Tensor(), needs[1] ? ops::matmul(dy, x, ops::Transpose::yes, ops::Transpose::no) : Tensor(),
-            needs[2] ? ops::sum_rows(dy) : Tensor()};
+    return {needs_input_grad[0] ? ops::matmul(dy, w) : Tensor(),
+            needs_input_grad[1] ? ops::matmul(dy, x, ops::Transpose::yes, ops::Transpose::no) : Tensor(),
+            needs_input_grad[2] ? ops::sum_rows(dy) : Tensor()};
   });
 }
 

@@ -34,7 +34,7 @@ class Needs {
 
 /// One gradient per input, of the input's shape and dtype; an undefined tensor where none is needed.
 using Gradients = std::vector<Tensor>;
-using Backward = std::function<Gradients(const Tensor& dy, const Needs& needs)>;
+using Backward = std::function<Gradients(const Tensor& dy, const Needs& needs_input_grad)>;
 
 struct Node;        // autograd/engine.cpp
 struct RecordedOp;  // autograd/graph.h
@@ -49,7 +49,7 @@ class Variable {
   bool defined() const { return value_ != nullptr; }
   const Tensor& value() const;
   const Shape& shape() const { return value().shape(); }
-  /// The leaf's value, for writing in place outside a graph: optimisers, loaders, gradient checks.
+  /// The leaf's value, for writing in place outside a graph: optimizers, loaders, gradient checks.
   Tensor& mutable_value();
   /// A leaf's value moves there, and its gradient is dropped; for all who hold the variable.
   void move_to(Device device);
@@ -69,7 +69,7 @@ class Variable {
  private:
   friend Variable record(const char*, Tensor, std::vector<Variable>, Backward);
   friend std::vector<RecordedOp> recorded_graph(const Variable&, const std::vector<std::pair<std::string, Variable>>&);
-  std::shared_ptr<Tensor> value_;  // shared, so that every copy sees the optimiser write
+  std::shared_ptr<Tensor> value_;  // shared, so that every copy sees the optimizer write
   std::shared_ptr<Node> node_;     // null where no gradient is wanted
 };
 

@@ -17,10 +17,10 @@ enum class Shortcut { standard, projection, option_a };
 /// One line of the table that training prints at the start. The BatchNorm behind a convolution is part of its line.
 struct LayerRow {
   std::string name;  ///< "layer1.0.conv1 + bn1"
-  Shape output;      ///< for one picture: (1, H, W, C) or (1, C)
+  Shape output;      ///< for one image: (1, H, W, C) or (1, C)
   int64_t parameters = 0;
-  double mflop = 0;        ///< of convolutions and Linear; multiply and add count as two; forward pass of one picture
-  int64_t kept_bytes = 0;  ///< what a training step in f32 keeps of one picture until the backward pass has used it
+  double mflop = 0;        ///< of convolutions and Linear; multiply and add count as two; forward pass of one image
+  int64_t kept_bytes = 0;  ///< what a training step in f32 keeps of one image until the backward pass has used it
 };
 
 /// Appends the line of a convolution with its BatchNorm on an (1, H, W, C) map, and returns the map behind it. Training keeps the

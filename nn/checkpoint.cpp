@@ -72,7 +72,7 @@ class Metadata {
 
 const std::vector<std::pair<std::string, Stem>> stems = {{"cifar", Stem::cifar}, {"imagenet", Stem::imagenet}};
 const std::vector<std::pair<std::string, Crop>> crops = {
-    {"squash", Crop::squash}, {"centre", Crop::centre}, {"whole picture", Crop::squash}};  // the last: what early files say
+    {"squash", Crop::squash}, {"center", Crop::center}, {"whole image", Crop::squash}};  // the last: what early files say
 const std::vector<std::pair<std::string, Shortcut>> shortcuts = {{"projection", Shortcut::projection}, {"option_a", Shortcut::option_a}};
 
 template <class Choice>

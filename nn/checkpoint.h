@@ -11,13 +11,13 @@
 
 namespace nn {
 
-/// How pictures become the network's input. Belongs to the weights, and travels with them.
+/// How images become the network's input. Belongs to the weights, and travels with them.
 struct Preprocessing {
   int64_t size = 32;                          ///< input is size x size
   double mean[3] = {0.4914, 0.4822, 0.4465};  ///< of pixels in 0 .. 1, red green blue
   double std[3] = {0.2470, 0.2435, 0.2616};
   Crop crop = Crop::squash;
-  int64_t short_side = 0;  ///< of Crop::centre; 0: size
+  int64_t short_side = 0;  ///< of Crop::center; 0: size
   Framing framing() const { return {size, crop, short_side}; }
 };
 
@@ -27,7 +27,7 @@ struct Checkpoint {
   Preprocessing preprocessing;
   bool has_preprocessing = false;
   std::vector<std::string> class_names;
-  std::map<std::string, std::string> metadata;  ///< everything the file says: seed, epoch, isa, commit, ids of held-out pictures ...
+  std::map<std::string, std::string> metadata;  ///< everything the file says: seed, epoch, isa, commit, ids of held-out images ...
 };
 
 struct LoadReport {
@@ -49,7 +49,7 @@ struct LoadedModel {
   Checkpoint checkpoint;
   LoadReport report;
 };
-/// Overrides (empty = take the file's): needed for foreign files, which say neither arch nor normalisation.
+/// Overrides (empty = take the file's): needed for foreign files, which say neither arch nor normalization.
 struct ModelOverrides {
   std::string arch = {};
   std::vector<double> mean = {}, std = {};  ///< three numbers each, or empty

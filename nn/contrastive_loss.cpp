@@ -21,10 +21,10 @@ Variable supcon(const Variable& z, const Tensor& labels, const ContrastiveOption
 
 Variable simclr(const Variable& z, int64_t views, const ContrastiveOptions& options) {
   const int64_t rows = z.shape()[0];
-  CHECK(views >= 2 && rows % views == 0, "simclr: {} rows are not {} views of each picture; at least 2 are needed", rows, views);
-  std::vector<int64_t> picture(static_cast<size_t>(rows));
-  for (int64_t row = 0; row < rows; ++row) picture[static_cast<size_t>(row)] = row % (rows / views);
-  return supcon(z, Tensor::from(picture, tensor::Shape{rows}, z.value().device()), options);
+  CHECK(views >= 2 && rows % views == 0, "simclr: {} rows are not {} views of each image; at least 2 are needed", rows, views);
+  std::vector<int64_t> image(static_cast<size_t>(rows));
+  for (int64_t row = 0; row < rows; ++row) image[row] = row % (rows / views);
+  return supcon(z, Tensor::from(image, tensor::Shape{rows}, z.value().device()), options);
 }
 
 double collapsed_contrastive_loss(int64_t n, const ContrastiveOptions& options) {

@@ -27,7 +27,7 @@ Variable contrastive_loss(const Variable& similarity, const Tensor& groups, cons
 
 /// SupCon: z (N, D), rows of length 1 (autograd::l2_normalize), labels i64 (N), one for each view.
 Variable supcon(const Variable& z, const Tensor& labels, const ContrastiveOptions& options = {});
-/// SimCLR: rows v B + i, v = 0 .. views - 1, are the views of picture i, and one another's only positives.
+/// SimCLR: rows v B + i, v = 0 .. views - 1, are the views of image i, and one another's only positives.
 Variable simclr(const Variable& z, int64_t views, const ContrastiveOptions& options = {});
 
 /// What the loss is when all similarities are equal, scale times ln(N - 1): a training that stays there has collapsed.

@@ -52,7 +52,7 @@ ContrastiveResult contrastive_loss_and_grad(const Tensor& similarity, const Tens
     T* ds = result.dsimilarity.data<T>();
     const int64_t* group = groups.data<int64_t>();
     tensor::parallel_for(n, 8, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) losses[static_cast<size_t>(i)] = loss_of_row(s + i * n, group, n, i, options, ds + i * n);
+      for (int64_t i = begin; i < end; ++i) losses[i] = loss_of_row(s + i * n, group, n, i, options, ds + i * n);
     });
   });
   double sum = 0;

@@ -9,8 +9,8 @@ namespace {
 
 using autograd::RecordedOp;
 
-constexpr int64_t pictures_in_pass = 2;  // BatchNorm wants two values a channel, also on a map of one pixel
-constexpr size_t residual_input = 3;     // batch_norm's inputs are x, gamma, beta, residual
+constexpr int64_t images_in_pass = 2;  // BatchNorm wants two values a channel, also on a map of one pixel
+constexpr size_t residual_input = 3;   // batch_norm's inputs are x, gamma, beta, residual
 
 struct OpNode {
   size_t place = 0;                      ///< in the recorded graph
@@ -27,7 +27,7 @@ std::vector<OpNode> op_nodes(const std::vector<RecordedOp>& graph) {
     OpNode node{place, "", "", ""};
     for (const int64_t input : graph[place].inputs) {
       if (input < 0) continue;
-      const RecordedOp& leaf = graph[static_cast<size_t>(input)];
+      const RecordedOp& leaf = graph[input];
       const size_t dot = leaf.name.rfind('.');
       if (leaf.op != "leaf" || dot == std::string::npos) continue;
       node.module = leaf.name.substr(0, dot);
@@ -56,7 +56,7 @@ void find_parts(const std::vector<RecordedOp>& graph, std::vector<OpNode>& nodes
   }
 }
 
-const char* colour_of(const std::string& op) {
+const char* color_of(const std::string& op) {
   if (op == "conv2d" || op == "linear") return "#cfe2f3";
   if (begins_with(op, "batch_norm")) return "#fff2cc";
   return "#e2efda";
@@ -67,21 +67,21 @@ const char* colour_of(const std::string& op) {
 std::string dot_graph(const std::string& arch, const ResNetConfig& config, int64_t size) {
   const auto net = make_resnet(arch, config, /*initialized=*/false);
   int64_t kept = 0;
-  for (const LayerRow& row : net->layer_table(size, size)) kept += pictures_in_pass * row.kept_bytes;
+  for (const LayerRow& row : net->layer_table(size, size)) kept += images_in_pass * row.kept_bytes;
   CHECK(kept <= int64_t{2} << 30, "a graph is recorded of a real pass, which would keep {:.1f} GB at size {}; choose a smaller --size",
         static_cast<double>(kept) * 1e-9, size);
 
-  const Variable pictures(Tensor::zeros({pictures_in_pass, size, size, 3}), /*requires_grad=*/true);
-  std::vector<std::pair<std::string, Variable>> named = {{"pictures", pictures}};
+  const Variable images(Tensor::zeros({images_in_pass, size, size, 3}), /*requires_grad=*/true);
+  std::vector<std::pair<std::string, Variable>> named = {{"images", images}};
   for (const Module::NamedParameter& parameter : net->named_parameters()) named.emplace_back(parameter.name, parameter.variable);
-  const std::vector<RecordedOp> graph = recorded_graph((*net)(pictures).logits, named);
+  const std::vector<RecordedOp> graph = recorded_graph((*net)(images).logits, named);
   std::vector<OpNode> nodes = op_nodes(graph);
   find_parts(graph, nodes);
 
   std::string text = fmt::format(
-      "// {}: what autograd records of one pass over {} pictures of {} x {} in training mode\n"
+      "// {}: what autograd records of one pass over {} images of {} x {} in training mode\n"
       "digraph \"{}\" {{\n  rankdir=TB;\n  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\", fontsize=10];\n",
-      arch, pictures_in_pass, size, size, arch);
+      arch, images_in_pass, size, size, arch);
   std::map<std::string, std::string> clusters;
   std::vector<std::string> order;
   std::string edges;
@@ -90,18 +90,18 @@ std::string dot_graph(const std::string& arch, const ResNetConfig& config, int64
     if (clusters.count(node.part) == 0) order.push_back(node.part);
     clusters[node.part] +=
         fmt::format("    n{} [label=\"{}{}{}\\n{}\", fillcolor=\"{}\"];\n", node.place, op.op,
-                    node.module.empty() ? "" : "\\n" + node.module, node.parameters, op.shape.to_string(), colour_of(op.op));
+                    node.module.empty() ? "" : "\\n" + node.module, node.parameters, op.shape.to_string(), color_of(op.op));
     for (size_t input = 0; input < op.inputs.size(); ++input) {
       const int64_t from = op.inputs[input];
       if (from < 0) continue;
-      const RecordedOp& source = graph[static_cast<size_t>(from)];
-      if (source.op == "leaf" && source.name != "pictures") continue;  // a parameter: it stands in the node
+      const RecordedOp& source = graph[from];
+      if (source.op == "leaf" && source.name != "images") continue;  // a parameter: it stands in the node
       const bool residual = begins_with(op.op, "batch_norm") && input == residual_input;
       edges += fmt::format("  n{} -> n{}{};\n", from, node.place, residual ? " [style=dashed, label=\"residual\"]" : "");
     }
   }
   for (size_t place = 0; place < graph.size(); ++place)
-    if (graph[place].name == "pictures") text += fmt::format("  n{} [label=\"pictures\\n{}\"];\n", place, graph[place].shape.to_string());
+    if (graph[place].name == "images") text += fmt::format("  n{} [label=\"images\\n{}\"];\n", place, graph[place].shape.to_string());
   for (const std::string& part : order)
     text += fmt::format("  subgraph \"cluster_{}\" {{\n    label=\"{}\";\n{}  }}\n", part, part, clusters[part]);
   return text + edges + "}\n";

@@ -38,9 +38,8 @@ void square_sum(const Tensor& x, Tensor& sums, int64_t at) {
   tensor::dispatch_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* data = x.data<T>();
-    tensor::parallel_for(x.numel(), block, [&](int64_t begin, int64_t end) {
-      parts[static_cast<size_t>(begin / block)] = squares_of_block(data + begin, end - begin);
-    });
+    tensor::parallel_for(x.numel(), block,
+                         [&](int64_t begin, int64_t end) { parts[begin / block] = squares_of_block(data + begin, end - begin); });
   });
   double sum = 0;
   for (const double part : parts) sum += part;

@@ -12,7 +12,7 @@ namespace {
 
 std::string hash_of_names(const Dataset& data, const std::vector<int64_t>& ids) {
   TensorFile file;
-  for (const int64_t id : ids) file.metadata["names"] += data.picture_name(id) + "\n";
+  for (const int64_t id : ids) file.metadata["names"] += data.image_name(id) + "\n";
   return content_hash(file);
 }
 
@@ -24,23 +24,22 @@ std::string value_of(const Checkpoint& checkpoint, const std::string& key) {
 }  // namespace
 
 Split hold_out(const Dataset& data, double share, uint64_t seed) {
-  CHECK(share >= 0 && share < 1, "a share of {} of the pictures cannot be held out; use 0 to below 1", share);
+  CHECK(share >= 0 && share < 1, "a share of {} of the images cannot be held out; use 0 to below 1", share);
   std::vector<std::vector<std::pair<uint64_t, int64_t>>> classes(static_cast<size_t>(data.classes()));  // (draw, index)
   for (int64_t index = 0; index < data.size(); ++index) {
     const int64_t label = data.label(index);
-    CHECK(label >= 0 && label < data.classes(), "{}: {} has no label; pictures are held out by their class", data.spec(),
-          data.picture_name(index));
-    const auto words = tensor::philox(seed, tensor::Stream::holdout, tensor::counter_of(data.picture_name(index)));
-    classes[static_cast<size_t>(label)].emplace_back(uint64_t{words[0]} << 32 | words[1], index);
+    CHECK(label >= 0 && label < data.classes(), "{}: {} has no label; images are held out by their class", data.spec(),
+          data.image_name(index));
+    const auto words = tensor::philox(seed, tensor::Stream::holdout, tensor::counter_of(data.image_name(index)));
+    classes[label].emplace_back(uint64_t{words[0]} << 32 | words[1], index);
   }
   Split split;
-  for (auto& pictures : classes) {
-    std::sort(pictures.begin(), pictures.end());
-    const auto count = static_cast<size_t>(std::llround(share * static_cast<double>(pictures.size())));
-    CHECK(count < pictures.size() || pictures.empty(),
-          "holding out {:g} of {} leaves no picture of a class with {} to train on; use a smaller share", share, data.spec(),
-          pictures.size());
-    for (size_t i = 0; i < pictures.size(); ++i) (i < count ? split.held_out : split.training).push_back(pictures[i].second);
+  for (auto& images : classes) {
+    std::sort(images.begin(), images.end());
+    const auto count = static_cast<size_t>(std::llround(share * static_cast<double>(images.size())));
+    CHECK(count < images.size() || images.empty(),
+          "holding out {:g} of {} leaves no image of a class with {} to train on; use a smaller share", share, data.spec(), images.size());
+    for (size_t i = 0; i < images.size(); ++i) (i < count ? split.held_out : split.training).push_back(images[i].second);
   }
   std::sort(split.training.begin(), split.training.end());
   std::sort(split.held_out.begin(), split.held_out.end());
@@ -68,12 +67,12 @@ std::vector<int64_t> held_out_ids(const Checkpoint& checkpoint) {
   return ids;
 }
 
-std::unique_ptr<Dataset> held_out_pictures(const Checkpoint& checkpoint, std::shared_ptr<const Dataset> data) {
+std::unique_ptr<Dataset> held_out_images(const Checkpoint& checkpoint, std::shared_ptr<const Dataset> data) {
   const std::vector<int64_t> ids = held_out_ids(checkpoint);
   const bool fits = ids.empty() || ids.back() < data->size();
   CHECK(fits && hash_of_names(*data, ids) == value_of(checkpoint, "held_out_names"),
-        "{} is not the set that the model was trained on ({}): its held-out pictures have other names; name the same pictures",
-        data->spec(), printable(value_of(checkpoint, "held_out_of")));
+        "{} is not the set that the model was trained on ({}): its held-out images have other names; name the same images", data->spec(),
+        printable(value_of(checkpoint, "held_out_of")));
   return subset(std::move(data), ids);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // The layers of a ResNet. Weights are drawn by philox(seed, Stream::init, parameter's full name), so that a layer's start does not depend
-// on what stands before it: a layer is built uninitialised, and initialize() (nn/init.h) fills a whole tree.
+// on what stands before it: a layer is built uninitialized, and initialize() (nn/init.h) fills a whole tree.
 
 #include "autograd/ops.h"
 #include "nn/module.h"
@@ -27,7 +27,7 @@ class Linear : public Module {
   Variable weight, bias;
 };
 
-/// Fused with ReLU and residual. Training mode normalises with the batch and moves the running statistics (momentum 0.1, unbiased
+/// Fused with ReLU and residual. Training mode normalizes with the batch and moves the running statistics (momentum 0.1, unbiased
 /// variance).
 class BatchNorm2d : public Module {
  public:

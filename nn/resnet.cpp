@@ -69,10 +69,10 @@ ResNet::ResNet(std::string arch, BlockKind kind, std::vector<int64_t> blocks, st
   register_module("fc", &fc_);
 }
 
-ResNetOutput ResNet::operator()(const Variable& pictures) {
-  CHECK(pictures.value().rank() == 4 && pictures.shape()[3] == 3, "a ResNet takes pictures of shape (N, H, W, 3), got {}",
-        pictures.shape().to_string());
-  Variable x = bn1_(conv1_(pictures), /*relu=*/true);
+ResNetOutput ResNet::operator()(const Variable& images) {
+  CHECK(images.value().rank() == 4 && images.shape()[3] == 3, "a ResNet takes images of shape (N, H, W, 3), got {}",
+        images.shape().to_string());
+  Variable x = bn1_(conv1_(images), /*relu=*/true);
   if (config_.stem == Stem::imagenet) x = autograd::max_pool2d(x, stem_pool);
   for (const auto& stage : stages_)
     for (const auto& block : stage) x = (*block)(x);

@@ -29,12 +29,12 @@ struct ResNetOutput {
 class ResNet : public Module {
  public:
   /// `blocks` per stage, e.g. {2, 2, 2, 2}; `widths` of the stages, e.g. {64, 128, 256, 512}: channels inside their blocks, of which a
-  /// bottleneck makes four times as many. Not initialised yet (nn/init.h); Shortcut::standard is projection here.
+  /// bottleneck makes four times as many. Not initialized yet (nn/init.h); Shortcut::standard is projection here.
   ResNet(std::string arch, BlockKind kind, std::vector<int64_t> blocks, std::vector<int64_t> widths, ResNetConfig config);
 
-  /// pictures (N, H, W, 3), normalised, f32.
-  ResNetOutput operator()(const Variable& pictures);
-  ResNetOutput operator()(const Tensor& pictures) { return (*this)(Variable(pictures)); }
+  /// images (N, H, W, 3), normalized, f32.
+  ResNetOutput operator()(const Variable& images);
+  ResNetOutput operator()(const Tensor& images) { return (*this)(Variable(images)); }
 
   const std::string& arch() const { return arch_; }
   const ResNetConfig& config() const { return config_; }
@@ -50,7 +50,7 @@ class ResNet : public Module {
   Linear fc_;
 };
 
-/// "resnet8" .. "resnet56", "resnet18", "resnet34", "resnet50", "resnet101"; an unknown name is an error that lists them. Initialised from
+/// "resnet8" .. "resnet56", "resnet18", "resnet34", "resnet50", "resnet101"; an unknown name is an error that lists them. Initialized from
 /// config.seed, unless `initialized` is false (a loader fills it anyway).
 std::unique_ptr<ResNet> make_resnet(const std::string& arch, ResNetConfig config = {}, bool initialized = true);
 std::vector<std::string> known_archs();

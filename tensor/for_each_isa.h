@@ -5,7 +5,7 @@
 //     #include "tensor/for_each_isa.h"
 //     ... SELECT_ISA(tile<T>)(arguments) ...
 //
-// Inside, `vector_bytes` and `vector_registers` say what there is. Kernels use plain loops that the compiler vectorises, or GCC's vector
+// Inside, `vector_bytes` and `vector_registers` say what there is. Kernels use plain loops that the compiler vectorizes, or GCC's vector
 // extension; no lambdas (GCC does not compile them for the region's target).
 namespace portable {
 constexpr int vector_bytes = 16, vector_registers = 16;

@@ -11,7 +11,7 @@ namespace tensor {
 
 class Storage {
  public:
-  /// `bytes` of uninitialised memory, aligned to 64. Under AddressSanitizer an allocation of exactly that size, else one from the cache; on
+  /// `bytes` of uninitialized memory, aligned to 64. Under AddressSanitizer an allocation of exactly that size, else one from the cache; on
   /// a CUDA device from its pool (tensor/cuda/cuda.h).
   explicit Storage(int64_t bytes, Device device = {});
   ~Storage();

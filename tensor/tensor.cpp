@@ -98,7 +98,7 @@ Tensor Tensor::reshape(std::vector<int64_t> extents) const {
   }
   if (free_axis >= 0) {
     CHECK(known > 0 && numel() % known == 0, "reshape of {}: {} elements are not a multiple of {}", shape_.to_string(), numel(), known);
-    extents[static_cast<size_t>(free_axis)] = numel() / known;
+    extents[free_axis] = numel() / known;
   }
   Shape shape;
   for (const int64_t extent : extents) shape.push_back(extent);

@@ -15,7 +15,7 @@ namespace tensor {
 class Tensor {
  public:
   Tensor() = default;  ///< undefined: `defined()` is false, nothing else may be asked
-  /// Uninitialised elements.
+  /// Uninitialized elements.
   explicit Tensor(Shape shape, Dtype dtype = Dtype::f32, Device device = {});
 
   static Tensor zeros(Shape shape, Dtype dtype = Dtype::f32, Device device = {});

@@ -18,7 +18,7 @@ inline std::vector<uint32_t> words(const std::string& name, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
     uint32_t h = static_cast<uint32_t>(i) * 0x9E3779B1u + static_cast<uint32_t>(key);
     for (int round = 0; round < 2; ++round) h = (h ^ (h >> 16)) * 0x45D9F3Bu;
-    result[static_cast<size_t>(i)] = h ^ (h >> 16);
+    result[i] = h ^ (h >> 16);
   }
   return result;
 }
@@ -56,7 +56,7 @@ inline tensor::Tensor parameter(const std::string& name, const tensor::Shape& sh
 }
 
 /// u8, height x width x 3: slopes that wrap around plus five bits of noise.
-inline std::vector<uint8_t> picture(const std::string& name, int64_t height, int64_t width) {
+inline std::vector<uint8_t> image(const std::string& name, int64_t height, int64_t width) {
   const std::vector<uint32_t> noise = words(name, height * width * 3);
   std::vector<uint8_t> pixels(noise.size());
   size_t at = 0;

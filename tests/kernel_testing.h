@@ -205,12 +205,12 @@ inline void expect_gradient(const Tensor& x, const Tensor& dy, const Tensor& dx,
   };
   std::vector<double> at = x.to_vector();
   for (size_t i = 0; i < at.size(); ++i) {
-    const double centre = at[i], h = 1e-5 * std::max(1.0, std::abs(centre));
-    at[i] = centre + h;
+    const double center = at[i], h = 1e-5 * std::max(1.0, std::abs(center));
+    at[i] = center + h;
     const double above = loss(at);
-    at[i] = centre - h;
+    at[i] = center - h;
     const double numeric = (above - loss(at)) / (2 * h);
-    at[i] = centre;
+    at[i] = center;
     const bool agrees = std::abs(analytic[i] - numeric) <= tolerance * std::max({1.0, std::abs(analytic[i]), std::abs(numeric)});
     ASSERT_TRUE(agrees) << "element " << i << ": " << analytic[i] << ", differences give " << numeric;
   }

@@ -11,7 +11,7 @@
 
 namespace command {
 
-/// Every part of a state is in use: momentum, meters in mid-epoch, held-out pictures, the best epoch, patience, an ever falling rate.
+/// Every part of a state is in use: momentum, meters in mid-epoch, held-out images, the best epoch, patience, an ever falling rate.
 inline std::vector<std::string> tiny_run(const std::string& out) {
   return {"train",
           "--data",

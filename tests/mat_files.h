@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "tests/picture_files.h"
+#include "tests/image_files.h"
 
 namespace files {
 
@@ -76,14 +76,14 @@ inline Bytes mat_file(const std::vector<MatArray>& arrays, bool compressed) {
   return file;
 }
 
-/// X and y of SVHN; `pixels` rows top down, red green blue, one picture after the other.
+/// X and y of SVHN; `pixels` rows top down, red green blue, one image after the other.
 inline std::vector<MatArray> svhn_arrays(const Bytes& pixels, const Bytes& labels) {
   Bytes columns(pixels.size());
-  for (size_t picture = 0; picture < labels.size(); ++picture)
+  for (size_t image = 0; image < labels.size(); ++image)
     for (size_t row = 0; row < 32; ++row)
       for (size_t column = 0; column < 32; ++column)
         for (size_t channel = 0; channel < 3; ++channel)
-          columns[picture * 3072 + channel * 1024 + column * 32 + row] = pixels[picture * 3072 + (row * 32 + column) * 3 + channel];
+          columns[image * 3072 + channel * 1024 + column * 32 + row] = pixels[image * 3072 + (row * 32 + column) * 3 + channel];
   const auto count = static_cast<int32_t>(labels.size());
   return {{"X", class_uint8, {32, 32, 3, count}, mat_uint8, columns}, {"y", class_uint8, {count, 1}, mat_uint8, labels}};
 }

@@ -1,8 +1,8 @@
-#include "mode/alpa.h"
+#include "mode/alpa/alpa.h"
 
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
-#include "mode/alpa_loss.h"
+#include "mode/alpa/alpa_loss.h"
 #include "mode/cases/alpa.h"
 #include "nn/contrastive_loss.h"
 #include "nn/init.h"
@@ -73,9 +73,9 @@ TEST_P(Alpa, IsTheFormula) {
 TEST(AlpaFromPlainOps, PassesTheGradientCheck) {
   for (const mode::cases::AlpaCase& c : mode::cases::alpa_cases)
     for (const AlpaAggregate aggregate : aggregates) {
-      SCOPED_TRACE(fmt::format("N {} R {} C {} aggregate {}", c.pictures, c.regions, c.width, static_cast<int>(aggregate)));
+      SCOPED_TRACE(fmt::format("N {} R {} C {} aggregate {}", c.images, c.regions, c.width, static_cast<int>(aggregate)));
       std::vector<Tensor> in;
-      for (const uint64_t seed : {11, 12, 13}) in.push_back(autograd::random_input({c.pictures, c.regions, c.width}, seed));
+      for (const uint64_t seed : {11, 12, 13}) in.push_back(autograd::random_input({c.images, c.regions, c.width}, seed));
       const auto report = autograd::gradcheck(
           [&](const std::vector<Variable>& x) { return mode::naive::alpa_similarity(x[0], x[1], x[2], aggregate); }, in);
       EXPECT_TRUE(report.passed) << report.worst_error << " " << report.worst_where;
@@ -102,8 +102,8 @@ TEST_P(Alpa, AVectorOfNothingHasNoCosineAndNoGradient) {
   const Case c{3, 4, 5};
   const Tensor q = inputs_of(c, Dtype::f64, 1), k = inputs_of(c, Dtype::f64, 2);
   Tensor v = inputs_of(c, Dtype::f64, 3);
-  std::fill_n(v.data<double>() + 5, 5, 0.0);        // picture 0, region 1
-  std::fill_n(v.data<double>() + 2 * 20, 20, 0.0);  // all of picture 2: whatever looks for itself there finds nothing
+  std::fill_n(v.data<double>() + 5, 5, 0.0);        // image 0, region 1
+  std::fill_n(v.data<double>() + 2 * 20, 20, 0.0);  // all of image 2: whatever looks for itself there finds nothing
   const Tensor s = mode::alpa_pairs(q, k, v, AlpaAggregate::sum);
   for (int64_t i = 0; i < 3; ++i) {
     EXPECT_EQ(s.data<double>()[i * 3 + 2], 0) << i;
@@ -137,7 +137,7 @@ TEST(AlpaSimilarity, RefusesWhatDoesNotFit) {
   const auto fault = [](const Tensor& q, const Tensor& k, const Tensor& v) {
     return message_of([&] { mode::alpa_pairs(q, k, v, AlpaAggregate::mean); });
   };
-  EXPECT_NE(fault(x.reshape(Shape{6, 4}), x, x).find("(pictures, regions, width)"), std::string::npos);
+  EXPECT_NE(fault(x.reshape(Shape{6, 4}), x, x).find("(images, regions, width)"), std::string::npos);
   EXPECT_NE(fault(x, tensor::random_tensor({2, 3, 5}, Dtype::f32, 1), x).find("shape"), std::string::npos);
   EXPECT_NE(fault(x, x, tensor::random_tensor({2, 3, 4}, Dtype::f64, 1)).find("f64"), std::string::npos);
   EXPECT_NE(fault(Tensor({2, 0, 4}), x, x).find("none of them 0"), std::string::npos);

@@ -1,4 +1,4 @@
-#include "mode/attention.h"
+#include "mode/alpa/attention.h"
 
 #include <cmath>
 
@@ -28,7 +28,7 @@ TEST(Attention, AddsUpToWhatAlpaComputes) {
         for (int64_t i = 0; i < n; ++i)
           for (int64_t j = 0; j < n; ++j) {
             const Attention attention = mode::attention_of(vectors, i, j, aggregate);
-            EXPECT_NEAR(attention.similarity, pairs[static_cast<size_t>(i * n + j)], dtype == Dtype::f64 ? 1e-10 : 2e-4) << i << " " << j;
+            EXPECT_NEAR(attention.similarity, pairs[i * n + j], dtype == Dtype::f64 ? 1e-10 : 2e-4) << i << " " << j;
             ASSERT_EQ(attention.weights.shape(), (tensor::Shape{r, r}));
             ASSERT_EQ(attention.cosines.shape(), (tensor::Shape{r}));
           }
@@ -40,8 +40,8 @@ TEST(Attention, IsTheFormulaElementByElement) {
   const LocalVectors vectors = random_vectors(2, r, c);
   const Attention attention = mode::attention_of(vectors, 1, 0);
   const std::vector<double> q = vectors.q.to_vector(), k = vectors.k.to_vector(), v = vectors.v.to_vector();
-  const auto at = [&](const std::vector<double>& x, int64_t picture, int64_t region, int64_t channel) {
-    return x[static_cast<size_t>((picture * r + region) * c + channel)];
+  const auto at = [&](const std::vector<double>& x, int64_t image, int64_t region, int64_t channel) {
+    return x[(image * r + region) * c + channel];
   };
   for (int64_t a = 0; a < r; ++a) {
     std::vector<double> weights;
@@ -55,13 +55,13 @@ TEST(Attention, IsTheFormulaElementByElement) {
     double ab = 0, aa = 0, bb = 0, entropy = 0;
     for (int64_t e = 0; e < c; ++e) {
       double resampled = 0;
-      for (int64_t b = 0; b < r; ++b) resampled += weights[static_cast<size_t>(b)] / sum * at(v, 0, b, e);
+      for (int64_t b = 0; b < r; ++b) resampled += weights[b] / sum * at(v, 0, b, e);
       ab += at(v, 1, a, e) * resampled;
       aa += at(v, 1, a, e) * at(v, 1, a, e);
       bb += resampled * resampled;
     }
     for (int64_t b = 0; b < r; ++b) {
-      const double weight = weights[static_cast<size_t>(b)] / sum;
+      const double weight = weights[b] / sum;
       EXPECT_NEAR(attention.weights.data<double>()[a * r + b], weight, 1e-12);
       entropy -= weight * std::log(weight);
     }
@@ -78,12 +78,11 @@ TEST(Attention, OfHeadsIsTheirSimilarity) {
   const std::vector<double> s = heads(mode::Variable(regions)).value().to_vector();
   for (int64_t i = 0; i < 3; ++i)
     for (int64_t j = 0; j < 3; ++j)
-      EXPECT_NEAR(mode::attention_of(vectors, i, j).similarity + mode::attention_of(vectors, j, i).similarity,
-                  s[static_cast<size_t>(3 * i + j)], 1e-5);
+      EXPECT_NEAR(mode::attention_of(vectors, i, j).similarity + mode::attention_of(vectors, j, i).similarity, s[3 * i + j], 1e-5);
 }
 
 TEST(Attention, WithoutHeadsLooksWhereVectorsAreAlike) {
-  // Picture 1 is picture 0 with its regions in reverse order and of other lengths.
+  // Image 1 is image 0 with its regions in reverse order and of other lengths.
   const Tensor regions = Tensor::from<float>({1, 0, 0, /**/ 0, 1, 0, /**/ 0, 0, 1, /**/ 0, 0, 7, /**/ 0, 2, 0, /**/ 3, 0, 0}, {2, 3, 3});
   const Attention sharp = mode::attention_of(mode::plain_vectors(regions, 0.01), 0, 1);
   for (int64_t r = 0; r < 3; ++r) EXPECT_NEAR(sharp.weights.data<double>()[r * 3 + 2 - r], 1, 1e-12);

@@ -9,9 +9,9 @@
 #include <map>
 #include <set>
 
-#include "nn/data/colour.h"
+#include "nn/data/color.h"
 #include "tests/errors.h"
-#include "tests/picture_files.h"
+#include "tests/image_files.h"
 
 namespace {
 
@@ -58,9 +58,7 @@ Box box_of(const Augment& augment, const AugmentKey& key, bool& mirrored) {
   constexpr int64_t edge = 250, size = 32;
   static const std::vector<uint8_t> source = map_of_places(edge);
   const std::vector<uint8_t> crop = augmented(augment, source, edge, size, key);
-  const auto at = [&](int64_t row, int64_t column, int channel) {
-    return static_cast<double>(crop[static_cast<size_t>((row * size + column) * 3 + channel)]);
-  };
+  const auto at = [&](int64_t row, int64_t column, int channel) { return static_cast<double>(crop[(row * size + column) * 3 + channel]); };
   // Away from the borders, where the filter is cut off, output i shows place first + (i + 1/2) extent / size - 1/2.
   const double row_step = (at(28, 3, 0) - at(3, 3, 0)) / 25, column_step = (at(3, 28, 1) - at(3, 3, 1)) / 25;
   mirrored = column_step < 0;
@@ -102,19 +100,19 @@ TEST(RandomResizedCrop, OfTheWholeIsTheWhole) {
   const std::vector<uint8_t> source = files::random_bytes(12 * 12 * 3, 3);
   // Area 1 fits for the ratio 1 alone; after ten tries the middle is taken, which is everything.
   const Augment whole = nn::make_augment({.least_area = 1});
-  for (int64_t picture = 0; picture < 20; ++picture) EXPECT_EQ(augmented(whole, source, 12, 12, {1, 0, picture}), source);
+  for (int64_t image = 0; image < 20; ++image) EXPECT_EQ(augmented(whole, source, 12, 12, {1, 0, image}), source);
   // No box of ratio 2 to 3 has all of the area either: the middle of the nearest ratio, 12 x 6.
   const Augment wide = nn::make_augment({.least_area = 1, .ratio = {2, 3}});
   const std::vector<uint8_t> map = map_of_places(12), crop = augmented(wide, map, 12, 6, {1, 0, 0});
-  for (int64_t row = 0; row < 6; ++row) EXPECT_EQ(crop[static_cast<size_t>(row * 6 * 3)], 3 + row);
+  for (int64_t row = 0; row < 6; ++row) EXPECT_EQ(crop[row * 6 * 3], 3 + row);
 }
 
-TEST(Augment, CropsOutOfALargerPicture) {
+TEST(Augment, CropsOutOfALargerImage) {
   const std::vector<uint8_t> source = map_of_places(40);
   const Augment crop = nn::make_augment({});
   std::set<std::pair<int, int>> corners;
-  for (int64_t picture = 0; picture < 400; ++picture) {
-    const std::vector<uint8_t> part = augmented(crop, source, 40, 32, {1, 0, picture});
+  for (int64_t image = 0; image < 400; ++image) {
+    const std::vector<uint8_t> part = augmented(crop, source, 40, 32, {1, 0, image});
     corners.insert({part[0], part[1]});
     EXPECT_EQ(part[3 * (32 * 31 + 31)], part[0] + 31);
   }
@@ -124,58 +122,58 @@ TEST(Augment, CropsOutOfALargerPicture) {
 }
 
 TEST(Augment, RatesAndFactorsAreThoseAskedFor) {
-  // One grey pixel value tells the factor of brightness; a picture of two colours tells whether it was made grey.
+  // One gray pixel value tells the factor of brightness; an image of two colors tells whether it was made gray.
   const std::vector<uint8_t> source = [] {
     std::vector<uint8_t> pixels;
     for (int at = 0; at < 16; ++at) pixels.insert(pixels.end(), {100, 120, 80});
     return pixels;
   }();
-  const Augment augment = nn::make_augment({.jitter = 0.8, .brightness = 0.4, .grey = 0.2});
+  const Augment augment = nn::make_augment({.jitter = 0.8, .brightness = 0.4, .gray = 0.2});
   std::vector<double> factors;
-  int greys = 0, changed = 0;
+  int grays = 0, changed = 0;
   for (int64_t draw = 0; draw < draws; ++draw) {
     const std::vector<uint8_t> pixels = augmented(augment, source, 4, 4, {9, draw, 1});
-    const bool grey = pixels[0] == pixels[1];
-    greys += grey;
-    if (grey) continue;
+    const bool gray = pixels[0] == pixels[1];
+    grays += gray;
+    if (gray) continue;
     if (pixels[1] != 120) ++changed;
     if (pixels[1] != 120) factors.push_back((pixels[1] + 0.5) / 120);
   }
-  const int coloured = draws - greys;
-  EXPECT_NEAR(greys, draws * 0.2, 5 * std::sqrt(draws * 0.2 * 0.8));
-  EXPECT_NEAR(changed, coloured * 0.8, 5 * std::sqrt(coloured * 0.8 * 0.2) + coloured * 0.02);  // a factor near 1 changes nothing
+  const int colored = draws - grays;
+  EXPECT_NEAR(grays, draws * 0.2, 5 * std::sqrt(draws * 0.2 * 0.8));
+  EXPECT_NEAR(changed, colored * 0.8, 5 * std::sqrt(colored * 0.8 * 0.2) + colored * 0.02);  // a factor near 1 changes nothing
   EXPECT_LE(ks_distance(factors, 0.6, 1.4), ks_limit + 0.02);
 }
 
 // Hue and saturation commute, brightness and contrast do not: with the same draws of the factors, what order there was is found by applying
 // both, and each comes about half of the time.
-TEST(Augment, ColoursChangeInRandomOrder) {
+TEST(Augment, ColorsChangeInRandomOrder) {
   const std::vector<uint8_t> source = files::random_bytes(8 * 8 * 3, 8);
-  const auto with = [&](double brightness, double contrast, int64_t picture) {
+  const auto with = [&](double brightness, double contrast, int64_t image) {
     const Augment augment = nn::make_augment({.jitter = 1, .brightness = brightness, .contrast = contrast});
-    return augmented(augment, source, 8, 8, {9, 0, picture});
+    return augmented(augment, source, 8, 8, {9, 0, image});
   };
   int brightness_first = 0, contrast_first = 0;
-  constexpr int pictures = 400;
-  for (int64_t picture = 0; picture < pictures; ++picture) {
-    // Each alone, on any picture: the factors do not depend on whether the other change happens.
-    const std::vector<uint8_t> both = with(0.5, 0.5, picture);
+  constexpr int images = 400;
+  for (int64_t image = 0; image < images; ++image) {
+    // Each alone, on any image: the factors do not depend on whether the other change happens.
+    const std::vector<uint8_t> both = with(0.5, 0.5, image);
     const auto chained = [&](bool brighten_first) {
       std::vector<uint8_t> pixels = source, out(pixels.size());
       for (const bool brighten : {brighten_first, !brighten_first}) {
         const Augment one = nn::make_augment({.jitter = 1, .brightness = brighten ? 0.5 : 0, .contrast = brighten ? 0 : 0.5});
-        one(pixels.data(), 8, out.data(), 8, {9, 0, picture});
+        one(pixels.data(), 8, out.data(), 8, {9, 0, image});
         pixels = out;
       }
       return pixels;
     };
     const std::vector<uint8_t> brighter = chained(true), flatter = chained(false);
-    ASSERT_TRUE(both == brighter || both == flatter) << picture;
+    ASSERT_TRUE(both == brighter || both == flatter) << image;
     brightness_first += both == brighter && both != flatter;
     contrast_first += both == flatter && both != brighter;
   }
-  EXPECT_GT(brightness_first + contrast_first, pictures * 3 / 4);
-  EXPECT_NEAR(brightness_first, contrast_first, 5 * std::sqrt(pictures / 1.0));
+  EXPECT_GT(brightness_first + contrast_first, images * 3 / 4);
+  EXPECT_NEAR(brightness_first, contrast_first, 5 * std::sqrt(images / 1.0));
 }
 
 TEST(Augment, DependsOnTheKeyAlone) {
@@ -204,13 +202,13 @@ TEST(Augment, ViewsAndEpochsAreIndependent) {
   const std::vector<uint8_t> source = map_of_places(4);
   const Augment flip = nn::make_augment({.flip = 0.5});
   const auto flipped = [&](const AugmentKey& key) { return augmented(flip, source, 4, 4, key)[1] == 3; };
-  int views = 0, epochs = 0, pictures = 0;
+  int views = 0, epochs = 0, images = 0;
   for (int64_t i = 0; i < draws; ++i) {
     views += flipped({3, 0, i, 0}) == flipped({3, 0, i, 1});
     epochs += flipped({3, 0, i, 0}) == flipped({3, 1, i, 0});
-    pictures += flipped({3, 0, i, 0}) == flipped({3, 0, i + 1, 0});
+    images += flipped({3, 0, i, 0}) == flipped({3, 0, i + 1, 0});
   }
-  for (const int same : {views, epochs, pictures}) EXPECT_NEAR(same, draws / 2, 5 * std::sqrt(draws / 4.0));
+  for (const int same : {views, epochs, images}) EXPECT_NEAR(same, draws / 2, 5 * std::sqrt(draws / 4.0));
 }
 
 TEST(Augment, BadOptions) {

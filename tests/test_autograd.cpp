@@ -149,8 +149,8 @@ TEST(Autograd, NeedsTellWhatIsWanted) {
   Variable x = leaf({2}), constant = leaf({3}, false);
   std::vector<bool> seen;
   const Variable y = autograd::record("spy", Tensor::full({1}, 1, Dtype::f64), {constant, x, Variable()},
-                                      [&](const Tensor& dy, const Needs& needs) -> Gradients {
-                                        seen = {needs[0], needs[1], needs[2]};
+                                      [&](const Tensor& dy, const Needs& needs_input_grad) -> Gradients {
+                                        seen = {needs_input_grad[0], needs_input_grad[1], needs_input_grad[2]};
                                         return {Tensor(), dy, Tensor()};
                                       });
   y.backward();

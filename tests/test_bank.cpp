@@ -1,4 +1,4 @@
-#include "mode/bank.h"
+#include "mode/detectors/bank.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <set>
 
-#include "mode/regions.h"
+#include "mode/detectors/regions.h"
 
 namespace {
 
@@ -15,15 +15,15 @@ using mode::Features;
 using mode::make_bank;
 using tensor::Tensor;
 
-// Two pictures, three scales, E = 2; the second picture's last vector is zero.
-Features two_pictures() {
+// Two images, three scales, E = 2; the second image's last vector is zero.
+Features two_images() {
   Features features;
   features.regions = Tensor::from<float>({3, 4, 0, 2, -5, 12, 8, 6, 1, 0, 0, 0}, {2, 3, 2});
   features.logits = Tensor::zeros({2, 4});
   features.labels = Tensor::from<int64_t>({3, -1}, {2});
   features.ids = Tensor::from<int64_t>({4, 1}, {2});
-  features.picture_names = {"a.png", "b.png"};
-  features.scales = {{"global", {0, 0, 4, 4}}, {"quadrant 1", {0, 0, 2, 2}}, {"centre", {1, 1, 3, 3}}};
+  features.image_names = {"a.png", "b.png"};
+  features.scales = {{"global", {0, 0, 4, 4}}, {"quadrant 1", {0, 0, 2, 2}}, {"center", {1, 1, 3, 3}}};
   return features;
 }
 
@@ -34,7 +34,7 @@ void expect_near(const Tensor& got, const std::vector<double>& expected) {
 }
 
 TEST(Bank, ByHand) {
-  const Bank bank = make_bank(two_pictures());
+  const Bank bank = make_bank(two_images());
   EXPECT_EQ(bank.rows.shape(), (tensor::Shape{6, 2}));
   expect_near(bank.rows, {.6, .8, 0, 1, -5.0 / 13, 12.0 / 13, .8, .6, 1, 0, 0, 0});
   expect_near(bank.norms, {1, 1, 1, 1, 1, 0});
@@ -42,12 +42,12 @@ TEST(Bank, ByHand) {
   EXPECT_EQ(bank.labels.to_vector(), (std::vector<double>{3, 3, 3, -1, -1, -1}));
   EXPECT_EQ(bank.scales.to_vector(), (std::vector<double>{0, 1, 2, 0, 1, 2}));
   EXPECT_EQ(bank.ids.dtype(), tensor::Dtype::i32);
-  EXPECT_EQ(bank.scale_names, (std::vector<std::string>{"global", "quadrant 1", "centre"}));
-  EXPECT_EQ(bank.picture_names, (std::vector<std::string>{"", "b.png", "", "", "a.png"}));
+  EXPECT_EQ(bank.scale_names, (std::vector<std::string>{"global", "quadrant 1", "center"}));
+  EXPECT_EQ(bank.image_names, (std::vector<std::string>{"", "b.png", "", "", "a.png"}));
 }
 
 TEST(Bank, GlobalVectorsAlone) {
-  const Bank bank = make_bank(two_pictures(), {0});
+  const Bank bank = make_bank(two_images(), {0});
   EXPECT_EQ(bank.rows.shape(), (tensor::Shape{2, 2}));
   expect_near(bank.rows, {.6, .8, .8, .6});
   EXPECT_EQ(bank.ids.to_vector(), (std::vector<double>{4, 1}));
@@ -56,21 +56,21 @@ TEST(Bank, GlobalVectorsAlone) {
 }
 
 TEST(Bank, LeavesTheFeaturesAsTheyWere) {
-  const Features features = two_pictures();
+  const Features features = two_images();
   make_bank(features);
-  EXPECT_EQ(features.regions.to_vector(), two_pictures().regions.to_vector());
+  EXPECT_EQ(features.regions.to_vector(), two_images().regions.to_vector());
 }
 
 TEST(Bank, BadFeaturesAreErrors) {
-  EXPECT_THROW(make_bank(two_pictures(), {4}), tensor::Error);
-  EXPECT_THROW(make_bank(two_pictures(), {-1}), tensor::Error);
-  Features features = two_pictures();
-  features.picture_names.pop_back();
+  EXPECT_THROW(make_bank(two_images(), {4}), tensor::Error);
+  EXPECT_THROW(make_bank(two_images(), {-1}), tensor::Error);
+  Features features = two_images();
+  features.image_names.pop_back();
   EXPECT_THROW(make_bank(features), tensor::Error);
-  features = two_pictures();
+  features = two_images();
   features.scales.pop_back();
   EXPECT_THROW(make_bank(features), tensor::Error);
-  features = two_pictures();
+  features = two_images();
   features.ids = Tensor::from<int64_t>({-1, 0}, {2});
   EXPECT_THROW(make_bank(features), tensor::Error);
   EXPECT_THROW(make_bank(Features{}), tensor::Error);
@@ -88,7 +88,7 @@ Bank circle() {
     features.regions.data<float>()[2 * at] = static_cast<float>(std::cos(static_cast<double>(at) * M_PI / 6));
     features.regions.data<float>()[2 * at + 1] = static_cast<float>(std::sin(static_cast<double>(at) * M_PI / 6));
     features.ids.data<int64_t>()[at] = at;
-    features.picture_names.push_back(std::to_string(at));
+    features.image_names.push_back(std::to_string(at));
   }
   return make_bank(features);
 }
@@ -96,7 +96,7 @@ Bank circle() {
 TEST(Bank, ChosenRowsAreSortedDistinctAndDrawnFromTheSeed) {
   const Bank bank = circle();
   std::set<std::vector<int64_t>> choices;
-  for (const auto choice : {mode::BankChoice::random, mode::BankChoice::kcentre})
+  for (const auto choice : {mode::BankChoice::random, mode::BankChoice::kcenter})
     for (const uint64_t seed : {1, 2, 3}) {
       const std::vector<int64_t> rows = mode::choose_rows(bank, 5, choice, seed);
       EXPECT_EQ(rows, mode::choose_rows(bank, 5, choice, seed));
@@ -112,13 +112,13 @@ TEST(Bank, ChosenRowsAreSortedDistinctAndDrawnFromTheSeed) {
 TEST(Bank, FarthestFirstCoversACircle) {
   const Bank bank = circle();
   for (const uint64_t seed : {1, 2, 3, 4}) {
-    const std::vector<int64_t> four = mode::choose_rows(bank, 4, mode::BankChoice::kcentre, seed);
+    const std::vector<int64_t> four = mode::choose_rows(bank, 4, mode::BankChoice::kcenter, seed);
     for (size_t at = 0; at < 4; ++at) EXPECT_EQ(four[at], four[0] + 3 * static_cast<int64_t>(at)) << seed;  // every quarter
   }
 }
 
 TEST(Bank, RowsKeepWhereTheyCameFrom) {
-  const Bank bank = make_bank(two_pictures()), part = mode::rows_of(bank, {1, 5});
+  const Bank bank = make_bank(two_images()), part = mode::rows_of(bank, {1, 5});
   expect_near(part.rows, {0, 1, 0, 0});
   EXPECT_EQ(part.ids.to_vector(), (std::vector<double>{4, 1}));
   EXPECT_EQ(part.labels.to_vector(), (std::vector<double>{3, -1}));

@@ -49,7 +49,7 @@ TEST(Train, LeavesARunAndRefusesToOverwriteIt) {
   const std::string log = read_bytes(directory / "run/log.csv");
   EXPECT_EQ(log.rfind("epoch,step,lr,loss,cross_entropy,contrastive,alpa,grad_norm,train_accuracy,held_out_loss,held_out_accuracy,val_loss,"
                       "val_accuracy,"
-                      "pictures_per_second,seconds,data_seconds\n1,3,",
+                      "images_per_second,seconds,data_seconds\n1,3,",
                       0),
             0u)
       << log;
@@ -85,9 +85,9 @@ TEST(Train, PartialLastBatch) {
     EXPECT_EQ(result.status, 0) << result.err;
     EXPECT_NE(read_bytes(directory / ("run" + limit) + "/log.csv").find("\n1,2,"), std::string::npos) << limit;
   }
-  // One picture on a map of 1 x 1 has no variance: said before any work.
+  // One image on a map of 1 x 1 has no variance: said before any work.
   const Result alone = run(with(arguments("33", "alone"), {"--arch", "resnet18", "--stem", "imagenet"}));
-  expect_one_line(alone, 1, "33 pictures in batches of 32");
+  expect_one_line(alone, 1, "33 images in batches of 32");
   EXPECT_NE(alone.err.find("--batch"), std::string::npos) << alone.err;
   EXPECT_EQ(alone.out, "");
   EXPECT_FALSE(std::filesystem::exists(directory / "alone"));
@@ -221,7 +221,7 @@ TEST(Eval, TableAndReport) {
 }
 
 TEST(Eval, ConstantScoresAreFlaggedNotPraised) {
-  // A classifier of zeros gives every picture the same logits.
+  // A classifier of zeros gives every image the same logits.
   const TemporaryDirectory directory;
   nn::TensorFile file = nn::read_safetensors(trained_model());
   for (const char* name : {"fc.weight", "fc.bias"}) {
@@ -249,7 +249,7 @@ TEST(Features, FileHoldsWhatItSays) {
   EXPECT_EQ(file.tensors.at("labels").shape(), (nn::Shape{64}));
   EXPECT_EQ(file.tensors.at("ids").to_vector()[63], 63);
   EXPECT_EQ(file.metadata.at("data"), test_data);
-  EXPECT_EQ(file.metadata.at("scales"), "global, quadrant 1, quadrant 2, quadrant 3, quadrant 4, centre");
+  EXPECT_EQ(file.metadata.at("scales"), "global, quadrant 1, quadrant 2, quadrant 3, quadrant 4, center");
   EXPECT_EQ(file.metadata.at("weights").size(), 16u);
 }
 
@@ -270,7 +270,7 @@ TEST(Info, Tables) {
   for (const char* part : {"resnet8", "weights", "seed", "commit"}) EXPECT_NE(model.out.find(part), std::string::npos) << model.out;
   const Result data = run({"info", "--data", test_data});
   EXPECT_EQ(data.status, 0) << data.err;
-  EXPECT_NE(data.out.find("64 pictures of 32 x 32"), std::string::npos) << data.out;
+  EXPECT_NE(data.out.find("64 images of 32 x 32"), std::string::npos) << data.out;
   const Result program = run({"info"});
   EXPECT_EQ(program.status, 0) << program.err;
   for (const char* part : {"resnet56", "csd", "cifar100:", "textures"}) EXPECT_NE(program.out.find(part), std::string::npos) << program.out;

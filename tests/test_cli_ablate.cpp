@@ -26,7 +26,7 @@ TEST(CliAblate, EachTableVariesOneChoice) {
   const TemporaryDirectory directory;
   const command::Result result = run(on_trained_model("ablate", {"--out", directory / "table.csv", "--k", "5"}));
   ASSERT_EQ(result.status, 0) << result.err;
-  for (const char* part : {"scales", "global+quadrants+centre", "grid3", "K = 200", "same, max", "1/10 k-centre", "of 576 (k-centre)"})
+  for (const char* part : {"scales", "global+quadrants+center", "grid3", "K = 200", "same, max", "1/10 k-center", "of 576 (k-center)"})
     EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
   const std::string csv = read_bytes(directory / "table.csv");
   EXPECT_EQ(csv.rfind("table,variant,set,fpr95,auroc\n", 0), 0u);
@@ -37,18 +37,18 @@ TEST(CliAblate, EachTableVariesOneChoice) {
     return at == std::string::npos ? row + " is missing" : csv.substr(at + row.size() + 8, csv.find('\n', at + 1) - at - row.size() - 8);
   };
   const std::string paper = numbers_of("bank,\"all\"");
-  for (const char* same : {"scales,\"global+quadrants+centre\"", "K,\"5\"", "matching,\"cross, min\""}) EXPECT_EQ(numbers_of(same), paper);
+  for (const char* same : {"scales,\"global+quadrants+center\"", "K,\"5\"", "matching,\"cross, min\""}) EXPECT_EQ(numbers_of(same), paper);
 }
 
 TEST(CliAblate, EvalTakesTheSameOptions) {
   const command::Result plain = run(on_trained_model("eval", {"--methods", "csd,knn", "--knn-k", "5"}));
   const command::Result changed =
       run(on_trained_model("eval", {"--methods", "csd,knn", "--knn-k", "5", "--csd-scales", "quadrants,grid3", "--csd-match", "same",
-                                    "--csd-reduce", "mean", "--bank-rows", "50", "--bank-choice", "kcentre"}));
+                                    "--csd-reduce", "mean", "--bank-rows", "50", "--bank-choice", "kcenter"}));
   ASSERT_EQ(plain.status, 0) << plain.err;
   ASSERT_EQ(changed.status, 0) << changed.err;
   EXPECT_NE(plain.out.find("K = 10, 6 scales, bank of 576 rows\n"), std::string::npos) << plain.out;
-  EXPECT_NE(changed.out.find("K = 10, 13 scales, bank of 650 rows of 1248 (k-centre), same scale, mean\n"), std::string::npos)
+  EXPECT_NE(changed.out.find("K = 10, 13 scales, bank of 650 rows of 1248 (k-center), same scale, mean\n"), std::string::npos)
       << changed.out;
   EXPECT_EQ(command::value_after(plain.out, "knn"), command::value_after(changed.out, "knn"));
 }

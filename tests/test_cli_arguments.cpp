@@ -26,7 +26,7 @@ class Words {
 
 TEST(Arguments, AnyCommandLineIsDoneOrRefusedByOneLine) {
   const TemporaryDirectory directory;
-  directory.write("file", std::string("no picture"));
+  directory.write("file", std::string("no image"));
   const std::string nowhere = directory / "file/below", absent = directory / "absent";  // nothing can be written there
   // A demo would train.
   const std::vector<std::string> commands = {"train", "eval", "features", "info", "--version", "--help",

@@ -92,13 +92,13 @@ TEST(Device, RunsModelsAndFeaturesSayIt) {
 TEST(Device, TrainsAndEvaluatesThere) {
   if (const std::string reason = tensor::cuda::unavailable_because(); !reason.empty()) GTEST_SKIP() << reason;
   const TemporaryDirectory directory;
-  const std::string pictures = "synthetic:shapes?split=train&size=16&limit=16", others = "others=synthetic:noise?size=16&limit=8";
+  const std::string images = "synthetic:shapes?split=train&size=16&limit=16", others = "others=synthetic:noise?size=16&limit=8";
   const auto on = [&](const std::string& device) {
     const std::string out = directory / std::string(device.substr(0, 4));
-    const Result trained = run({"train", "--data", pictures, "--size", "16", "--arch", "resnet8", "--epochs", "1", "--batch", "8",
-                                "--device", device, "--out", out});
+    const Result trained = run({"train", "--data", images, "--size", "16", "--arch", "resnet8", "--epochs", "1", "--batch", "8", "--device",
+                                device, "--out", out});
     EXPECT_EQ(trained.status, 0) << trained.out << trained.err;
-    const Result evaluated = run({"eval", "--model", out + "/model.safetensors", "--id", pictures, "--ood", others, "--methods", "all",
+    const Result evaluated = run({"eval", "--model", out + "/model.safetensors", "--id", images, "--ood", others, "--methods", "all",
                                   "--knn-k", "5", "--device", device, "--out", out + "/report"});
     EXPECT_EQ(evaluated.status, 0) << evaluated.out << evaluated.err;
     return nn::read_safetensors(out + "/model.safetensors");

@@ -13,7 +13,7 @@
 #include "nn/text.h"
 #include "tests/command.h"
 #include "tests/command_training.h"
-#include "tests/picture_files.h"
+#include "tests/image_files.h"
 
 namespace {
 
@@ -78,7 +78,7 @@ std::vector<std::string> eval_arguments(const std::string& out) {
           "--methods", "msp",     "--out",         out};
 }
 
-/// A run whose state at the beginning fits, and whose state after the first epoch does not: with the optimiser's numbers it is twice as
+/// A run whose state at the beginning fits, and whose state after the first epoch does not: with the optimizer's numbers it is twice as
 /// large. What fitted stays, and is gone on with once there is space.
 void expect_resumable(const std::string& out, const Result& result, const std::string& fault) {
   expect_one_line(result, 1, fault);
@@ -133,8 +133,8 @@ TEST(ReadOnlyOutput, IsAnErrorBeforeAnyWork) {
   expect_one_line(features, 1, part);
   expect_one_line(eval, 1, part);
   EXPECT_EQ(run(eval_arguments(disk / "report")).status, 1);
-  EXPECT_EQ(features.out.find("pictures in"), std::string::npos) << "the work was done first: " << features.out;
-  EXPECT_EQ(eval.out.find("pictures in"), std::string::npos) << "the work was done first: " << eval.out;
+  EXPECT_EQ(features.out.find("images in"), std::string::npos) << "the work was done first: " << features.out;
+  EXPECT_EQ(eval.out.find("images in"), std::string::npos) << "the work was done first: " << eval.out;
   EXPECT_EQ(read_bytes(disk / "run/model.safetensors"), model);
   EXPECT_EQ(read_bytes(disk / "report/results.json"), results);
   EXPECT_EQ(run({"info", "--model", disk / "run/model.safetensors"}).status, 0) << "what only reads goes on";
@@ -154,8 +154,8 @@ TEST(NoRegularFile, IsRefused) {
   expect_one_line(run({"info", "--model", pipe}), 1, part);
   expect_one_line(run({"info", "--model", "/dev/zero"}), 1, part);
   expect_one_line(run(features_arguments(pipe)), 1, part);
-  replace("pictures/a/1.png");
-  expect_one_line(run({"info", "--data", "folder:" + (directory / "pictures")}), 1, part);
+  replace("images/a/1.png");
+  expect_one_line(run({"info", "--data", "folder:" + (directory / "images")}), 1, part);
   replace("cifar/test_batch.bin");
   expect_one_line(run({"info", "--data", "cifar10:" + (directory / "cifar") + "?split=test"}), 1, "no file");
   replace("run/log.csv");
@@ -253,31 +253,31 @@ TEST(MemoryLimit, IsOneLine) {
 
 TEST(DataSet, GoesAwayDuringTraining) {
   const TemporaryDirectory directory;
-  for (int picture = 0; picture < 400; ++picture) {
-    const files::Bytes png = files::rgb_png(8, 8, files::random_bytes(8 * 8 * 3, static_cast<uint64_t>(picture)));
-    directory.write(fmt::format("pictures/{}/{}.png", picture % 2 == 0 ? "even" : "odd", picture), png);
+  for (int image = 0; image < 400; ++image) {
+    const files::Bytes png = files::rgb_png(8, 8, files::random_bytes(8 * 8 * 3, static_cast<uint64_t>(image)));
+    directory.write(fmt::format("images/{}/{}.png", image % 2 == 0 ? "even" : "odd", image), png);
   }
   const std::string out = directory / "run";
-  // With --mean and --std no picture is read before the first epoch.
-  command::Process process({"train", "--data", "folder:" + (directory / "pictures"), "--arch", "resnet20", "--epochs", "2", "--batch", "4",
+  // With --mean and --std no image is read before the first epoch.
+  command::Process process({"train", "--data", "folder:" + (directory / "images"), "--arch", "resnet20", "--epochs", "2", "--batch", "4",
                             "--mean", "0.5", "0.5", "0.5", "--std", "0.2", "0.2", "0.2", "--out", out});
   while (process.out_so_far().find("resnet20 ") == std::string::npos && process.is_running())
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  fs::rename(directory / "pictures", directory / "moved");
+  fs::rename(directory / "images", directory / "moved");
   const Result result = process.wait();
-  expect_one_line(result, 1, "pictures/");
+  expect_one_line(result, 1, "images/");
   EXPECT_NE(result.err.find(".png: No such file"), std::string::npos) << result.err;
   const std::string state = read_bytes(out + "/state.safetensors");
   EXPECT_EQ(nn::read_safetensors(out + "/state.safetensors").metadata.at("step"), "0");
 
   expect_one_line(run({"train", "--resume", "--out", out}), 1, "no such folder");
-  fs::rename(directory / "moved", directory / "pictures");
-  fs::rename(directory / "pictures/odd/399.png", directory / "399.png");
+  fs::rename(directory / "moved", directory / "images");
+  fs::rename(directory / "images/odd/399.png", directory / "399.png");
   expect_one_line(run({"train", "--resume", "--out", out}), 1, "not those that the run began with");
-  fs::rename(directory / "399.png", directory / "pictures/even/399.png");  // another label
+  fs::rename(directory / "399.png", directory / "images/even/399.png");  // another label
   expect_one_line(run({"train", "--resume", "--out", out}), 1, "not those that the run began with");
   EXPECT_EQ(read_bytes(out + "/state.safetensors"), state);
-  fs::rename(directory / "pictures/even/399.png", directory / "pictures/odd/399.png");
+  fs::rename(directory / "images/even/399.png", directory / "images/odd/399.png");
   command::Process resumed({"train", "--resume", "--out", out});
   while (resumed.out_so_far().find("resnet20 ") == std::string::npos && resumed.is_running())
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

@@ -7,7 +7,7 @@
 #include "nn/safetensors.h"
 #include "tests/command.h"
 #include "tests/command_training.h"
-#include "tests/picture_files.h"
+#include "tests/image_files.h"
 
 namespace {
 
@@ -61,7 +61,7 @@ TEST(Failure, MissingAndDamagedInput) {
   expect_one_line(run(train_arguments(directory / "a", {"--arch", "resnet9"})), 2, "--arch");  // given twice
   expect_one_line(run({"train", "--data", "synthetic:shapes?limit=8", "--arch", "resnet9", "--out", directory / "a"}), 1, "resnet9");
   expect_one_line(run({"train", "--data", "cifar10:" + (directory / "absent"), "--out", directory / "a"}), 1, "absent");
-  expect_one_line(run({"train", "--data", "pictures", "--out", directory / "a"}), 1, "pictures");
+  expect_one_line(run({"train", "--data", "images", "--out", directory / "a"}), 1, "images");
   expect_one_line(run({"train", "--data", "synthetic:noise?limit=8", "--out", directory / "a"}), 1, "synthetic:noise");
   EXPECT_FALSE(std::filesystem::exists(directory / "a"));
 
@@ -72,7 +72,7 @@ TEST(Failure, MissingAndDamagedInput) {
   write_bytes(directory / "half", whole.substr(0, whole.size() / 2));
   expect_one_line(run({"features", "--model", directory / "half", "--data", test_data, "--out", directory / "f"}), 1, "half");
   EXPECT_FALSE(std::filesystem::exists(directory / "f"));
-  // A misspelt set is noticed before any other is read, and no report is begun.
+  // A misspelled set is noticed before any other is read, and no report is begun.
   expect_one_line(
       run({"eval", "--model", trained_model(), "--id", test_data, "--ood", "a=synthetic:absent", "--out", directory / "report"}), 1,
       "absent");
@@ -106,29 +106,29 @@ TEST(Failure, OutputThatNobodyCanRead) {
   }
 }
 
-/// A folder of two classes with three small pictures each.
-void write_pictures(const std::string& folder) {
+/// A folder of two classes with three small images each.
+void write_images(const std::string& folder) {
   for (const std::string name : {"dark", "light"}) {
     std::filesystem::create_directories(folder + "/" + name);
-    for (int picture = 0; picture < 3; ++picture) {
-      files::Bytes pixels(8 * 8 * 3, static_cast<uint8_t>(name == "dark" ? 10 + picture : 240 - picture));
-      pixels[static_cast<size_t>(picture)] = 128;
+    for (int image = 0; image < 3; ++image) {
+      files::Bytes pixels(8 * 8 * 3, static_cast<uint8_t>(name == "dark" ? 10 + image : 240 - image));
+      pixels[image] = 128;
       const files::Bytes png = files::rgb_png(8, 8, pixels);
-      write_bytes(folder + "/" + name + "/" + std::to_string(picture) + ".png", {png.begin(), png.end()});
+      write_bytes(folder + "/" + name + "/" + std::to_string(image) + ".png", {png.begin(), png.end()});
     }
   }
 }
 
-TEST(Failure, DamagedPictures) {
+TEST(Failure, DamagedImages) {
   const TemporaryDirectory directory;
-  const std::string folder = directory / "pictures", victim = folder + "/light/1.png";
-  write_pictures(folder);
+  const std::string folder = directory / "images", victim = folder + "/light/1.png";
+  write_images(folder);
   const auto train = [&](const std::string& out) {
     return run({"train", "--data", "folder:" + folder, "--arch", "resnet8", "--epochs", "1", "--batch", "3", "--out", directory / out});
   };
   ASSERT_EQ(train("whole").status, 0);
   const std::string whole = read_bytes(victim);
-  const std::string garbage = "This is no picture at all, whatever its name says.";
+  const std::string garbage = "This is no image at all, whatever its name says.";
   int run_number = 0;
   for (const std::string& bytes : {whole.substr(0, whole.size() / 2), garbage, std::string()}) {
     write_bytes(victim, bytes);
@@ -185,15 +185,15 @@ TEST(Eval, RefusalsLeaveNoReport) {
     arguments.insert(arguments.end(), more.begin(), more.end());
     const Result result = run(arguments);
     expect_one_line(result, 1, part);
-    EXPECT_EQ(result.out.find("pictures in"), std::string::npos) << "features were extracted first: " << result.out;
+    EXPECT_EQ(result.out.find("images in"), std::string::npos) << "features were extracted first: " << result.out;
     EXPECT_FALSE(std::filesystem::exists(report)) << part;
   };
   refused(directory / "absent", train_data, {}, "absent");
-  // 96 pictures: 96 global vectors, 6 times as many of all scales.
+  // 96 images: 96 global vectors, 6 times as many of all scales.
   refused(trained_model(), train_data, {"--knn-k", "97"}, "knn: K = 97, but the bank has only 96 rows");
   refused(trained_model(), train_data, {"--csd-k", "577"}, "csd: K = 577, but the bank has only 576 rows");
-  write_pictures(directory / "pictures");
-  refused(trained_model(), "folder:" + (directory / "pictures"), {}, "are not those the network was trained on");
+  write_images(directory / "images");
+  refused(trained_model(), "folder:" + (directory / "images"), {}, "are not those the network was trained on");
 }
 
 TEST(Demo, ReplacesOnlyAnotherDemo) {

@@ -91,7 +91,7 @@ TEST(CliMethod, EvalAndProbeOfANetworkWithoutClassifier) {
   ASSERT_EQ(eval.status, 0) << eval.err;
   EXPECT_NE(eval.out.find("n/a        msp, maxlogit, energy: the network's classifier is untrained (loss supcon)"), std::string::npos)
       << eval.out;
-  EXPECT_NE(eval.out.find("by the 5 nearest neighbours; the classifier is untrained"), std::string::npos) << eval.out;
+  EXPECT_NE(eval.out.find("by the 5 nearest neighbors; the classifier is untrained"), std::string::npos) << eval.out;
   EXPECT_NE(eval.out.find("\ncsd "), std::string::npos);
   command::expect_one_line(run(with({"eval", "--model", model, "--methods", "msp"}, sets)), 1, "mode probe");
 
@@ -141,9 +141,9 @@ TEST(CliMethod, PresetsAndResumesKnowTheirCommand) {
   command::expect_one_line(run({"finetune", "--resume", "--out", mode_t_run()}), 2, "begun by mode train");
 }
 
-TEST(CliMethod, SaysWhereNothingCanBeLearnt) {
+TEST(CliMethod, SaysWhereNothingCanBeLearned) {
   const TemporaryDirectory directory;
-  // One picture of each class: nobody has a positive, and every row is guarded.
+  // One image of each class: nobody has a positive, and every row is guarded.
   const command::Result alone = run({"train",   "--data",   "synthetic:shapes?split=train&limit=10",
                                      "--size",  "12",       "--arch",
                                      "resnet8", "--epochs", "1",
@@ -158,9 +158,9 @@ TEST(CliMethod, SaysWhereNothingCanBeLearnt) {
            {"--batch", "1", "--alpa", "joint"}, {"--batch", "1", "--loss", "simclr", "--augment", "contrastive"}})
     command::expect_one_line(run(with({"train", "--data", command::train_data, "--out", directory / "few"}, too_few)), 2,
                              "need three in a batch");
-  std::filesystem::create_directories(directory / "pictures/only");
-  nn::write_png(directory / "pictures/only/one.png", nn::Picture{4, 4, std::vector<uint8_t>(3 * 4 * 4, 7)});
-  command::expect_one_line(run({"train", "--data", "folder:" + directory / "pictures", "--loss", "supcon", "--out", directory / "few"}), 1,
+  std::filesystem::create_directories(directory / "images/only");
+  nn::write_png(directory / "images/only/one.png", nn::Image{4, 4, std::vector<uint8_t>(3 * 4 * 4, 7)});
+  command::expect_one_line(run({"train", "--data", "folder:" + directory / "images", "--loss", "supcon", "--out", directory / "few"}), 1,
                            "at least two");
   EXPECT_FALSE(std::filesystem::exists(directory / "few"));
 }

@@ -87,20 +87,20 @@ TEST(ExactResume, SaysWhatChanged) {
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_NE(result.out.find("note: the run began with commit 0123456789ab, here it goes on with commit "), std::string::npos) << result.out;
 
-  // The format before held-out pictures and meters.
+  // The format before held-out images and meters.
   state.metadata.erase("format");
   nn::seal(state);
   nn::write_safetensors(path, state);
   expect_one_line(run(resume(directory / "run")), 1, "in format 1");
 }
 
-TEST(ExactResume, OtherPicturesAreRefused) {
+TEST(ExactResume, OtherImagesAreRefused) {
   const TemporaryDirectory directory;
   ASSERT_EQ(run(train_arguments(directory / "run")).status, 0);
   const std::string path = directory / "run/state.safetensors";
   const nn::TensorFile state = nn::read_safetensors(path);
   for (const auto& [key, part] :
-       {std::pair{"data_hash", "are not those that the run began with"}, {"held_out_hash", "held out other pictures"}}) {
+       {std::pair{"data_hash", "are not those that the run began with"}, {"held_out_hash", "held out other images"}}) {
     nn::TensorFile changed = state;
     changed.metadata[key] = "0123456789abcdef";
     nn::seal(changed);

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <set>
 
-#include "mode/study.h"
+#include "mode/evaluation/study.h"
 #include "nn/checkpoint.h"
 #include "nn/safetensors.h"
 #include "tests/command_training.h"
@@ -212,9 +212,9 @@ TEST(CliStudy, TheControlDiffersInTheObjectiveAlone) {
       run(study(simclr, {"--seeds", "1", "--arms", "extra,finetune", "--loss", "simclr", "--augment", "contrastive"}));
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_NE(result.out.find("base/state.safetensors: 4 tensors"), std::string::npos) << result.out;
-  EXPECT_EQ(options_of(simclr + "/seed-1/finetune").at("alpa-by-picture"), "1");
+  EXPECT_EQ(options_of(simclr + "/seed-1/finetune").at("alpa-by-image"), "1");
   EXPECT_EQ(result.out.find("positives by label"), std::string::npos) << result.out;
-  EXPECT_EQ(options_of(ce + "/seed-1/finetune").at("alpa-by-picture"), "0");
+  EXPECT_EQ(options_of(ce + "/seed-1/finetune").at("alpa-by-image"), "0");
 }
 
 TEST(StudyTable, SpreadsAndGainsAreWorkedOutByHand) {
@@ -232,7 +232,7 @@ TEST(StudyTable, SpreadsAndGainsAreWorkedOutByHand) {
                     .runs = {}};
   const auto scores = [](double fpr95, double auroc) {
     RunScores run;
-    run.neighbour_accuracy = auroc;
+    run.knn_accuracy = auroc;
     run.classifier_accuracy = std::nan("");
     for (const char* method : {"knn", "csd"}) {
       run.detections[method]["a"] = {fpr95, auroc};
@@ -251,10 +251,10 @@ TEST(StudyTable, SpreadsAndGainsAreWorkedOutByHand) {
 
   const RunScores back = mode::scores_from_csv(mode::scores_to_csv(table.runs["base"][1]), "scores.csv");
   EXPECT_EQ(back.detections.at("csd").at("b").auroc, 0.7 - 0.02);
-  EXPECT_EQ(back.neighbour_accuracy, 0.7);
+  EXPECT_EQ(back.knn_accuracy, 0.7);
   EXPECT_TRUE(std::isnan(back.classifier_accuracy));
-  for (const char* broken : {"", "method,set,fpr95,auroc\n", "method,set,fpr95,auroc\n,neighbour-accuracy,1,\n,classifier-accuracy,x,\n",
-                             "method,set,fpr95,auroc\n,neighbour-accuracy,1,\n,classifier-accuracy,1,\nknn,a,1\n"})
+  for (const char* broken : {"", "method,set,fpr95,auroc\n", "method,set,fpr95,auroc\n,neighbor-accuracy,1,\n,classifier-accuracy,x,\n",
+                             "method,set,fpr95,auroc\n,neighbor-accuracy,1,\n,classifier-accuracy,1,\nknn,a,1\n"})
     EXPECT_THROW(mode::scores_from_csv(broken, "scores.csv"), tensor::Error) << broken;
 }
 

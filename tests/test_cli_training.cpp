@@ -1,4 +1,4 @@
-// What mode train is told: presets, schedules, held-out pictures, the best epoch, early ends, and what makes no sense.
+// What mode train is told: presets, schedules, held-out images, the best epoch, early ends, and what makes no sense.
 
 #include "nn/holdout.h"
 #include "tests/command.h"
@@ -49,10 +49,10 @@ TEST(TrainOptions, WhatMakesNoSenseIsAUsageError) {
       {{"--clip", "-1"}, "--clip"},
       {{"--label-smoothing", "1.5"}, "--label-smoothing"},
       {{"--holdout", "1"}, "--holdout 1"},
-      {{"--holdout", "0", "--patience", "2"}, "--patience needs held-out pictures"},
-      {{"--crop", "middle"}, "--crop middle: expected squash, centre"},
-      {{"--short-side", "40"}, "--short-side belongs to --crop centre"},
-      {{"--crop", "centre", "--short-side", "16"}, "--short-side 16 is less than --size 32"},
+      {{"--holdout", "0", "--patience", "2"}, "--patience needs held-out images"},
+      {{"--crop", "middle"}, "--crop middle: expected squash, center"},
+      {{"--short-side", "40"}, "--short-side belongs to --crop center"},
+      {{"--crop", "center", "--short-side", "16"}, "--short-side 16 is less than --size 32"},
       {{"--augment", "none", "--read-size", "40"}, "--read-size needs an --augment"},
       {{"--augment", "mixup"}, "--augment mixup: expected none"},
       {{"--save-every", "often"}, "--save-every often"},
@@ -67,7 +67,7 @@ TEST(TrainOptions, WhatMakesNoSenseIsAUsageError) {
     expect_one_line(run(train_arguments(directory / "run", options)), 2, part);
   }
   EXPECT_FALSE(std::filesystem::exists(directory / "run"));
-  // 96 pictures, 2 % of each class is none: said where patience would wait for ever.
+  // 96 images, 2 % of each class is none: said where patience would wait for ever.
   expect_one_line(run(train_arguments(directory / "run", {"--patience", "2"})), 1, "--holdout 0.02 of");
 }
 
@@ -75,7 +75,7 @@ TEST(TrainOptions, HelpHasAnExampleOfEach) {
   const std::string help = run({"train", "--help"}).out;
   for (const char* part :
        {"--preset cifar10-ce", "--schedule step --milestones 30,60", "--no-decay-norm-bias --label-smoothing 0.1 --clip 5",
-        "--crop centre --short-side 72 --augment imagenet --read-size 96", "--holdout 0.1 --patience 10 --save-every 10m", "--resume --out",
+        "--crop center --short-side 72 --augment imagenet --read-size 96", "--holdout 0.1 --patience 10 --save-every 10m", "--resume --out",
         "cifar10-ce, cifar100-ce, imagenet-ce, cifar10-supcon", "cifar10-mode-t-ce, mode-f, quick"})
     EXPECT_NE(help.find(part), std::string::npos) << part << " in\n" << help;
 }
@@ -138,10 +138,10 @@ TEST(HeldOut, AreNeverTrainedOnAndChooseTheBestEpoch) {
                                               "--batch", "16",     "--holdout", "0.25",   "--lr", "0.3",    "--out",   out};
   const Result result = run(arguments);
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_NE(result.out.find("held out   40 of 160 pictures"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("held out   40 of 160 images"), std::string::npos) << result.out;
   EXPECT_NE(result.out.find(" (best)"), std::string::npos) << result.out;
 
-  // The step count tells that 120 pictures were trained on.
+  // The step count tells that 120 images were trained on.
   EXPECT_EQ(column(out + "/log.csv", "step").back(), 5 * 8);
   const std::vector<double> accuracy = column(out + "/log.csv", "held_out_accuracy"), loss = column(out + "/log.csv", "held_out_loss");
   size_t best = 0;
@@ -151,9 +151,9 @@ TEST(HeldOut, AreNeverTrainedOnAndChooseTheBestEpoch) {
   EXPECT_EQ(model.checkpoint.metadata.at("epoch"), std::to_string(best + 1));
   EXPECT_EQ(last.checkpoint.metadata.at("epoch"), "5");
 
-  // Who reads the model finds the pictures, and counts the same number right.
+  // Who reads the model finds the images, and counts the same number right.
   const std::shared_ptr<const nn::Dataset> all = nn::open_dataset(data, {16});
-  const auto held_out = nn::held_out_pictures(last.checkpoint, all);
+  const auto held_out = nn::held_out_images(last.checkpoint, all);
   ASSERT_EQ(held_out->size(), 40);
   const nn::Split split = nn::hold_out(*all, 0.25, 1);
   EXPECT_EQ(nn::held_out_ids(model.checkpoint), split.held_out);
@@ -184,7 +184,7 @@ TEST(Patience, EndsTheRunAfterTheBest) {
   EXPECT_EQ(value_after(again.out, "weights"), value_after(result.out, "weights"));
 }
 
-TEST(Optimiser, EveryOptionReachesTheWeights) {
+TEST(Optimizer, EveryOptionReachesTheWeights) {
   const TemporaryDirectory directory;
   int number = 0;
   std::vector<std::string> hashes;
@@ -228,15 +228,15 @@ TEST(Optimiser, EveryOptionReachesTheWeights) {
 TEST(Framing, TravelsWithTheWeights) {
   const TemporaryDirectory directory;
   const Result result = run({"train", "--data", "synthetic:shapes?limit=40", "--size", "16", "--arch", "resnet8", "--batch", "20",
-                             "--epochs", "1", "--crop", "centre", "--short-side", "20", "--out", directory / "run"});
+                             "--epochs", "1", "--crop", "center", "--short-side", "20", "--out", directory / "run"});
   ASSERT_EQ(result.status, 0) << result.err;
   const nn::Preprocessing preprocessing = nn::load_model(directory / "run/model.safetensors").checkpoint.preprocessing;
-  EXPECT_EQ(preprocessing.crop, nn::Crop::centre);
+  EXPECT_EQ(preprocessing.crop, nn::Crop::center);
   EXPECT_EQ(preprocessing.short_side, 20);
   EXPECT_EQ(run({"train", "--resume", "--out", directory / "run"}).status, 0);
 }
 
-TEST(Augmentation, OfLargerPicturesWithAnyNumberOfWorkers) {
+TEST(Augmentation, OfLargerImagesWithAnyNumberOfWorkers) {
   const TemporaryDirectory directory;
   const auto weights = [&](const std::string& out, const std::vector<std::string>& options) {
     std::vector<std::string> arguments = {"train",    "--data",  "synthetic:shapes?limit=40",

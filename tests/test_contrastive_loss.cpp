@@ -22,14 +22,14 @@ const auto& cases = nn::cases::contrastive_loss_cases;  // their gradients: test
 double formula(const Tensor& s, const Case& c) {
   const auto n = static_cast<int64_t>(c.groups.size());
   const std::vector<double> values = s.to_vector();
-  const auto score = [&](int64_t i, int64_t j) { return c.options.inverse_temperature * values[static_cast<size_t>(i * n + j)]; };
+  const auto score = [&](int64_t i, int64_t j) { return c.options.inverse_temperature * values[i * n + j]; };
   double loss = 0;
   for (int64_t i = 0; i < n; ++i) {
     double others = 0, pull = 0, positives = 0;
     for (int64_t a = 0; a < n; ++a)
       if (a != i) others += std::exp(score(i, a));
     for (int64_t p = 0; p < n; ++p)
-      if (p != i && c.groups[static_cast<size_t>(p)] == c.groups[static_cast<size_t>(i)]) {
+      if (p != i && c.groups[p] == c.groups[i]) {
         pull += score(i, p) - std::log(others);
         ++positives;
       }
@@ -56,7 +56,7 @@ TEST(ContrastiveLoss, DoesNotLookAtTheDiagonal) {
   for (int64_t i = 0; i < n; ++i) s.data<double>()[i * n + i] = std::nan("");
   const auto result = nn::contrastive_loss_and_grad(s, groups_of(c), {});
   EXPECT_EQ(result.loss.item(), before);
-  for (int64_t i = 0; i < n; ++i) EXPECT_EQ(result.dsimilarity.to_vector()[static_cast<size_t>(i * n + i)], 0);
+  for (int64_t i = 0; i < n; ++i) EXPECT_EQ(result.dsimilarity.to_vector()[i * n + i], 0);
 }
 
 // Rows without positives (3 and 6 in the case) neither pull nor push.

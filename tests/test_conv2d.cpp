@@ -16,7 +16,7 @@ const Case cases[] = {
     {2, 8, 8, 16, 32, 1, 1, 2, 0},   {3, 8, 8, 17, 33, 1, 1, 1, 0},
     {2, 9, 7, 3, 16, 3, 3, 1, 1},  // a stem
     {1, 32, 32, 16, 16, 3, 3, 1, 1}, {2, 16, 16, 32, 64, 3, 3, 2, 1},
-    {5, 4, 4, 70, 67, 3, 3, 1, 1},                                   // odd channels, several pictures in a block
+    {5, 4, 4, 70, 67, 3, 3, 1, 1},                                   // odd channels, several images in a block
     {1, 13, 11, 5, 7, 3, 3, 2, 1},   {1, 23, 19, 3, 8, 7, 7, 2, 3},  // the ImageNet stem
     {2, 6, 6, 4, 5, 5, 3, 3, 2},                                     // a window that is not square
     {1, 5, 5, 2, 3, 3, 3, 1, 3},                                     // more padding than the window needs
@@ -24,7 +24,7 @@ const Case cases[] = {
     {2, 5, 5, 3, 4, 1, 1, 3, 0},                                     // inputs that no tap reaches
     {1, 6, 6, 3, 4, 2, 2, 4, 0},                                     //
     {1, 3, 3, 600, 20, 3, 3, 1, 1},                                  // a window row longer than a resident piece
-    {1, 40, 40, 96, 8, 3, 3, 1, 1},                                  // a picture larger than a block
+    {1, 40, 40, 96, 8, 3, 3, 1, 1},                                  // an image larger than a block
     {4, 20, 20, 8, 8, 3, 3, 1, 1},                                   // several slices of pixels in dw
     {0, 4, 4, 3, 2, 3, 3, 1, 1},                                     // an empty batch
 };
@@ -177,7 +177,7 @@ CUDA_TEST(Conv2d, GradientsAgreeWithDifferences) {
 }
 
 KERNEL_TEST(Conv2d, HandWorked) {
-  // One picture 1..9, a 2x2 window of ones: sums of neighbours.
+  // One image 1..9, a 2x2 window of ones: sums of neighbors.
   const Tensor x = tensor_of({1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 3, 3, 1}, dtype), w = full({1, 2, 2, 1}, 1, dtype);
   EXPECT_EQ(conv2d(x, w, {1, 0}).to_vector(), (std::vector<double>{12, 16, 24, 28}));
   EXPECT_EQ(conv2d(x, w, {2, 1}).to_vector(), (std::vector<double>{1, 5, 11, 28}));
@@ -207,7 +207,7 @@ CUDA_TEST(Conv2d, SameBitsTwice) {
 TEST(Conv2d, Refuses) {
   const Tensor x = Tensor::zeros({1, 4, 4, 3});
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3, 4}), {1, 1}); }, "has 3 channels");
-  expect_error([&] { conv2d(x, Tensor::zeros({2, 5, 5, 3}), {1, 0}); }, "larger than the picture");
+  expect_error([&] { conv2d(x, Tensor::zeros({2, 5, 5, 3}), {1, 0}); }, "larger than the image");
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3, 3}), {0, 1}); }, "stride 0");
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3}), {1, 1}); }, "expected x (N,H,W,C)");
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3, 3}, Dtype::f64), {1, 1}); }, "cast one of them");

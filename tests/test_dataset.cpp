@@ -13,8 +13,8 @@
 
 #include "nn/data/resize.h"
 #include "tests/errors.h"
+#include "tests/image_files.h"
 #include "tests/ordinary_user.h"
-#include "tests/picture_files.h"
 #include "tests/temporary.h"
 
 namespace {
@@ -29,7 +29,7 @@ void expect_error(const std::string& spec, const std::vector<std::string>& parts
 }
 
 std::vector<uint8_t> read(const nn::Dataset& dataset, int64_t index) {
-  std::vector<uint8_t> pixels(static_cast<size_t>(dataset.picture_size() * dataset.picture_size() * 3));
+  std::vector<uint8_t> pixels(static_cast<size_t>(dataset.image_size() * dataset.image_size() * 3));
   dataset.read(index, pixels.data());
   return pixels;
 }
@@ -54,11 +54,11 @@ TEST(DataSpec, TakenApart) {
 }
 
 TEST(DataSpec, BadOnes) {
-  expect_error("pictures", {"KIND:LOCATION", "cifar10, cifar100, svhn, folder, list, synthetic"});
+  expect_error("images", {"KIND:LOCATION", "cifar10, cifar100, svhn, folder, list, synthetic"});
   expect_error(":x", {"KIND:LOCATION"});
   expect_error("", {"KIND:LOCATION"});
   expect_error("imagenet:x", {"unknown kind 'imagenet'", "cifar10, cifar100, svhn, folder, list, synthetic"});
-  expect_error("synthetic:shapes?colour=red", {"unknown option 'colour'", "split, seed, size, limit"});
+  expect_error("synthetic:shapes?color=red", {"unknown option 'color'", "split, seed, size, limit"});
   expect_error("synthetic:shapes?seed=1&seed=2", {"'seed' is given twice"});
   expect_error("synthetic:shapes?seed", {"'seed' is not an option", "key=value"});
   expect_error("synthetic:shapes?split=val", {"split=val", "train, test"});
@@ -68,17 +68,17 @@ TEST(DataSpec, BadOnes) {
   expect_error("synthetic:shapes", {"edge must be 1 to 4096"}, 0);
 }
 
-TEST(Cifar10, RecordsArePicturesInOrder) {
+TEST(Cifar10, RecordsAreImagesInOrder) {
   const TemporaryDirectory folder;
   write_cifar10(folder);
   const auto train = open_dataset("cifar10:" + folder.path());
   ASSERT_EQ(train->size(), 15);
   EXPECT_EQ(train->classes(), 10);
   EXPECT_EQ(train->class_names()[9], "truck");
-  EXPECT_EQ(train->picture_size(), 32);
+  EXPECT_EQ(train->image_size(), 32);
   for (int64_t i = 0; i < 15; ++i) EXPECT_EQ(train->label(i), i % 3 == 0 ? i / 3 + 1 : i % 3 == 1 ? 9 : 0);
-  EXPECT_EQ(train->picture_name(0), "data_batch_1.bin#0");
-  EXPECT_EQ(train->picture_name(14), "data_batch_5.bin#2");
+  EXPECT_EQ(train->image_name(0), "data_batch_1.bin#0");
+  EXPECT_EQ(train->image_name(14), "data_batch_5.bin#2");
   const Bytes planes = files::random_bytes(3072, 21);  // batch 2, record 1
   const std::vector<uint8_t> pixels = read(*train, 4);
   for (size_t at = 0; at < 1024; ++at)
@@ -87,7 +87,7 @@ TEST(Cifar10, RecordsArePicturesInOrder) {
   EXPECT_EQ(test->size(), 2);
   EXPECT_EQ(test->label(1), 4);
   EXPECT_THROW(test->label(2), tensor::Error);
-  EXPECT_THROW(test->picture_name(-1), tensor::Error);
+  EXPECT_THROW(test->image_name(-1), tensor::Error);
   EXPECT_EQ(read(*open_dataset("cifar10:" + folder.path(), {20}), 4).size(), 1200u);
 }
 
@@ -97,7 +97,7 @@ TEST(Cifar10, ParentFolderLimitAndAbsentNames) {
   std::filesystem::remove(folder.path() + "/cifar-10-batches-bin/batches.meta.txt");
   const auto limited = open_dataset("cifar10:" + folder.path() + "?limit=4");
   EXPECT_EQ(limited->size(), 4);
-  EXPECT_EQ(limited->picture_name(3), "data_batch_2.bin#0");
+  EXPECT_EQ(limited->image_name(3), "data_batch_2.bin#0");
   EXPECT_EQ(limited->class_names()[9], "9");
   EXPECT_EQ(open_dataset("cifar10:" + folder.path() + "?limit=400")->size(), 15);
   const auto chosen = open_dataset("cifar10:" + folder.path() + "?limit=7&seed=3");  // of each of 0 .. 5 and 9 one
@@ -156,13 +156,13 @@ TEST(Cifar, Faults) {
   expect_error(spec, {"batches.meta.txt", "2 class names", "expected 10"});
 }
 
-// a: 6 pictures, b: 3, c: 1 (below a further folder), and things that are no pictures.
+// a: 6 images, b: 3, c: 1 (below a further folder), and things that are no images.
 void write_classes(const TemporaryDirectory& folder) {
   for (int i = 0; i < 6; ++i)
     folder.write(fmt::format("a/{}.png", i), files::rgb_png(32, 32, files::random_bytes(3072, static_cast<uint64_t>(i))));
   for (int i = 0; i < 3; ++i) folder.write(fmt::format("b/{}.JPEG", i), files::jpeg_bytes(20, 30, files::gradient(20, 30)));
   folder.write("c/deeper/odd name.jpg", files::rgb_png(3, 2, files::random_bytes(18, 4)));  // a PNG all the same
-  folder.write("a/notes.txt", "not a picture");
+  folder.write("a/notes.txt", "not an image");
   folder.write("README", "");
   folder.write("b/.hidden.png", "garbage");
   folder.write(".cache/x.png", "garbage");
@@ -175,8 +175,8 @@ TEST(Folder, AClassPerSubFolder) {
   ASSERT_EQ(dataset->size(), 10);
   EXPECT_EQ(dataset->class_names(), (std::vector<std::string>{"a", "b", "c"}));
   EXPECT_EQ(dataset->ignored_files(), 2);
-  EXPECT_EQ(dataset->picture_name(2), "a/2.png");
-  EXPECT_EQ(dataset->picture_name(9), "c/deeper/odd name.jpg");
+  EXPECT_EQ(dataset->image_name(2), "a/2.png");
+  EXPECT_EQ(dataset->image_name(9), "c/deeper/odd name.jpg");
   EXPECT_EQ(dataset->label(5), 0);
   EXPECT_EQ(dataset->label(6), 1);
   EXPECT_EQ(dataset->label(9), 2);
@@ -191,8 +191,8 @@ TEST(Folder, Flat) {
   folder.write("empty_folder/notes.txt", "nothing");
   const auto dataset = open_dataset("folder:" + folder.path() + "/", {5});
   ASSERT_EQ(dataset->size(), 3);
-  EXPECT_EQ(dataset->picture_name(0), "a.png");
-  EXPECT_EQ(dataset->picture_name(1), "m");
+  EXPECT_EQ(dataset->image_name(0), "a.png");
+  EXPECT_EQ(dataset->image_name(1), "m");
   EXPECT_EQ(dataset->label(0), -1);
   EXPECT_EQ(dataset->classes(), 0);
   EXPECT_EQ(read(*dataset, 0)[74], 3);
@@ -207,9 +207,9 @@ TEST(Folder, LimitTakesTheClassesInTurn) {
     std::vector<int> got(3);
     std::set<std::string> names;
     for (int64_t i = 0; i < dataset->size(); ++i) {
-      ++got[static_cast<size_t>(dataset->label(i))];
-      names.insert(dataset->picture_name(i));
-      EXPECT_EQ(dataset->picture_name(i), again->picture_name(i));
+      ++got[dataset->label(i)];
+      names.insert(dataset->image_name(i));
+      EXPECT_EQ(dataset->image_name(i), again->image_name(i));
     }
     EXPECT_EQ(got, counts) << "limit " << limit;
     EXPECT_EQ(static_cast<int64_t>(names.size()), dataset->size());
@@ -217,7 +217,7 @@ TEST(Folder, LimitTakesTheClassesInTurn) {
   }
   std::set<std::string> choices;
   for (int seed = 0; seed < 20; ++seed)
-    choices.insert(open_dataset(fmt::format("folder:{}?limit=3&seed={}", folder.path(), seed))->picture_name(0));
+    choices.insert(open_dataset(fmt::format("folder:{}?limit=3&seed={}", folder.path(), seed))->image_name(0));
   EXPECT_GE(choices.size(), 4u);
 }
 
@@ -235,7 +235,7 @@ TEST(Folder, Faults) {
   folder.write("b/2.png", files::rgb_png(1, 1, {0, 0, 0}));
   EXPECT_EQ(open_dataset(spec)->size(), 2);
   folder.write("3.png", files::rgb_png(1, 1, {0, 0, 0}));
-  expect_error(spec, {"pictures of its own", "3.png"});
+  expect_error(spec, {"images of its own", "3.png"});
   std::filesystem::remove(folder.path() + "/3.png");
   folder.write("b/3.jpg", "this is text");
   expect_error(spec, {"b/3.jpg", "neither PNG nor JPEG"});
@@ -274,7 +274,7 @@ TEST(Folder, ManyThreadsReadTheSame) {
     });
   for (std::thread& thread : threads) thread.join();
   for (int64_t i = 0; i < alone->size(); ++i)
-    for (const auto& mine : got) ASSERT_EQ(mine[static_cast<size_t>(i)], read(*alone, i));
+    for (const auto& mine : got) ASSERT_EQ(mine[i], read(*alone, i));
 }
 
 TEST(Subset, ByIndices) {
@@ -284,22 +284,22 @@ TEST(Subset, ByIndices) {
   const auto part = nn::subset(whole, {14, 0, 0, 7});
   ASSERT_EQ(part->size(), 4);
   EXPECT_EQ(part->label(0), whole->label(14));
-  EXPECT_EQ(part->picture_name(3), whole->picture_name(7));
+  EXPECT_EQ(part->image_name(3), whole->image_name(7));
   EXPECT_EQ(read(*part, 2), read(*whole, 0));
   EXPECT_EQ(part->class_names(), whole->class_names());
   EXPECT_EQ(nn::subset(whole, {})->size(), 0);
-  EXPECT_NE(message_of([&] { nn::subset(whole, {15}); }).find("picture 15 of a subset"), std::string::npos);
+  EXPECT_NE(message_of([&] { nn::subset(whole, {15}); }).find("image 15 of a subset"), std::string::npos);
   EXPECT_THROW(part->label(4), tensor::Error);
 }
 
 TEST(RealData, AsLaidOut) {
   const char* data = std::getenv("MODE_DATA");
-  if (data == nullptr) GTEST_SKIP() << "MODE_DATA does not name a folder with real pictures";
+  if (data == nullptr) GTEST_SKIP() << "MODE_DATA does not name a folder with real images";
   const std::string folder = data;
   const auto test = open_dataset("cifar10:" + folder + "?split=test");
   EXPECT_EQ(test->size(), 10'000);
   EXPECT_EQ(test->class_names().front(), "airplane");
-  EXPECT_EQ(open_dataset("cifar10:" + folder + "?limit=10001")->picture_name(10'000), "data_batch_2.bin#0");
+  EXPECT_EQ(open_dataset("cifar10:" + folder + "?limit=10001")->image_name(10'000), "data_batch_2.bin#0");
   EXPECT_EQ(open_dataset("cifar100:" + folder + "?split=test")->size(), 5'000);
   for (const auto& [name, size, classes] : std::vector<std::tuple<std::string, int64_t, int64_t>>{
            {"tiny_imagenet", 2000, 0}, {"streetview_chars", 3000, 0}, {"textures", 1200, 10}, {"scenes", 2000, 0}, {"mnist", 1500, 10}}) {

@@ -1,4 +1,4 @@
-// Picture files by layout (ImageNet, Tiny-ImageNet) and by list: what is read, and one clear line for every fault.
+// Image files by layout (ImageNet, Tiny-ImageNet) and by list: what is read, and one clear line for every fault.
 
 #include <map>
 #include <set>
@@ -6,7 +6,7 @@
 #include "nn/data/dataset.h"
 #include "nn/data/resize.h"
 #include "tests/errors.h"
-#include "tests/picture_files.h"
+#include "tests/image_files.h"
 #include "tests/temporary.h"
 
 namespace {
@@ -15,11 +15,11 @@ using files::Bytes;
 using nn::open_dataset;
 using Names = std::vector<std::string>;
 
-Bytes picture(uint64_t no) { return files::rgb_png(8, 8, files::random_bytes(192, no)); }
+Bytes image(uint64_t no) { return files::rgb_png(8, 8, files::random_bytes(192, no)); }
 
 Names names_of(const nn::Dataset& dataset) {
   Names names;
-  for (int64_t i = 0; i < dataset.size(); ++i) names.push_back(fmt::format("{} {}", dataset.picture_name(i), dataset.label(i)));
+  for (int64_t i = 0; i < dataset.size(); ++i) names.push_back(fmt::format("{} {}", dataset.image_name(i), dataset.label(i)));
   return names;
 }
 
@@ -31,14 +31,14 @@ TEST(Layout, TinyImageNet) {
   const TemporaryDirectory folder;
   const std::string spec = "folder:" + folder.path();
   for (const char* id : {"n02", "n01", "n07"}) {
-    folder.write(fmt::format("train/{0}/images/{0}_0.JPEG", id), picture(1));
-    folder.write(fmt::format("train/{0}/images/{0}_1.JPEG", id), picture(2));
+    folder.write(fmt::format("train/{0}/images/{0}_0.JPEG", id), image(1));
+    folder.write(fmt::format("train/{0}/images/{0}_1.JPEG", id), image(2));
     folder.write(fmt::format("train/{0}/{0}_boxes.txt", id), "n_0.JPEG\t0\t0\t7\t7\n");
   }
-  folder.write("val/images/val_0.JPEG", picture(3));
-  folder.write("val/images/val_1.JPEG", picture(4));
+  folder.write("val/images/val_0.JPEG", image(3));
+  folder.write("val/images/val_1.JPEG", image(4));
   folder.write("val/val_annotations.txt", "val_1.JPEG\tn01\t0\t0\t7\t7\r\nval_0.JPEG\tn07\t0\t0\t7\t7\r\n");
-  folder.write("test/images/test_0.JPEG", picture(5));
+  folder.write("test/images/test_0.JPEG", image(5));
   folder.write("wnids.txt", "n02\nn01\nn07\n");
   folder.write("words.txt", "n00\tentity\nn01\tgoldfish, Carassius auratus\nn07\ttoad\n");
 
@@ -57,13 +57,13 @@ TEST(Layout, TinyImageNet) {
 
   expect_fault(spec, "folder:DIR?split=train");
   expect_fault(spec + "?split=dev", "split=dev, expected one of train, val, test");
-  folder.write("val/images/val_2.JPEG", picture(6));
+  folder.write("val/images/val_2.JPEG", image(6));
   expect_fault(spec + "?split=val", "val_annotations.txt has no line for val/images/val_2.JPEG");
   const std::string annotations = "val_1.JPEG\tn01\nval_0.JPEG\tn07\n";
   folder.write("val/val_annotations.txt", annotations + "val_2.JPEG\tn09\n");
   expect_fault(spec + "?split=val", "val_annotations.txt:3: class n09 has no sub-folder in train");
   folder.write("val/val_annotations.txt", annotations + "val_2.JPEG\tn01\nval_3.JPEG\tn01\n");
-  expect_fault(spec + "?split=val", "val_annotations.txt:4: there is no picture val/images/val_3.JPEG");
+  expect_fault(spec + "?split=val", "val_annotations.txt:4: there is no image val/images/val_3.JPEG");
   folder.write("val/val_annotations.txt", annotations + "val_0.JPEG\tn01\n");
   expect_fault(spec + "?split=val", "val_annotations.txt:3: val_0.JPEG has a class already");
   for (const char* bad : {"val_2.JPEG", "\tn01", "val_2.JPEG\t\t0"}) {
@@ -82,8 +82,8 @@ TEST(Layout, TinyImageNet) {
 TEST(Layout, ImageNet) {
   const TemporaryDirectory folder;
   const std::string spec = "folder:" + folder.path();
-  for (const char* id : {"n3", "n1", "n2"}) folder.write(fmt::format("train/{0}/{0}_1.JPEG", id), picture(1));
-  for (const char* id : {"n3", "n2"}) folder.write(fmt::format("val/{}/ILSVRC2012_val_1.JPEG", id), picture(2));
+  for (const char* id : {"n3", "n1", "n2"}) folder.write(fmt::format("train/{0}/{0}_1.JPEG", id), image(1));
+  for (const char* id : {"n3", "n2"}) folder.write(fmt::format("val/{}/ILSVRC2012_val_1.JPEG", id), image(2));
   folder.write("LOC_synset_mapping.txt", "n1 tench, Tinca tinca\nn2 crane\nn3 crane\n");
   const auto train = open_dataset(spec + "?split=train"), val = open_dataset(spec + "?split=val");
   EXPECT_EQ(train->class_names(), (Names{"tench, Tinca tinca", "crane (n2)", "crane (n3)"}));
@@ -92,14 +92,14 @@ TEST(Layout, ImageNet) {
   EXPECT_EQ(open_dataset("folder:" + folder.path() + "/train")->class_names(), (Names{"n1", "n2", "n3"}));
   folder.write("class_names.txt", "n1\ta b\n\nn2\n");
   EXPECT_EQ(open_dataset(spec + "?split=train")->class_names(), (Names{"a b", "n2", "n3"}));
-  folder.write("val/n9/x.JPEG", picture(3));
+  folder.write("val/n9/x.JPEG", image(3));
   expect_fault(spec + "?split=val", "val/n9 is no class");
   std::filesystem::remove(folder / "val/n9/x.JPEG");
   std::filesystem::remove(folder / "val/n9");
   std::filesystem::create_directory(folder / "val/n1");
   expect_fault(spec + "?split=val", "/val/n1 has no PNG or JPEG files");
   std::filesystem::remove_all(folder / "val");
-  folder.write("val/flat.JPEG", picture(4));
+  folder.write("val/flat.JPEG", image(4));
   EXPECT_EQ(open_dataset(spec + "?split=val")->classes(), 0);
 }
 
@@ -108,7 +108,7 @@ class List : public testing::Test {
   void SetUp() override {
     int no = 0;
     for (const char* name : {"a.png", "b.PNG", "sub/two words.jpg", "c,d.png", "plain"})
-      folder_.write(name, picture(static_cast<uint64_t>(no++)));
+      folder_.write(name, image(static_cast<uint64_t>(no++)));
   }
   std::string spec(const std::string& text) const { return "list:" + folder_.write("list.txt", text); }
   TemporaryDirectory folder_;
@@ -135,7 +135,7 @@ TEST_F(List, NamesRootAndLimit) {
   EXPECT_EQ(open_dataset(named->spec() + "?limit=2")->classes(), 3);
   std::set<std::string> kept;
   for (int seed = 0; seed < 20; ++seed) {
-    const auto chosen = open_dataset(fmt::format("{}?limit=4&seed={}", named->spec(), seed));  // ant, cat, dog, unlabelled
+    const auto chosen = open_dataset(fmt::format("{}?limit=4&seed={}", named->spec(), seed));  // ant, cat, dog, unlabeled
     std::set<int64_t> labels;
     for (int64_t i = 0; i < 4; ++i) labels.insert(chosen->label(i));
     EXPECT_EQ(labels, (std::set<int64_t>{-1, 0, 1, 2}));
@@ -147,15 +147,15 @@ TEST_F(List, NamesRootAndLimit) {
   EXPECT_EQ(open_dataset(list + "?root=" + folder_.path())->size(), 2);
   expect_fault(list, "x.txt:1: no file " + elsewhere.path() + "/a.png; paths are taken from");
   expect_fault(list + "?root=" + folder_.path() + "/none", "no such folder");
-  const auto unlabelled = open_dataset(spec("a.png -1\nb.PNG -1"));  // as OpenOOD lists its OOD sets
-  EXPECT_EQ(unlabelled->classes(), 0);
+  const auto unlabeled = open_dataset(spec("a.png -1\nb.PNG -1"));  // as OpenOOD lists its OOD sets
+  EXPECT_EQ(unlabeled->classes(), 0);
 }
 
 TEST_F(List, Faults) {
   expect_fault("list:" + folder_.path() + "/none.txt", "no file");
   expect_fault("list:" + folder_.path(), "no file");
-  expect_fault(spec(""), "names no pictures");
-  expect_fault(spec("# only\n\n  \n"), "names no pictures");
+  expect_fault(spec(""), "names no images");
+  expect_fault(spec("# only\n\n  \n"), "names no images");
   expect_fault(spec("a.png 0\nnone.png 1"), "list.txt:2: no file");
   expect_fault(spec("a.png 0\n\nsub 1"), "list.txt:3: no file");
   expect_fault(spec("a.png 0\nb.PNG dog"), "list.txt:2: label 'dog', but line 1 has a number");
@@ -172,7 +172,7 @@ TEST_F(List, Faults) {
   expect_fault(spec("a.png 0") + "?split=train", "unknown option 'split'; known: root, limit, seed, cache");
 }
 
-TEST(Framing, LongNarrowPicturesAreRefused) {
+TEST(Framing, LongNarrowImagesAreRefused) {
   const TemporaryDirectory folder;
   folder.write("tall.png", files::rgb_png(200'000, 1, Bytes(600'000, 9)));
   folder.write("wide.png", files::rgb_png(1, 60'000, Bytes(180'000, 9)));
@@ -181,10 +181,10 @@ TEST(Framing, LongNarrowPicturesAreRefused) {
   expect_error([&] { squashed->read(0, pixels.data()); }, "tall.png: 200000 x 1 pixels (height x width) are too long and narrow");
   squashed->read(1, pixels.data());  // shrinks at once
   EXPECT_EQ(pixels[600 * 600 * 3 - 1], 9);
-  const auto cut = open_dataset("folder:" + folder.path(), {.size = 600, .crop = nn::Crop::centre});
-  expect_error([&] { cut->read(0, pixels.data()); }, "resized to 120000000 x 600; crop the picture");
+  const auto cut = open_dataset("folder:" + folder.path(), {.size = 600, .crop = nn::Crop::center});
+  expect_error([&] { cut->read(0, pixels.data()); }, "resized to 120000000 x 600; crop the image");
   expect_error([&] { cut->read(1, pixels.data()); }, "resized to 600 x 36000000");
-  const auto small = open_dataset("folder:" + folder.path(), {.size = 5, .crop = nn::Crop::centre});
+  const auto small = open_dataset("folder:" + folder.path(), {.size = 5, .crop = nn::Crop::center});
   small->read(0, pixels.data());
   EXPECT_EQ(pixels[74], 9);
 }

@@ -14,16 +14,16 @@ using files::Bytes;
 using nn::open_dataset;
 
 std::vector<uint8_t> read(const nn::Dataset& dataset, int64_t index) {
-  std::vector<uint8_t> pixels(static_cast<size_t>(dataset.picture_size() * dataset.picture_size() * 3));
+  std::vector<uint8_t> pixels(static_cast<size_t>(dataset.image_size() * dataset.image_size() * 3));
   dataset.read(index, pixels.data());
   return pixels;
 }
 
 const Bytes labels = {1, 10, 9, 10, 5, 5, 5, 1};
 const Bytes pixels = files::random_bytes(3072 * labels.size(), 1);
-Bytes picture(size_t no) { return {pixels.begin() + static_cast<long>(no * 3072), pixels.begin() + static_cast<long>(no * 3072 + 3072)}; }
+Bytes image(size_t no) { return {pixels.begin() + static_cast<long>(no * 3072), pixels.begin() + static_cast<long>(no * 3072 + 3072)}; }
 
-TEST(Svhn, PicturesInOrder) {
+TEST(Svhn, ImagesInOrder) {
   const TemporaryDirectory folder;
   for (const bool compressed : {false, true}) {
     const std::string path = folder.write("train_32x32.mat", files::mat_file(files::svhn_arrays(pixels, labels), compressed));
@@ -32,11 +32,11 @@ TEST(Svhn, PicturesInOrder) {
     ASSERT_EQ(dataset->classes(), 10);
     EXPECT_EQ(dataset->class_names()[0], "0");
     for (int64_t i = 0; i < 8; ++i) {
-      EXPECT_EQ(dataset->label(i), labels[static_cast<size_t>(i)] % 10);
-      EXPECT_EQ(read(*dataset, i), picture(static_cast<size_t>(i)));
+      EXPECT_EQ(dataset->label(i), labels[i] % 10);
+      EXPECT_EQ(read(*dataset, i), image(static_cast<size_t>(i)));
     }
-    EXPECT_EQ(dataset->picture_name(7), "train_32x32.mat#7");
-    EXPECT_EQ(read(*open_dataset("svhn:" + path, {20}), 2), nn::resize({32, 32, picture(2)}, 20, 20).pixels);
+    EXPECT_EQ(dataset->image_name(7), "train_32x32.mat#7");
+    EXPECT_EQ(read(*open_dataset("svhn:" + path, {20}), 2), nn::resize({32, 32, image(2)}, 20, 20).pixels);
     EXPECT_THROW(dataset->label(8), tensor::Error);
   }
 }
@@ -46,7 +46,7 @@ TEST(Svhn, LimitAndSeed) {
   const std::string spec = "svhn:" + folder.write("x.mat", files::mat_file(files::svhn_arrays(pixels, labels), true));
   const auto first = open_dataset(spec + "?limit=3");
   ASSERT_EQ(first->size(), 3);
-  EXPECT_EQ(read(*first, 2), picture(2));
+  EXPECT_EQ(read(*first, 2), image(2));
   EXPECT_EQ(open_dataset(spec + "?limit=300")->size(), 8);
   std::map<std::string, int> names;
   for (int seed = 0; seed < 20; ++seed) {
@@ -55,16 +55,16 @@ TEST(Svhn, LimitAndSeed) {
     std::map<int64_t, int> count;
     for (int64_t i = 0; i < 4; ++i) {
       ++count[chosen->label(i)];
-      const std::string name = chosen->picture_name(i);
+      const std::string name = chosen->image_name(i);
       ++names[name];
-      EXPECT_EQ(read(*chosen, i), picture(static_cast<size_t>(name.back() - '0')));
+      EXPECT_EQ(read(*chosen, i), image(static_cast<size_t>(name.back() - '0')));
     }
     EXPECT_EQ(count, (std::map<int64_t, int>{{0, 1}, {1, 1}, {5, 1}, {9, 1}})) << "seed " << seed;
   }
-  EXPECT_EQ(names.size(), 8u);  // every picture in some choice
+  EXPECT_EQ(names.size(), 8u);  // every image in some choice
 }
 
-TEST(Svhn, OtherArraysTypesAndOnePicture) {
+TEST(Svhn, OtherArraysTypesAndOneImage) {
   const TemporaryDirectory folder;
   std::vector<files::MatArray> arrays = files::svhn_arrays(pixels, labels);
   Bytes doubles;
@@ -78,12 +78,12 @@ TEST(Svhn, OtherArraysTypesAndOnePicture) {
   EXPECT_EQ(open_dataset("svhn:" + folder.write("x.mat", files::mat_file(arrays, true)))->label(2), 9);
   arrays[2] = {"y", files::class_double, {8, 1}, files::mat_uint8, labels};  // doubles stored as bytes, as MATLAB does
   EXPECT_EQ(open_dataset("svhn:" + folder.write("x.mat", files::mat_file(arrays, false)))->label(1), 0);
-  arrays = files::svhn_arrays(picture(3), {10});  // y stands in its tag
+  arrays = files::svhn_arrays(image(3), {10});  // y stands in its tag
   arrays[0].shape.pop_back();
   const auto one = open_dataset("svhn:" + folder.write("x.mat", files::mat_file(arrays, false)));
   ASSERT_EQ(one->size(), 1);
   EXPECT_EQ(one->label(0), 0);
-  EXPECT_EQ(read(*one, 0), picture(3));
+  EXPECT_EQ(read(*one, 0), image(3));
 }
 
 TEST(Svhn, Faults) {
@@ -115,7 +115,7 @@ TEST(Svhn, Faults) {
   arrays[0].shape = {32, 3, 32, 8};
   expect(files::mat_file(arrays, true), "X has shape (32, 3, 32, 8)");
   arrays[0].shape = {32, 32, 3, 9};
-  expect(files::mat_file(arrays, true), "9 pictures, but y has 8");
+  expect(files::mat_file(arrays, true), "9 images, but y has 8");
   arrays[0].shape = {32, 32, 3, 0x7fffffff};
   expect(files::mat_file(arrays, true), "out of range");
   arrays[0].shape = {32, 32, 3, 600'000};
@@ -134,7 +134,7 @@ TEST(Svhn, Faults) {
   for (const uint8_t bad : {0, 11, 255}) {
     arrays = sound;
     arrays[1].data[3] = bad;
-    expect(files::mat_file(arrays, false), fmt::format("label {} of picture 3", bad));
+    expect(files::mat_file(arrays, false), fmt::format("label {} of image 3", bad));
   }
 }
 
@@ -144,7 +144,7 @@ TEST(Svhn, CutAndDamaged) {
   const TemporaryDirectory folder;
   const std::string spec = "svhn:" + folder / "x.mat";
   for (const bool compressed : {false, true}) {
-    const Bytes whole = files::mat_file(files::svhn_arrays(picture(0), {7}), compressed);
+    const Bytes whole = files::mat_file(files::svhn_arrays(image(0), {7}), compressed);
     for (size_t size = 0; size < whole.size(); size += size < 300 ? 3 : 397) {
       folder.write("x.mat", Bytes(whole.begin(), whole.begin() + static_cast<long>(size)));
       EXPECT_NE(message_of([&] { open_dataset(spec); }), "") << size;
@@ -157,7 +157,7 @@ TEST(Svhn, CutAndDamaged) {
       std::string message;
       try {
         const auto dataset = open_dataset(spec);
-        if (bit >= 128 * 8 && (compressed || read(*dataset, 0) == picture(0))) ++unseen;
+        if (bit >= 128 * 8 && (compressed || read(*dataset, 0) == image(0))) ++unseen;
       } catch (const tensor::Error& error) {
         message = error.what();
       }

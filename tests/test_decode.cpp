@@ -10,17 +10,17 @@
 #include <utility>
 
 #include "tests/errors.h"
-#include "tests/picture_files.h"
+#include "tests/image_files.h"
 #include "tests/temporary.h"
 
 namespace {
 
 using files::Bytes;
-using nn::decode_picture;
-using nn::Picture;
+using nn::decode_image;
+using nn::Image;
 
 std::string fault_of(const Bytes& bytes) {
-  return message_of([&] { decode_picture(bytes, "some.jpg"); });
+  return message_of([&] { decode_image(bytes, "some.jpg"); });
 }
 void expect_fault(const Bytes& bytes, const std::string& part) {
   const std::string fault = fault_of(bytes);
@@ -61,65 +61,64 @@ const Bytes progressive_jpeg = {
     0,   0,   0,   0,   255, 218, 0,   8,   1,   2,   1,   1,   63,  16,  7,  255, 196, 0,   20,  16,  1,   0,   0,   0,   0,   0,   0,
     0,   0,   0,   0,   0,   0,   0,   0,   0,   32,  255, 218, 0,   8,   1,  1,   0,   1,   63,  16,  31,  255, 217};
 
-void expect_near(const Picture& picture, int64_t row, int64_t column, std::array<int, 3> expected, int tolerance) {
+void expect_near(const Image& image, int64_t row, int64_t column, std::array<int, 3> expected, int tolerance) {
   for (size_t channel = 0; channel < 3; ++channel)
-    EXPECT_NEAR(picture.pixels[static_cast<size_t>((row * picture.width + column) * 3) + channel], expected[channel], tolerance)
+    EXPECT_NEAR(image.pixels[static_cast<size_t>((row * image.width + column) * 3) + channel], expected[channel], tolerance)
         << "row " << row << " column " << column << " channel " << channel;
 }
 
 TEST(Decode, PngIsReadExactly) {
   for (const auto& [height, width] : {std::pair<uint32_t, uint32_t>{1, 1}, {7, 5}, {200, 150}}) {
     const Bytes pixels = files::random_bytes(size_t{height} * width * 3, 3);
-    const Picture picture = decode_picture(files::rgb_png(height, width, pixels), "a.png");
-    EXPECT_EQ(picture.height, height);
-    EXPECT_EQ(picture.width, width);
-    EXPECT_EQ(picture.pixels, pixels);
+    const Image image = decode_image(files::rgb_png(height, width, pixels), "a.png");
+    EXPECT_EQ(image.height, height);
+    EXPECT_EQ(image.width, width);
+    EXPECT_EQ(image.pixels, pixels);
   }
 }
 
 TEST(Decode, EveryPngColorType) {
-  const Picture grey =
-      decode_picture(files::png_bytes({.width = 2, .height = 1, .color_type = 0, .samples = {10, 250}, .palette = {}}), "a");
-  EXPECT_EQ(grey.pixels, (Bytes{10, 10, 10, 250, 250, 250}));
-  // Alpha over white: 255 keeps the colour, 0 is white, 128 of 100 is (100 * 128 + 255 * 127) / 255 = 177.2.
-  const Picture rgba = decode_picture(
+  const Image gray = decode_image(files::png_bytes({.width = 2, .height = 1, .color_type = 0, .samples = {10, 250}, .palette = {}}), "a");
+  EXPECT_EQ(gray.pixels, (Bytes{10, 10, 10, 250, 250, 250}));
+  // Alpha over white: 255 keeps the color, 0 is white, 128 of 100 is (100 * 128 + 255 * 127) / 255 = 177.2.
+  const Image rgba = decode_image(
       files::png_bytes({.width = 3, .height = 1, .color_type = 6, .samples = {1, 2, 3, 255, 9, 9, 9, 0, 100, 100, 0, 128}, .palette = {}}),
       "a");
   EXPECT_EQ(rgba.pixels, (Bytes{1, 2, 3, 255, 255, 255, 177, 177, 127}));
-  const Picture grey_alpha =
-      decode_picture(files::png_bytes({.width = 2, .height = 1, .color_type = 4, .samples = {60, 255, 60, 0}, .palette = {}}), "a");
-  EXPECT_EQ(grey_alpha.pixels, (Bytes{60, 60, 60, 255, 255, 255}));
-  const Picture palette = decode_picture(
+  const Image gray_alpha =
+      decode_image(files::png_bytes({.width = 2, .height = 1, .color_type = 4, .samples = {60, 255, 60, 0}, .palette = {}}), "a");
+  EXPECT_EQ(gray_alpha.pixels, (Bytes{60, 60, 60, 255, 255, 255}));
+  const Image palette = decode_image(
       files::png_bytes({.width = 2, .height = 1, .color_type = 3, .samples = {1, 0}, .palette = {7, 8, 9, 200, 100, 50}}), "a");
   EXPECT_EQ(palette.pixels, (Bytes{200, 100, 50, 7, 8, 9}));
-  const Picture deep = decode_picture(
+  const Image deep = decode_image(
       files::png_bytes(
           {.width = 1, .height = 2, .depth = 16, .color_type = 2, .samples = {1, 99, 2, 99, 3, 99, 255, 255, 0, 0, 128, 1}, .palette = {}}),
       "a");
   EXPECT_EQ(deep.pixels, (Bytes{1, 2, 3, 255, 0, 128}));
-  const Picture bits =
-      decode_picture(files::png_bytes({.width = 3, .height = 1, .depth = 1, .color_type = 0, .samples = {0b10100000}, .palette = {}}), "a");
+  const Image bits =
+      decode_image(files::png_bytes({.width = 3, .height = 1, .depth = 1, .color_type = 0, .samples = {0b10100000}, .palette = {}}), "a");
   EXPECT_EQ(bits.pixels, (Bytes{255, 255, 255, 0, 0, 0, 255, 255, 255}));
 }
 
 TEST(Decode, Jpeg) {
   const Bytes pixels = files::gradient(40, 56);
-  const Picture picture = decode_picture(files::jpeg_bytes(40, 56, pixels), "a.jpg");
-  ASSERT_EQ(picture.height, 40);
-  ASSERT_EQ(picture.width, 56);
+  const Image image = decode_image(files::jpeg_bytes(40, 56, pixels), "a.jpg");
+  ASSERT_EQ(image.height, 40);
+  ASSERT_EQ(image.width, 56);
   double sum = 0;
-  for (size_t at = 0; at < pixels.size(); ++at) sum += std::abs(picture.pixels[at] - pixels[at]);
+  for (size_t at = 0; at < pixels.size(); ++at) sum += std::abs(image.pixels[at] - pixels[at]);
   EXPECT_LE(sum / static_cast<double>(pixels.size()), 3);
 
-  const Picture grey = decode_picture(files::jpeg_bytes(8, 8, Bytes(64, 77), 1), "a.jpg");
-  EXPECT_EQ(grey.pixels.size(), 192u);
-  expect_near(grey, 3, 3, {77, 77, 77}, 2);
-  EXPECT_EQ(decode_picture(files::jpeg_bytes(1, 1, {5, 100, 200}), "a.jpg").pixels.size(), 3u);
+  const Image gray = decode_image(files::jpeg_bytes(8, 8, Bytes(64, 77), 1), "a.jpg");
+  EXPECT_EQ(gray.pixels.size(), 192u);
+  expect_near(gray, 3, 3, {77, 77, 77}, 2);
+  EXPECT_EQ(decode_image(files::jpeg_bytes(1, 1, {5, 100, 200}), "a.jpg").pixels.size(), 3u);
 
-  const Picture cmyk = decode_picture(cmyk_jpeg, "a.jpg");
+  const Image cmyk = decode_image(cmyk_jpeg, "a.jpg");
   ASSERT_EQ(cmyk.height, 8);
   for (const int64_t row : {0, 7}) expect_near(cmyk, row, 5, {205, 44, 125}, 3);
-  const Picture progressive = decode_picture(progressive_jpeg, "a.jpg");
+  const Image progressive = decode_image(progressive_jpeg, "a.jpg");
   ASSERT_EQ(progressive.height, 16);
   expect_near(progressive, 3, 3, {22, 88, 224}, 4);
   expect_near(progressive, 12, 12, {196, 62, 25}, 4);
@@ -138,13 +137,13 @@ TEST(Decode, CutAnywhereIsAnError) {
         ASSERT_NE(fault.find(fmt::format("cut off: it ends after {} bytes", size)), std::string::npos) << fault;
       }
     }
-    Bytes longer = whole;  // what follows the end is not the picture's
+    Bytes longer = whole;  // what follows the end is not the image's
     longer.insert(longer.end(), 100, 0);
     EXPECT_EQ(fault_of(longer), "");
   }
 }
 
-TEST(Decode, NotAPicture) {
+TEST(Decode, NotAnImage) {
   expect_fault({}, "empty");
   expect_fault(files::random_bytes(1000, 9), "neither PNG nor JPEG");
   expect_fault(Bytes{'G', 'I', 'F', '8', '9', 'a', 0, 0, 0, 0}, "neither PNG nor JPEG");
@@ -175,44 +174,44 @@ TEST(Decode, AHeaderThatClaimsTooMuchIsRefusedAtOnce) {
   EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 5);
 }
 
-// Damaged files give an Error or a picture of the size that the header says; nothing else.
+// Damaged files give an Error or an image of the size that the header says; nothing else.
 TEST(Decode, DamagedFiles) {
   const Bytes pixels = files::gradient(20, 30);
   const Bytes wholes[] = {files::jpeg_bytes(20, 30, pixels), progressive_jpeg, cmyk_jpeg, files::rgb_png(20, 30, pixels)};
-  int faults = 0, pictures = 0;
+  int faults = 0, images = 0;
   for (uint32_t round = 0; round < 2000; ++round) {
     Bytes bytes = wholes[round % 4];
     const auto words = tensor::philox(1, tensor::Stream::test, round);
     for (uint32_t flip = 0; flip <= words[3] % 3; ++flip)
       bytes[tensor::uniform_below(words[flip], static_cast<uint32_t>(bytes.size()))] ^= static_cast<uint8_t>(1u << (words[flip] % 8));
     const std::string fault = message_of([&] {
-      const Picture picture = decode_picture(bytes, "x");
-      ASSERT_EQ(picture.pixels.size(), static_cast<size_t>(picture.height * picture.width * 3));
-      ++pictures;
+      const Image image = decode_image(bytes, "x");
+      ASSERT_EQ(image.pixels.size(), static_cast<size_t>(image.height * image.width * 3));
+      ++images;
     });
     faults += !fault.empty();
   }
   EXPECT_GE(faults, 500);
-  EXPECT_GE(pictures, 100);
+  EXPECT_GE(images, 100);
 }
 
 TEST(Decode, FilesByContentNotByName) {
   const TemporaryDirectory directory;
   const Bytes pixels = files::random_bytes(75, 6);
-  EXPECT_EQ(decode_picture(directory.write("is_png.jpg", files::rgb_png(5, 5, pixels))).pixels, pixels);
-  EXPECT_NE(message_of([&] { decode_picture(directory.path() + "/none.png"); }).find("none.png: No such file"), std::string::npos);
-  EXPECT_NE(message_of([&] { decode_picture(directory.path()); }).find("it is a folder"), std::string::npos);
+  EXPECT_EQ(decode_image(directory.write("is_png.jpg", files::rgb_png(5, 5, pixels))).pixels, pixels);
+  EXPECT_NE(message_of([&] { decode_image(directory.path() + "/none.png"); }).find("none.png: No such file"), std::string::npos);
+  EXPECT_NE(message_of([&] { decode_image(directory.path()); }).find("it is a folder"), std::string::npos);
 }
 
-TEST(Decode, RealPictures) {
+TEST(Decode, RealImages) {
   const char* data = std::getenv("MODE_DATA");
-  if (data == nullptr) GTEST_SKIP() << "MODE_DATA does not name a folder with real pictures";
+  if (data == nullptr) GTEST_SKIP() << "MODE_DATA does not name a folder with real images";
   const std::filesystem::path folder = std::filesystem::path(data) / "imagenet_samples";
   if (!std::filesystem::is_directory(folder)) GTEST_SKIP() << folder << " is not there";
   int count = 0;
   for (const auto& item : std::filesystem::directory_iterator(folder)) {
-    const Picture picture = decode_picture(item.path().string());
-    EXPECT_GE(picture.height * picture.width, 5'000) << item.path();
+    const Image image = decode_image(item.path().string());
+    EXPECT_GE(image.height * image.width, 5'000) << item.path();
     const std::string bytes = read_bytes(item.path());
     for (size_t eighth = 0; eighth < 8; ++eighth)
       EXPECT_NE(fault_of({bytes.begin(), bytes.begin() + static_cast<long>(bytes.size() * eighth / 8)}), "") << item.path();

@@ -1,4 +1,4 @@
-// cache=DIR: decoded pictures come from one file, which is never trusted where it is out of date or damaged.
+// cache=DIR: decoded images come from one file, which is never trusted where it is out of date or damaged.
 
 #include "nn/data/decoded_cache.h"
 
@@ -10,8 +10,8 @@
 
 #include "nn/data/dataset.h"
 #include "tests/errors.h"
+#include "tests/image_files.h"
 #include "tests/ordinary_user.h"
-#include "tests/picture_files.h"
 #include "tests/temporary.h"
 
 namespace {
@@ -20,20 +20,20 @@ using files::Bytes;
 using nn::open_dataset;
 namespace fs = std::filesystem;
 
-constexpr int64_t pictures = 7;
-constexpr size_t picture_bytes = 32 * 32 * 3, header_bytes = 40;
-Bytes pixels_of(uint64_t no) { return files::random_bytes(picture_bytes, no); }
+constexpr int64_t images = 7;
+constexpr size_t image_bytes = 32 * 32 * 3, header_bytes = 40;
+Bytes pixels_of(uint64_t no) { return files::random_bytes(image_bytes, no); }
 
 class DecodedCache : public testing::Test {
  protected:
   void SetUp() override {
-    for (uint64_t no = 0; no < pictures; ++no) write(no, no);
+    for (uint64_t no = 0; no < images; ++no) write(no, no);
   }
   void write(uint64_t no, uint64_t content) const {
-    folder_.write(fmt::format("pictures/{}.png", no), files::rgb_png(32, 32, pixels_of(content)));
+    folder_.write(fmt::format("images/{}.png", no), files::rgb_png(32, 32, pixels_of(content)));
   }
   std::string cache() const { return folder_ / "cache/below"; }
-  std::string spec() const { return fmt::format("folder:{}/pictures?cache={}", folder_.path(), cache()); }
+  std::string spec() const { return fmt::format("folder:{}/images?cache={}", folder_.path(), cache()); }
   std::string file() const {
     std::string found;
     for (const auto& item : fs::directory_iterator(cache())) {
@@ -42,13 +42,13 @@ class DecodedCache : public testing::Test {
     }
     return found;
   }
-  // Every picture as it is in its file, but for `other`, which is that of content 99.
+  // Every image as it is in its file, but for `other`, which is that of content 99.
   static void expect_right(const nn::Dataset& dataset, int64_t other = -1) {
-    ASSERT_EQ(dataset.size(), pictures);
-    std::vector<uint8_t> pixels(picture_bytes);
-    for (int64_t no = 0; no < pictures; ++no) {
+    ASSERT_EQ(dataset.size(), images);
+    std::vector<uint8_t> pixels(image_bytes);
+    for (int64_t no = 0; no < images; ++no) {
       dataset.read(no, pixels.data());
-      EXPECT_EQ(pixels, pixels_of(no == other ? 99 : static_cast<uint64_t>(no))) << "picture " << no;
+      EXPECT_EQ(pixels, pixels_of(no == other ? 99 : static_cast<uint64_t>(no))) << "image " << no;
     }
   }
   TemporaryDirectory folder_;
@@ -59,36 +59,36 @@ TEST_F(DecodedCache, IsFilledThenUsed) {
   expect_right(*first);
   EXPECT_EQ(first->cache(), file());
   EXPECT_EQ(nn::subset(std::shared_ptr<const nn::Dataset>(open_dataset(spec())), {1})->cache(), file());
-  EXPECT_TRUE(open_dataset("folder:" + folder_ / "pictures")->cache().empty());
+  EXPECT_TRUE(open_dataset("folder:" + folder_ / "images")->cache().empty());
   const std::string bytes = read_bytes(file());
-  EXPECT_EQ(bytes.size(), header_bytes + pictures * (picture_bytes + 8) + 8);
+  EXPECT_EQ(bytes.size(), header_bytes + images * (image_bytes + 8) + 8);
   // Other pixels behind the same size and time: what comes is the cache's.
-  const fs::path picture = folder_ / "pictures/3.png";
-  const auto time = fs::last_write_time(picture);
+  const fs::path image = folder_ / "images/3.png";
+  const auto time = fs::last_write_time(image);
   write(3, 99);
-  fs::last_write_time(picture, time);
+  fs::last_write_time(image, time);
   expect_right(*open_dataset(spec()));
   // Another time: noticed.
-  fs::last_write_time(picture, time + std::chrono::seconds(1));
+  fs::last_write_time(image, time + std::chrono::seconds(1));
   expect_right(*open_dataset(spec()), 3);
   EXPECT_NE(read_bytes(file()), bytes);
 }
 
 TEST_F(DecodedCache, EachSetAndFramingHasItsOwn) {
   open_dataset(spec());
-  open_dataset(spec(), {.size = 32, .crop = nn::Crop::centre});
-  open_dataset(spec(), {.size = 32, .crop = nn::Crop::centre, .short_side = 33});
+  open_dataset(spec(), {.size = 32, .crop = nn::Crop::center});
+  open_dataset(spec(), {.size = 32, .crop = nn::Crop::center, .short_side = 33});
   open_dataset(spec(), {20});
   open_dataset(spec() + "&limit=3");
-  const std::string list = folder_.write("pictures/list.txt", "0.png 1\n3.png 0\n");
+  const std::string list = folder_.write("images/list.txt", "0.png 1\n3.png 0\n");
   EXPECT_EQ(open_dataset("list:" + list + "?cache=" + cache())->label(0), 1);
   EXPECT_EQ(std::distance(fs::directory_iterator(cache()), fs::directory_iterator()), 6);
   std::vector<uint8_t> cached(20 * 20 * 3), decoded(20 * 20 * 3);
   open_dataset(spec(), {20})->read(2, cached.data());
-  open_dataset("folder:" + folder_ / "pictures", {20})->read(2, decoded.data());
+  open_dataset("folder:" + folder_ / "images", {20})->read(2, decoded.data());
   EXPECT_EQ(cached, decoded);
   write(1, 99);  // another size of file: a state of its own, in the old file's place
-  folder_.write("pictures/1.png", files::rgb_png(31, 32, files::random_bytes(31 * 32 * 3, 1)));
+  folder_.write("images/1.png", files::rgb_png(31, 32, files::random_bytes(31 * 32 * 3, 1)));
   open_dataset(spec());
   EXPECT_EQ(std::distance(fs::directory_iterator(cache()), fs::directory_iterator()), 6);
 }
@@ -96,7 +96,7 @@ TEST_F(DecodedCache, EachSetAndFramingHasItsOwn) {
 TEST_F(DecodedCache, CutOrDamagedIsMadeAnew) {
   open_dataset(spec());
   const std::string path = file(), bytes = read_bytes(path);
-  const size_t sums = header_bytes + pictures * picture_bytes;
+  const size_t sums = header_bytes + images * image_bytes;
   for (size_t size = 0; size < bytes.size(); size += bytes.size() / 9) {
     write_bytes(path, bytes.substr(0, size));
     expect_right(*open_dataset(spec()));
@@ -109,8 +109,8 @@ TEST_F(DecodedCache, CutOrDamagedIsMadeAnew) {
     expect_right(*open_dataset(spec()));
     EXPECT_EQ(read_bytes(path), bytes) << "byte " << at;
   }
-  // A pixel: noticed when the picture is read, said once, and mended by the next open.
-  for (const size_t at : {header_bytes, header_bytes + 2 * picture_bytes + 100, sums - 1}) {
+  // A pixel: noticed when the image is read, said once, and mended by the next open.
+  for (const size_t at : {header_bytes, header_bytes + 2 * image_bytes + 100, sums - 1}) {
     flip_bit(path, 8 * at);
     const auto dataset = open_dataset(spec());
     testing::internal::CaptureStderr();
@@ -118,13 +118,13 @@ TEST_F(DecodedCache, CutOrDamagedIsMadeAnew) {
     expect_right(*dataset);
     const std::string warning = testing::internal::GetCapturedStderr();
     EXPECT_EQ(std::count(warning.begin(), warning.end(), '\n'), 1) << warning;
-    EXPECT_NE(warning.find(fmt::format("is damaged at picture {}", (at - header_bytes) / picture_bytes)), std::string::npos) << warning;
+    EXPECT_NE(warning.find(fmt::format("is damaged at image {}", (at - header_bytes) / image_bytes)), std::string::npos) << warning;
     expect_right(*open_dataset(spec()));
     EXPECT_EQ(read_bytes(path), bytes);
   }
   // Cut while it is in use.
   const auto dataset = open_dataset(spec());
-  fs::resize_file(path, header_bytes + picture_bytes);
+  fs::resize_file(path, header_bytes + image_bytes);
   testing::internal::CaptureStderr();
   expect_right(*dataset);
   testing::internal::GetCapturedStderr();
@@ -150,11 +150,11 @@ TEST_F(DecodedCache, ManyFillAndReadAtOnce) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST_F(DecodedCache, ABrokenPictureIsNamedAndLeavesNothing) {
+TEST_F(DecodedCache, ABrokenImageIsNamedAndLeavesNothing) {
   for (const int broken : {5, 2}) {
     Bytes cut = files::rgb_png(32, 32, pixels_of(1));
     cut.resize(cut.size() / 2);
-    folder_.write(fmt::format("pictures/{}.png", broken), cut);
+    folder_.write(fmt::format("images/{}.png", broken), cut);
   }
   for (int repeat = 0; repeat < 5; ++repeat) expect_error([&] { open_dataset(spec()); }, "2.png: it is cut off");
   EXPECT_TRUE(fs::is_empty(cache()));
@@ -168,14 +168,14 @@ void expect_without_cache(const std::string& spec, const std::string& reason, co
   const std::string warning = testing::internal::GetCapturedStderr();
   EXPECT_TRUE(dataset->cache().empty());
   EXPECT_EQ(std::count(warning.begin(), warning.end(), '\n'), 1) << warning;
-  EXPECT_EQ(warning.rfind("warning: decoded pictures are not cached: ", 0), 0u) << warning;
+  EXPECT_EQ(warning.rfind("warning: decoded images are not cached: ", 0), 0u) << warning;
   EXPECT_NE(warning.find(reason), std::string::npos) << warning;
 }
 
 TEST_F(DecodedCache, WhereItCannotBeWritten) {
   const auto right = [](const nn::Dataset& dataset) { expect_right(dataset); };
   folder_.write("file", "text");
-  expect_without_cache(fmt::format("folder:{0}/pictures?cache={0}/file", folder_.path()), "file", right);
+  expect_without_cache(fmt::format("folder:{0}/images?cache={0}/file", folder_.path()), "file", right);
   fs::create_directories(cache());
   {
     const OrdinaryUser user(folder_);

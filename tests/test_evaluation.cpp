@@ -1,4 +1,4 @@
-#include "mode/evaluation.h"
+#include "mode/evaluation/evaluation.h"
 
 #include <gtest/gtest.h>
 
@@ -17,9 +17,9 @@ using mode::Features;
 using tensor::Tensor;
 namespace fs = std::filesystem;
 
-// Pictures with one feature vector (cos, sin of the angle) and logits (margin, 0).
-Features pictures(const std::vector<double>& angles, const std::vector<float>& margins, const std::vector<int64_t>& labels,
-                  const std::string& prefix) {
+// Images with one feature vector (cos, sin of the angle) and logits (margin, 0).
+Features images(const std::vector<double>& angles, const std::vector<float>& margins, const std::vector<int64_t>& labels,
+                const std::string& prefix) {
   const int64_t n = static_cast<int64_t>(angles.size());
   Features features;
   features.regions = Tensor({n, 1, 2});
@@ -32,15 +32,15 @@ Features pictures(const std::vector<double>& angles, const std::vector<float>& m
     features.regions.data<float>()[2 * at + 1] = static_cast<float>(std::sin(angles[at]));
     features.logits.data<float>()[2 * at] = margins[at];
     features.ids.data<int64_t>()[at] = at;
-    features.picture_names.push_back(fmt::format("{}{}", prefix, at));
+    features.image_names.push_back(fmt::format("{}{}", prefix, at));
   }
   return features;
 }
 
-const Features train = pictures({0, .1, .2, .3}, {1, 1, 1, 1}, {0, 0, 0, 0}, "train");
-const Features id_test = pictures({.05, .15, .25}, {3, 2, -1}, {0, 0, 0}, "a,\"b\" ");
-const std::vector<mode::OodSet> ood = {{"far", pictures({2, 3}, {1, .5}, {-1, -1}, "far/")},
-                                       {"same", pictures({.05, 1}, {2, 2}, {-1, -1}, "same/")}};
+const Features train = images({0, .1, .2, .3}, {1, 1, 1, 1}, {0, 0, 0, 0}, "train");
+const Features id_test = images({.05, .15, .25}, {3, 2, -1}, {0, 0, 0}, "a,\"b\" ");
+const std::vector<mode::OodSet> ood = {{"far", images({2, 3}, {1, .5}, {-1, -1}, "far/")},
+                                       {"same", images({.05, 1}, {2, 2}, {-1, -1}, "same/")}};
 const mode::DetectorOptions options = {.csd = {.k = 1}, .knn = {.k = 1, .scale_sets = {"global"}}};
 
 Evaluation small_evaluation() { return mode::evaluate({"maxlogit", "csd"}, options, train, id_test, ood); }
@@ -74,12 +74,12 @@ TEST(Evaluation, NumbersByHand) {
 }
 
 TEST(Evaluation, AMissingLabelMeansNoAccuracy) {
-  Features unlabelled = id_test;
-  unlabelled.labels = Tensor::from<int64_t>({0, -1, 0}, {3});
-  EXPECT_TRUE(std::isnan(mode::evaluate({"msp"}, options, train, unlabelled, ood).id_accuracy));
-  EXPECT_THROW(mode::accuracy(unlabelled), tensor::Error);
-  unlabelled.labels = Tensor::from<int64_t>({0, 2, 0}, {3});
-  EXPECT_THROW(mode::accuracy(unlabelled), tensor::Error);
+  Features unlabeled = id_test;
+  unlabeled.labels = Tensor::from<int64_t>({0, -1, 0}, {3});
+  EXPECT_TRUE(std::isnan(mode::evaluate({"msp"}, options, train, unlabeled, ood).id_accuracy));
+  EXPECT_THROW(mode::accuracy(unlabeled), tensor::Error);
+  unlabeled.labels = Tensor::from<int64_t>({0, 2, 0}, {3});
+  EXPECT_THROW(mode::accuracy(unlabeled), tensor::Error);
 }
 
 TEST(Evaluation, ConstantScoresAreFlaggedInTheTable) {
@@ -111,11 +111,11 @@ TEST(Evaluation, TableSaysWhatAPersonNeeds) {
 }
 
 TEST(Evaluation, SaysHowOftenEachScaleDecided) {
-  const std::vector<mode::Scale> scales = {{"global", {0, 0, 4, 4}}, {"centre", {1, 1, 3, 3}}, {"quadrant 1", {0, 0, 2, 2}}};
+  const std::vector<mode::Scale> scales = {{"global", {0, 0, 4, 4}}, {"center", {1, 1, 3, 3}}, {"quadrant 1", {0, 0, 2, 2}}};
   Evaluation evaluation = small_evaluation();
   EXPECT_EQ(mode::format_table(evaluation).find("Which scale"), std::string::npos) << "one scale decides nothing";
   evaluation.scales = scales;
-  evaluation.decisions["id"]["csd"] = {{"centre", "a", "global", 0}, {"global", "a", "global", 0}, {"centre", "b", "global", 0}};
+  evaluation.decisions["id"]["csd"] = {{"center", "a", "global", 0}, {"global", "a", "global", 0}, {"center", "b", "global", 0}};
   evaluation.decisions["far"]["csd"] = {{"quadrant 1", "a", "global", 0}, {"quadrant 1", "b", "global", 0}};
   evaluation.decisions["far"]["knn"] = {{"global", "a", "global", 0}, {"global", "b", "global", 0}};
   evaluation.decisions.erase("same");
@@ -124,7 +124,7 @@ TEST(Evaluation, SaysHowOftenEachScaleDecided) {
   EXPECT_EQ(shares[0].first, "global");
   EXPECT_DOUBLE_EQ(shares[1].second, 2.0 / 3);
   const std::string table = mode::format_table(evaluation);
-  EXPECT_NE(table.find("method  set  global  centre  quadrant 1\n"
+  EXPECT_NE(table.find("method  set  global  center  quadrant 1\n"
                        "csd     id     33.3    66.7         0.0\n"
                        "csd     far     0.0     0.0       100.0\n"),
             std::string::npos)
@@ -153,8 +153,8 @@ TEST(Evaluation, ReportOnDisk) {
 
   const std::string id_csv = slurp(directory.path / "deeper" / "scores" / "id.csv");
   EXPECT_EQ(id_csv.substr(0, id_csv.find('\n')),
-            "picture,label,maxlogit,csd,csd_scale,csd_neighbour,csd_neighbour_scale,csd_neighbour_label,"
-            "csd_neighbour_x0,csd_neighbour_y0,csd_neighbour_x1,csd_neighbour_y1");
+            "image,label,maxlogit,csd,csd_scale,csd_neighbor,csd_neighbor_scale,csd_neighbor_label,"
+            "csd_neighbor_x0,csd_neighbor_y0,csd_neighbor_x1,csd_neighbor_y1");
   EXPECT_NE(id_csv.find("\n\"a,\"\"b\"\" 0\",0,3,"), std::string::npos) << id_csv;
   const std::string far_csv = slurp(directory.path / "deeper" / "scores" / "far.csv");
   EXPECT_NE(far_csv.find("\nfar/0,-1,1,"), std::string::npos) << far_csv;
@@ -164,7 +164,7 @@ TEST(Evaluation, ReportOnDisk) {
   EXPECT_EQ(json["scales"]["global"], nlohmann::json({0, 0, 1, 1}));
 }
 
-TEST(Evaluation, BoxesOfNeighbours) {
+TEST(Evaluation, BoxesOfNeighbors) {
   const Directory directory;
   Features test = id_test;
   test.map_height = test.map_width = 1;

@@ -1,4 +1,4 @@
-#include "mode/features.h"
+#include "mode/detectors/features.h"
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ using mode::extract_features;
 using mode::Features;
 using tensor::Tensor;
 
-// Seven small pictures of stripes; the one at `bright` is white, all others are black where `bright` is set.
+// Seven small images of stripes; the one at `bright` is white, all others are black where `bright` is set.
 class Stripes : public nn::Dataset {
  public:
   explicit Stripes(int64_t count, int64_t bright = -1) : count_(count), bright_(bright) {
@@ -23,7 +23,7 @@ class Stripes : public nn::Dataset {
   }
   int64_t size() const override { return count_; }
   int64_t label(int64_t index) const override { return index % 3; }
-  std::string picture_name(int64_t index) const override { return fmt::format("stripe {}", index); }
+  std::string image_name(int64_t index) const override { return fmt::format("stripe {}", index); }
   void read(int64_t index, uint8_t* pixels) const override {
     for (int64_t at = 0; at < 16 * 16 * 3; ++at)
       pixels[at] = static_cast<uint8_t>(bright_ >= 0 ? (index == bright_ ? 255 : 0) : (at * (index + 3) / 5) % 251);
@@ -61,8 +61,8 @@ TEST_F(FeaturesTest, TheOrderOfTheSetWithALastPartialBatch) {
   EXPECT_EQ(parts.logits.shape(), (tensor::Shape{7, 5}));
   EXPECT_EQ(parts.ids.to_vector(), (std::vector<double>{0, 1, 2, 3, 4, 5, 6}));
   EXPECT_EQ(parts.labels.to_vector(), (std::vector<double>{0, 1, 2, 0, 1, 2, 0}));
-  EXPECT_EQ(parts.picture_names[6], "stripe 6");
-  EXPECT_EQ(parts.scales[5].name, "centre");
+  EXPECT_EQ(parts.image_names[6], "stripe 6");
+  EXPECT_EQ(parts.scales[5].name, "center");
   expect_close(parts.regions, whole.regions);
   expect_close(parts.logits, whole.logits);
   EXPECT_NE(parts.logits.rows(0, 1).to_vector(), parts.logits.rows(1, 2).to_vector());
@@ -71,33 +71,33 @@ TEST_F(FeaturesTest, TheOrderOfTheSetWithALastPartialBatch) {
 TEST_F(FeaturesTest, RegionsAreMeansOfTheMap) {
   const Stripes stripes(1);
   const Features features = extract_features(*net, stripes, preprocessing, 4);
-  Tensor picture({1, 16, 16, 3});
+  Tensor image({1, 16, 16, 3});
   std::vector<uint8_t> pixels(16 * 16 * 3);
   stripes.read(0, pixels.data());
   for (size_t at = 0; at < pixels.size(); ++at)
-    picture.data<float>()[at] = static_cast<float>((pixels[at] / 255.0 - preprocessing.mean[at % 3]) / preprocessing.std[at % 3]);
+    image.data<float>()[at] = static_cast<float>((pixels[at] / 255.0 - preprocessing.mean[at % 3]) / preprocessing.std[at % 3]);
   net->eval();
-  const nn::ResNetOutput output = (*net)(picture);
+  const nn::ResNetOutput output = (*net)(image);
   expect_close(features.logits, output.logits.value());
   expect_close(features.regions.reshape(tensor::Shape{6, 64}).rows(0, 1), output.features.value());
   const float* map = output.map.value().data<float>();
   for (int64_t c = 0; c < 64; ++c) {
-    double centre = 0, last_quadrant = 0;
+    double center = 0, last_quadrant = 0;
     for (int64_t row = 0; row < 4; ++row)
       for (int64_t column = 0; column < 4; ++column) {
         const double value = map[(row * 4 + column) * 64 + c] / 4.0;
-        if (row % 3 > 0 && column % 3 > 0) centre += value;
+        if (row % 3 > 0 && column % 3 > 0) center += value;
         if (row > 1 && column > 1) last_quadrant += value;
       }
-    EXPECT_NEAR(features.regions.data<float>()[5 * 64 + c], centre, 1e-5 * (1 + centre));
+    EXPECT_NEAR(features.regions.data<float>()[5 * 64 + c], center, 1e-5 * (1 + center));
     EXPECT_NEAR(features.regions.data<float>()[4 * 64 + c], last_quadrant, 1e-5 * (1 + last_quadrant));
   }
 }
 
-TEST_F(FeaturesTest, ANumberThatIsNotFiniteNamesThePicture) {
+TEST_F(FeaturesTest, ANumberThatIsNotFiniteNamesTheImage) {
   for (double& mean : preprocessing.mean) mean = 0;
   for (double& deviation : preprocessing.std) deviation = 3e-39;
-  expect_error([&] { extract_features(*net, Stripes(7, 4), preprocessing, 3); }, "stripes:: picture stripe 4 gives a");
+  expect_error([&] { extract_features(*net, Stripes(7, 4), preprocessing, 3); }, "stripes:: image stripe 4 gives a");
 }
 
 TEST_F(FeaturesTest, AnEmptySetIsAnError) {

@@ -1,7 +1,7 @@
 // ALPA and SupCon against the published formulas in PyTorch.
 
 #include "autograd/ops.h"
-#include "mode/alpa.h"
+#include "mode/alpa/alpa.h"
 #include "nn/contrastive_loss.h"
 #include "tests/golden.h"
 

@@ -1,6 +1,6 @@
-// Nearest neighbours against FAISS (IndexFlatL2) and exact distances in double, with duplicates in the bank.
+// Nearest neighbors against FAISS (IndexFlatL2) and exact distances in double, with duplicates in the bank.
 
-#include "mode/knn.h"
+#include "mode/detectors/knn.h"
 #include "tests/golden.h"
 
 namespace {

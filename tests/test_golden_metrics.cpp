@@ -1,7 +1,7 @@
 // Metrics against scikit-learn and an independent reading of their definition; logit detectors against SciPy.
 
-#include "mode/detectors.h"
-#include "mode/metrics.h"
+#include "mode/detectors/detectors.h"
+#include "mode/evaluation/metrics.h"
 #include "tests/golden.h"
 
 namespace {
@@ -45,7 +45,7 @@ TEST(GoldenMetrics, LogitDetectors) {
     features.regions = Tensor::full({n, 1, 2}, 1);
     features.labels = Tensor::zeros({n}, Dtype::i64);
     features.ids = Tensor::zeros({n}, Dtype::i64);
-    features.picture_names.assign(static_cast<size_t>(n), "picture");
+    features.image_names.assign(static_cast<size_t>(n), "image");
     features.scales = {{"global", {0, 0, 1, 1}}};
     for (const std::string method : {"msp", "maxlogit", "energy"}) {
       const auto detector = mode::make_detector(method);

@@ -49,7 +49,7 @@ TEST(GoldenOps, BatchNorm) {
       const Tensor residual = with_residual ? input("residual") : Tensor();
       const ops::BatchNormParams params{.relu = file().integers(key + "relu")[0] != 0};
       const int64_t rows = x.numel() / gamma.numel();
-      // Two rows: the centred value is a difference of nearly equal numbers divided by their distance, so errors of x grow by 1 / std.
+      // Two rows: the centered value is a difference of nearly equal numbers divided by their distance, so errors of x grow by 1 / std.
       const double allowed = 8 * tolerance(dtype, rows);
       const auto compare = [&](const ops::BatchNormGradients& got, const std::string& part) {
         expect_close(got.dx, file()[key + part + "dx"], allowed, key + part + "dx");

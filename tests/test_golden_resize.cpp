@@ -17,22 +17,22 @@ TEST(GoldenResize, Pillow) {
     const std::vector<int64_t> params = file.integers(key + "params");
     const int64_t height = params[0], width = params[1], new_height = params[2], new_width = params[3];
     SCOPED_TRACE(fmt::format("case {}: {}x{} -> {}x{}", i, height, width, new_height, new_width));
-    nn::Picture source{height, width, picture("resize." + std::to_string(i), height, width)};
-    if (params[4] != 0)  // grey: the first channel three times
+    nn::Image source{height, width, image("resize." + std::to_string(i), height, width)};
+    if (params[4] != 0)  // gray: the first channel three times
       for (size_t at = 0; at < source.pixels.size(); ++at) source.pixels[at] = source.pixels[at - at % 3];
-    const nn::Picture got = nn::resize(source, new_height, new_width);
+    const nn::Image got = nn::resize(source, new_height, new_width);
     ASSERT_EQ(got.height, new_height);
     ASSERT_EQ(got.width, new_width);
     const Tensor& expected = file[key + "pixels"];
     ASSERT_EQ(static_cast<int64_t>(got.pixels.size()), expected.numel());
     // Integer arithmetic on both sides: not a byte may differ.
     for (int64_t at = 0; at < expected.numel(); ++at)
-      ASSERT_EQ(static_cast<int>(got.pixels[static_cast<size_t>(at)]), static_cast<int>(expected.data<uint8_t>()[at])) << "byte " << at;
+      ASSERT_EQ(static_cast<int>(got.pixels[at]), static_cast<int>(expected.data<uint8_t>()[at])) << "byte " << at;
   }
 }
 
 // torchvision's Resize(short side) and CenterCrop(size) by its arithmetic, on Pillow's resize.
-TEST(GoldenResize, ShortSideAndCentreCrop) {
+TEST(GoldenResize, ShortSideAndCenterCrop) {
   const File file("resize");
   const int cases = file.cases("framed.", ".params");
   EXPECT_GE(cases, 13);
@@ -40,12 +40,12 @@ TEST(GoldenResize, ShortSideAndCentreCrop) {
     const std::string key = fmt::format("framed.{}", i);
     const std::vector<int64_t> params = file.integers(key + ".params");
     SCOPED_TRACE(fmt::format("case {}: {}x{}, short side {}, crop {}", i, params[0], params[1], params[3], params[2]));
-    const nn::Picture source{params[0], params[1], picture(key, params[0], params[1])};
-    const nn::Picture got = nn::framed(source, {.size = params[2], .crop = nn::Crop::centre, .short_side = params[3]});
+    const nn::Image source{params[0], params[1], image(key, params[0], params[1])};
+    const nn::Image got = nn::framed(source, {.size = params[2], .crop = nn::Crop::center, .short_side = params[3]});
     const Tensor& expected = file[key + ".pixels"];
     ASSERT_EQ(static_cast<int64_t>(got.pixels.size()), expected.numel());
     for (int64_t at = 0; at < expected.numel(); ++at)
-      ASSERT_EQ(static_cast<int>(got.pixels[static_cast<size_t>(at)]), static_cast<int>(expected.data<uint8_t>()[at])) << "byte " << at;
+      ASSERT_EQ(static_cast<int>(got.pixels[at]), static_cast<int>(expected.data<uint8_t>()[at])) << "byte " << at;
   }
 }
 

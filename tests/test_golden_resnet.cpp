@@ -29,7 +29,7 @@ std::unique_ptr<nn::ResNet> formula_net(const std::string& arch, nn::ResNetConfi
   return net;
 }
 
-Tensor pictures(int64_t n, int64_t size, const std::string& seed_key) {
+Tensor images(int64_t n, int64_t size, const std::string& seed_key) {
   return values(fmt::format("pictures.{}.{}.{}", n, size, file().integers(seed_key)[0]), {n, size, size, 3}, -2, 2);
 }
 
@@ -46,11 +46,11 @@ double norm(const Tensor& x) {
 }
 
 /// Inference and training mode against `prefix`. f32 against PyTorch's f64: each layer multiplies rounding errors by a small factor,
-/// measured as 2e-6 of the largest number after 20 layers; ten times that is allowed. The pictures are such that no ReLU flips in PyTorch's
+/// measured as 2e-6 of the largest number after 20 layers; ten times that is allowed. The images are such that no ReLU flips in PyTorch's
 /// f32 run, and what is stored then agrees to 1e-6; a flip in ours would show as 1e-3.
 void check_once(nn::ResNet& net, const std::string& prefix, int64_t n, int64_t size, double allowed = 2e-5) {
   SCOPED_TRACE(prefix);
-  const Tensor x = pictures(n, size, prefix + ".seed");
+  const Tensor x = images(n, size, prefix + ".seed");
   net.eval();
   {
     const autograd::NoGrad no_grad;
@@ -77,18 +77,18 @@ void check_once(nn::ResNet& net, const std::string& prefix, int64_t n, int64_t s
 void check_training(nn::ResNet& net, const std::string& prefix) {
   SCOPED_TRACE(prefix);
   net.train();
-  nn::Sgd optimiser(net.named_parameters(), {.lr = 0.1, .momentum = 0.9, .weight_decay = 5e-4});
-  const Tensor x = pictures(8, 32, prefix + ".train_seed"), y = labels(8);
+  nn::Sgd optimizer(net.named_parameters(), {.lr = 0.1, .momentum = 0.9, .weight_decay = 5e-4});
+  const Tensor x = images(8, 32, prefix + ".train_seed"), y = labels(8);
   const std::vector<double> expected = file()[prefix + ".losses.f64"].to_vector();
   ASSERT_EQ(expected.size(), 10u);
   // PyTorch's own f32 run stays within 2e-7 of these losses and within 5e-7 of the final weights.
   const double allowed = 1e-5;
   for (size_t step = 0; step < expected.size(); ++step) {
-    optimiser.zero_grad();
+    optimizer.zero_grad();
     const autograd::Variable loss = nn::cross_entropy(net(x).logits, y);
     EXPECT_NEAR(loss.value().item(), expected[step], allowed) << "step " << step;
     loss.backward();
-    optimiser.step();
+    optimizer.step();
   }
   int compared = 0;
   const auto compare = [&](const std::string& name, const Tensor& weight) {

@@ -100,7 +100,7 @@ Variable batch_norm_of_zeros(const Inputs& in) {
                           });
 }
 
-// The sum of a normalised batch does not move with x, so that under a sum as loss a backward of zeros is right, to the last digit.
+// The sum of a normalized batch does not move with x, so that under a sum as loss a backward of zeros is right, to the last digit.
 TEST(Gradcheck, RejectsZerosForBatchNormAsASumWouldNot) {
   const std::vector<Tensor> inputs = {random_input({7, 3}, 1), random_input({3}, 2, 0.5, 1.5), random_input({3}, 3)};
   EXPECT_FALSE(gradcheck(batch_norm_of_zeros, inputs).passed);
@@ -140,8 +140,8 @@ TEST(Gradcheck, RejectsAWrongShapeAndAMissingGradient) {
 TEST(Gradcheck, RejectsAGradientThatIsWrongWhenAskedForAlone) {
   const auto product = [](const Inputs& in) {
     return autograd::record("multiply", ops::multiply(in[0].value(), in[1].value()), in,
-                            [a = in[0].value(), b = in[1].value()](const Tensor& dy, const Needs& needs) -> Gradients {
-                              const Tensor da = needs[0] ? ops::multiply(dy, b) : Tensor::zeros(dy.shape(), Dtype::f64);
+                            [a = in[0].value(), b = in[1].value()](const Tensor& dy, const Needs& needs_input_grad) -> Gradients {
+                              const Tensor da = needs_input_grad[0] ? ops::multiply(dy, b) : Tensor::zeros(dy.shape(), Dtype::f64);
                               return {da, ops::divide(ops::multiply(da, a), b)};
                             });
   };

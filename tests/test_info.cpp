@@ -117,7 +117,7 @@ TEST(Dot, GraphIsWhatTheEngineRecords) {
     EXPECT_EQ(nodes_of(dot, "batch_norm"), c.projections);
     EXPECT_EQ(nodes_of(dot, "subsample_pad"), c.subsamplings);
     EXPECT_EQ(nodes_of(dot, "max_pool2d"), pools);
-    for (const char* op : {"pictures", "region_pool", "reshape", "linear"}) EXPECT_EQ(nodes_of(dot, op), 1) << op;
+    for (const char* op : {"images", "region_pool", "reshape", "linear"}) EXPECT_EQ(nodes_of(dot, op), 1) << op;
     const int ops = 2 * (c.convolutions + c.projections) + c.subsamplings + pools + 3;
     EXPECT_EQ(static_cast<int>(dot.labels.size()), ops + 1);
     EXPECT_EQ(static_cast<int>(dot.edges.size()), ops + c.blocks);  // every op reads one map, and each block's last one the shortcut's

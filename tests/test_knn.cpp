@@ -1,4 +1,4 @@
-#include "mode/knn.h"
+#include "mode/detectors/knn.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ using mode::knn;
 using mode::KnnResult;
 using tensor::Tensor;
 
-Tensor random_rows(int64_t rows, int64_t features, uint64_t seed, bool normalised = false) {
+Tensor random_rows(int64_t rows, int64_t features, uint64_t seed, bool normalized = false) {
   Tensor x({rows, features});
   float* data = x.data<float>();
   for (int64_t row = 0; row < rows; ++row) {
@@ -24,7 +24,7 @@ Tensor random_rows(int64_t rows, int64_t features, uint64_t seed, bool normalise
       data[row * features + e] = static_cast<float>(pair[0]);
       norm += pair[0] * pair[0];
     }
-    for (int64_t e = 0; normalised && e < features; ++e) data[row * features + e] /= static_cast<float>(std::sqrt(norm));
+    for (int64_t e = 0; normalized && e < features; ++e) data[row * features + e] /= static_cast<float>(std::sqrt(norm));
   }
   return x;
 }

@@ -1,4 +1,4 @@
-// Batches: complete, in an order drawn from (seed, epoch), normalised, augmented, and no thread left behind.
+// Batches: complete, in an order drawn from (seed, epoch), normalized, augmented, and no thread left behind.
 
 #include "nn/data/loader.h"
 
@@ -13,7 +13,7 @@
 #include <tuple>
 
 #include "tests/errors.h"
-#include "tests/picture_files.h"
+#include "tests/image_files.h"
 
 namespace {
 
@@ -24,7 +24,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Picture i is i everywhere (modulo 256), its label i % 7. Reading `broken` fails.
+// Image i is i everywhere (modulo 256), its label i % 7. Reading `broken` fails.
 class Plain : public nn::Dataset {
  public:
   explicit Plain(int64_t size, int64_t edge = 4) : size_(size) {
@@ -33,12 +33,12 @@ class Plain : public nn::Dataset {
   }
   int64_t size() const override { return size_; }
   int64_t label(int64_t index) const override { return index % 7; }
-  std::string picture_name(int64_t index) const override { return std::to_string(index); }
+  std::string image_name(int64_t index) const override { return std::to_string(index); }
   void read(int64_t index, uint8_t* pixels) const override {
-    if (index == broken) throw tensor::Error("picture is broken");
+    if (index == broken) throw tensor::Error("image is broken");
     if (pause_ms > 0 && reads >= quick) std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
     ++reads;
-    std::fill(pixels, pixels + picture_size() * picture_size() * 3, static_cast<uint8_t>(index));
+    std::fill(pixels, pixels + image_size() * image_size() * 3, static_cast<uint8_t>(index));
   }
   int64_t broken = -1;
   int pause_ms = 0;
@@ -66,7 +66,7 @@ std::vector<int64_t> ids_of(const nn::Dataset& dataset, const nn::LoaderOptions&
   return ids_of(loader);
 }
 
-TEST(Loader, EveryPictureOnceNormalised) {
+TEST(Loader, EveryImageOnceNormalized) {
   const Plain dataset(23);
   nn::LoaderOptions options = options_for(5);
   options.preprocessing.mean[1] = 0.25;
@@ -77,14 +77,14 @@ TEST(Loader, EveryPictureOnceNormalised) {
   std::vector<int64_t> sizes;
   for (const Batch& batch : loader) {
     sizes.push_back(batch.size());
-    ASSERT_EQ(batch.pictures.shape().to_string(), tensor::Shape({batch.size(), 4, 4, 3}).to_string());
+    ASSERT_EQ(batch.images.shape().to_string(), tensor::Shape({batch.size(), 4, 4, 3}).to_string());
     for (int64_t i = 0; i < batch.size(); ++i) {
       const int64_t id = batch.ids.data<int64_t>()[i];
       EXPECT_TRUE(seen.insert(id).second);
       EXPECT_EQ(batch.labels.data<int64_t>()[i], id % 7);
       for (int64_t at = 0; at < 48; ++at) {
         const double mean = options.preprocessing.mean[at % 3], std = options.preprocessing.std[at % 3];
-        ASSERT_FLOAT_EQ(batch.pictures.data<float>()[i * 48 + at], static_cast<float>((static_cast<double>(id) / 255 - mean) / std));
+        ASSERT_FLOAT_EQ(batch.images.data<float>()[i * 48 + at], static_cast<float>((static_cast<double>(id) / 255 - mean) / std));
       }
     }
   }
@@ -116,12 +116,12 @@ TEST(Loader, OrderIsOfSeedAndEpochAlone) {
 
 TEST(Loader, ShuffleIsUniform) {
   const Plain dataset(5);
-  std::map<int64_t, int> count;  // of (position, picture)
+  std::map<int64_t, int> count;  // of (position, image)
   nn::LoaderOptions options = options_for(5);
   constexpr int epochs = 2000;
   for (options.epoch = 0; options.epoch < epochs; ++options.epoch) {
     const std::vector<int64_t> ids = ids_of(dataset, options);
-    for (int64_t i = 0; i < 5; ++i) ++count[i * 5 + ids[static_cast<size_t>(i)]];
+    for (int64_t i = 0; i < 5; ++i) ++count[i * 5 + ids[i]];
   }
   for (int64_t cell = 0; cell < 25; ++cell) EXPECT_NEAR(count[cell], epochs / 5, 5 * std::sqrt(epochs * 0.2 * 0.8)) << cell;
 }
@@ -170,7 +170,7 @@ TEST(Loader, ErrorsComeOutOfTheLoop) {
   const std::string error = message_of([&] {
     for (const Batch& batch : Loader(dataset, options)) batches += batch.size() == 5;
   });
-  EXPECT_EQ(error, "picture is broken");
+  EXPECT_EQ(error, "image is broken");
   EXPECT_EQ(batches, 3);  // what was whole before it
 }
 
@@ -211,7 +211,7 @@ TEST(CropAndFlip, IsOneOfTheShiftsAndMirrors) {
   for (int64_t draw = 0; draw < draws; ++draw) {
     std::vector<uint8_t> pixels(source.size());
     augment(source.data(), edge, pixels.data(), edge, {3, draw % 100, draw / 100});
-    // Found by the centre pixel, then every pixel is compared.
+    // Found by the center pixel, then every pixel is compared.
     bool found = false;
     for (int64_t up = -pad; up <= pad && !found; ++up)
       for (int64_t left = -pad; left <= pad && !found; ++left)
@@ -221,9 +221,8 @@ TEST(CropAndFlip, IsOneOfTheShiftsAndMirrors) {
             for (int64_t column = 0; column < edge && same; ++column)
               for (int64_t channel = 0; channel < 3 && same; ++channel) {
                 const int64_t r = row + up, c = (flip ? edge - 1 - column : column) + left;
-                const uint8_t expected =
-                    r >= 0 && r < edge && c >= 0 && c < edge ? source[static_cast<size_t>((r * edge + c) * 3 + channel)] : 0;
-                same = pixels[static_cast<size_t>((row * edge + column) * 3 + channel)] == expected;
+                const uint8_t expected = r >= 0 && r < edge && c >= 0 && c < edge ? source[(r * edge + c) * 3 + channel] : 0;
+                same = pixels[(row * edge + column) * 3 + channel] == expected;
               }
           if (!same) continue;
           ++count[{up, left, flip}];
@@ -252,7 +251,7 @@ TEST(CropAndFlip, DependsOnTheKeyAlone) {
     different += (augmented({1, 2, i}) != augmented({1, 2, i + 1})) + (augmented({1, i, 3}) != augmented({1, i + 1, 3})) +
                  (augmented({static_cast<uint64_t>(i), 2, 3}) != augmented({static_cast<uint64_t>(i + 1), 2, 3}));
   EXPECT_GE(different, 26);
-  // A border wider than the picture leaves only black now and then; a picture of one pixel works.
+  // A border wider than the image leaves only black now and then; an image of one pixel works.
   const std::vector<uint8_t> pixel = {5, 6, 7};
   int black = 0;
   for (int64_t i = 0; i < 50; ++i) {
@@ -264,25 +263,25 @@ TEST(CropAndFlip, DependsOnTheKeyAlone) {
   EXPECT_GE(black, 40);  // 48 of 49 places
 }
 
-TEST(Loader, AugmentsByEpochAndPicture) {
+TEST(Loader, AugmentsByEpochAndImage) {
   const Plain dataset(6, 32);
   nn::LoaderOptions options = options_for(6, 32);
   options.shuffle = false;
   options.augment = nn::crop_and_flip();
-  const auto pictures = [&](int64_t epoch) {
+  const auto images = [&](int64_t epoch) {
     options.epoch = epoch;
     Loader loader(dataset, options);
-    return (*loader.begin()).pictures.to_vector();
+    return (*loader.begin()).images.to_vector();
   };
-  EXPECT_EQ(pictures(0), pictures(0));
-  EXPECT_NE(pictures(0), pictures(1));
+  EXPECT_EQ(images(0), images(0));
+  EXPECT_NE(images(0), images(1));
 }
 
 /// Everything an epoch delivers, in order.
 std::vector<double> epoch_of(const nn::Dataset& dataset, const nn::LoaderOptions& options) {
   std::vector<double> all;
   for (const Batch& batch : Loader(dataset, options))
-    for (const tensor::Tensor& part : {batch.pictures, batch.labels, batch.ids}) {
+    for (const tensor::Tensor& part : {batch.images, batch.labels, batch.ids}) {
       const std::vector<double> values = part.to_vector();
       all.insert(all.end(), values.begin(), values.end());
     }
@@ -309,7 +308,7 @@ TEST(Loader, ViewsStandOneBehindTheOther) {
   options.views = 3;
   const nn::Augment augment = options.augment = nn::crop_and_flip();
   const Batch batch = *Loader(dataset, options).begin();
-  ASSERT_EQ(batch.pictures.dim(0), 15);
+  ASSERT_EQ(batch.images.dim(0), 15);
   ASSERT_EQ(batch.size(), 5);
   std::vector<uint8_t> source(16 * 16 * 3), pixels(source.size());
   for (int64_t view = 0; view < 3; ++view)
@@ -317,7 +316,7 @@ TEST(Loader, ViewsStandOneBehindTheOther) {
       const int64_t id = batch.ids.data<int64_t>()[i];
       dataset.read(id, source.data());
       augment(source.data(), 16, pixels.data(), 16, {options.seed, 0, id, view});
-      const float* row = batch.pictures.data<float>() + (view * 5 + i) * 16 * 16 * 3;
+      const float* row = batch.images.data<float>() + (view * 5 + i) * 16 * 16 * 3;
       for (size_t at = 0; at < pixels.size(); ++at) {
         const double mean = options.preprocessing.mean[at % 3], std = options.preprocessing.std[at % 3];
         ASSERT_FLOAT_EQ(row[at], static_cast<float>((pixels[at] / 255.0 - mean) / std));
@@ -325,12 +324,12 @@ TEST(Loader, ViewsStandOneBehindTheOther) {
     }
 }
 
-TEST(Loader, ALargerPictureNeedsAnAugmentation) {
+TEST(Loader, ALargerImageNeedsAnAugmentation) {
   const Plain dataset(5, 16);
   nn::LoaderOptions options = options_for(5, 12);
   EXPECT_NE(message_of([&] { Loader(dataset, options); }).find("delivers 16 x 16"), std::string::npos);
   options.augment = nn::augment_by_name("imagenet");
-  EXPECT_EQ((*Loader(dataset, options).begin()).pictures.dim(1), 12);
+  EXPECT_EQ((*Loader(dataset, options).begin()).images.dim(1), 12);
   options.preprocessing.size = 17;
   EXPECT_NE(message_of([&] { Loader(dataset, options); }).find("or a larger one"), std::string::npos);
 }
@@ -346,12 +345,12 @@ TEST(Loader, TheEarliestErrorIsThrownInItsPlace) {
     EXPECT_EQ(message_of([&] {
                 for (const Batch& batch : Loader(dataset, options)) batches += batch.size() == 5;
               }),
-              "picture is broken");
+              "image is broken");
     EXPECT_EQ(batches, 9) << round;
   }
 }
 
-// Reading that takes a millisecond a picture: one worker makes 1000 a second, four make four times as many, and the loop hardly waits.
+// Reading that takes a millisecond an image: one worker makes 1000 a second, four make four times as many, and the loop hardly waits.
 TEST(Loader, MoreWorkersFeedAHungryLoop) {
   Plain dataset(240);
   dataset.pause_ms = 1;
@@ -373,12 +372,12 @@ TEST(Loader, Throughput) {
   nn::LoaderOptions options = options_for(128, 32);
   options.augment = nn::crop_and_flip();
   const auto start = std::chrono::steady_clock::now();
-  int64_t pictures = 0;
-  for (const Batch& batch : Loader(dataset, options)) pictures += batch.size();
-  const double rate = static_cast<double>(pictures) / seconds_since(start);
-  RecordProperty("pictures_per_second", static_cast<int>(rate));
-  fmt::print("{:.0f} pictures/s\n", rate);
-  EXPECT_EQ(pictures, 20'000);
+  int64_t images = 0;
+  for (const Batch& batch : Loader(dataset, options)) images += batch.size();
+  const double rate = static_cast<double>(images) / seconds_since(start);
+  RecordProperty("images_per_second", static_cast<int>(rate));
+  fmt::print("{:.0f} images/s\n", rate);
+  EXPECT_EQ(images, 20'000);
   EXPECT_GE(rate, 1000);
 }
 

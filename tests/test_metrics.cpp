@@ -1,4 +1,4 @@
-#include "mode/metrics.h"
+#include "mode/evaluation/metrics.h"
 
 #include <gtest/gtest.h>
 
@@ -36,7 +36,7 @@ Metrics naive_metrics(const Scores& id, const Scores& ood) {
   Metrics metrics;
   Scores sorted = id;
   std::sort(sorted.begin(), sorted.end());
-  const double threshold = sorted[static_cast<size_t>(std::nearbyint(0.05 * n))];  // the default rounding mode is half to even
+  const double threshold = sorted[std::nearbyint(0.05 * n)];  // the default rounding mode is half to even
   metrics.paper.fpr95 = static_cast<double>(std::count_if(ood.begin(), ood.end(), [&](double s) { return s > threshold; })) / m;
   double wins = 0;
   for (const double a : id)
@@ -145,8 +145,8 @@ TEST(Metrics, ThresholdPositionRoundsHalfToEven) {
   }
 }
 
-// Steps of one ID and one OOD picture at each value: roc_curve keeps the first point and the last, so that OOD recall >= .95 is reached at
-// the end, where every ID picture is rejected (scikit-learn: fpr [0, .025, 1]); scanning all thresholds would say .95.
+// Steps of one ID and one OOD image at each value: roc_curve keeps the first point and the last, so that OOD recall >= .95 is reached at
+// the end, where every ID image is rejected (scikit-learn: fpr [0, .025, 1]); scanning all thresholds would say .95.
 TEST(Metrics, OpenoodUsesThePointsThatRocCurveKeeps) {
   Scores both;
   for (int at = 0; at < 40; ++at) both.push_back(at);

@@ -1,4 +1,4 @@
-#include "mode/objective.h"
+#include "mode/training/objective.h"
 
 #include <cmath>
 #include <set>
@@ -18,10 +18,10 @@ using tensor::Dtype;
 using tensor::Shape;
 using tensor::Tensor;
 
-/// Two views of four pictures through a small network.
+/// Two views of four images through a small network.
 struct Setting {
   std::unique_ptr<nn::ResNet> net = nn::make_resnet("resnet8", {.classes = 3});
-  Tensor pictures = tensor::random_tensor({8, 16, 16, 3}, Dtype::f32, 3);
+  Tensor images = tensor::random_tensor({8, 16, 16, 3}, Dtype::f32, 3);
   Tensor labels = Tensor::from(std::vector<int64_t>{0, 1, 0, 2}, Shape{4});
   Tensor repeated = Tensor::from(std::vector<int64_t>{0, 1, 0, 2, 0, 1, 0, 2}, Shape{8});
 };
@@ -36,7 +36,7 @@ TEST(Objective, CrossEntropyAloneHasNoHeads) {
   Setting s;
   const Objective objective({}, s.net->embedding());
   EXPECT_TRUE(names_of(objective).empty());
-  const nn::ResNetOutput output = (*s.net)(s.pictures);
+  const nn::ResNetOutput output = (*s.net)(s.images);
   const auto result = objective(output, s.labels, 2);
   ASSERT_EQ(result.terms.size(), 1u);
   EXPECT_EQ(result.terms[0].first, "cross_entropy");
@@ -61,7 +61,7 @@ TEST(Objective, TermsAddUpWithTheirWeights) {
       if (base == Base::none && weight == 0) continue;
       Objective objective({.base = base, .alpa_weight = weight}, s.net->embedding());
       nn::initialize(objective, 2);
-      const auto result = objective((*s.net)(s.pictures), s.labels, 2);
+      const auto result = objective((*s.net)(s.images), s.labels, 2);
       ASSERT_EQ(result.terms.size(), static_cast<size_t>((base != Base::none) + (weight > 0)));
       double total = 0;
       for (const auto& [name, value] : result.terms) {
@@ -72,11 +72,11 @@ TEST(Objective, TermsAddUpWithTheirWeights) {
     }
 }
 
-TEST(Objective, PositivesAreByLabelOrByPicture) {
+TEST(Objective, PositivesAreByLabelOrByImage) {
   Setting s;
-  const nn::ResNetOutput output = (*s.net)(s.pictures);
-  const auto alpa = [&](bool by_picture, const Tensor& labels) {
-    Objective objective({.base = Base::none, .alpa_weight = 1, .alpa_by_picture = by_picture}, s.net->embedding());
+  const nn::ResNetOutput output = (*s.net)(s.images);
+  const auto alpa = [&](bool by_image, const Tensor& labels) {
+    Objective objective({.base = Base::none, .alpa_weight = 1, .alpa_by_image = by_image}, s.net->embedding());
     nn::initialize(objective, 2);
     return objective(output, labels, 2).total.value().item();
   };
@@ -99,7 +99,7 @@ TEST(Objective, AlpaAloneLeavesTheClassifier) {
   double first = 0, last = 0;
   for (int step = 0; step < 12; ++step) {
     sgd.zero_grad();
-    const auto result = objective((*s.net)(s.pictures), s.labels, 2);
+    const auto result = objective((*s.net)(s.images), s.labels, 2);
     (step == 0 ? first : last) = result.total.value().item();
     result.total.backward();
     for (const auto& parameter : parameters)
@@ -110,12 +110,12 @@ TEST(Objective, AlpaAloneLeavesTheClassifier) {
   EXPECT_EQ(parameters[parameters.size() - 8].variable.value().to_vector(), classifier);
 }
 
-TEST(Objective, RefusesWhatCannotBeLearnt) {
-  expect_error([] { Objective({.base = Base::none}, 64); }, "nothing would be learnt");
+TEST(Objective, RefusesWhatCannotBeLearned) {
+  expect_error([] { Objective({.base = Base::none}, 64); }, "nothing would be learned");
   expect_error([] { Objective({.alpa_weight = NAN}, 64); }, "ALPA's weight");
   Setting s;
   const Objective objective({}, s.net->embedding());
-  const nn::ResNetOutput output = (*s.net)(s.pictures);
+  const nn::ResNetOutput output = (*s.net)(s.images);
   expect_error([&] { objective(output, s.labels, 1); }, "8 rows of 4 labels in 1 views");
   const Objective simclr({.base = Base::simclr}, s.net->embedding());
   expect_error([&] { simclr(output, s.repeated, 1); }, "at least 2");

@@ -49,8 +49,8 @@ TEST(Philox, UniformIsUniform) {
     const double wide = uniform(words[0], words[1]);
     const float single = uniform(words[2]);
     ASSERT_TRUE(wide >= 0 && wide < 1 && single >= 0 && single < 1);
-    ++count[static_cast<size_t>(wide * bins)];
-    ++narrow[static_cast<size_t>(single * bins)];
+    ++count[wide * bins];
+    ++narrow[single * bins];
     ++below[uniform_below(words[3], 7)];
     sum += wide;
   }

@@ -87,7 +87,7 @@ KERNEL_TEST(Pool2d, SameBitsForAnyNumberOfThreads) {
 
 TEST(Pool2d, Errors) {
   const Tensor x = Tensor::zeros({1, 4, 4, 2});
-  expect_error([&] { max_pool2d(x, {5, 1, 0}); }, "larger than the picture");
+  expect_error([&] { max_pool2d(x, {5, 1, 0}); }, "larger than the image");
   expect_error([&] { max_pool2d(x, {2, 1, 2}); }, "padding 0 to half the kernel");
   expect_error([&] { avg_pool2d(x, {2, 0, 0}); }, "stride 0");
   expect_error([&] { avg_pool2d(Tensor::zeros({4, 4, 2}), {}); }, "expected x (N,H,W,C)");

@@ -1,4 +1,4 @@
-#include "mode/probe.h"
+#include "mode/evaluation/probe.h"
 
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ Features features_of(const std::vector<float>& vectors, int64_t width, const std
   features.labels = Tensor::from<int64_t>(labels, {n});
   features.ids = Tensor::zeros({n}, tensor::Dtype::i64);
   features.scales = {{"global", {0, 0, 1, 1}, "global"}};
-  for (int64_t at = 0; at < n; ++at) features.picture_names.push_back(fmt::format("picture {}", at));
+  for (int64_t at = 0; at < n; ++at) features.image_names.push_back(fmt::format("image {}", at));
   return features;
 }
 
@@ -47,22 +47,22 @@ TEST(Probe, SeparatesWhatALineSeparates) {
   EXPECT_EQ(again.weight.to_vector(), probe.weight.to_vector());
 }
 
-TEST(Probe, NeighboursByHand) {
+TEST(Probe, NeighborsByHand) {
   const Features train = features_of({1, 0, 1, 0.1f, 0, 1, 0.1f, 1, 0.2f, 1}, 2, {0, 0, 1, 1, 1});
   // At 3, 87, 42 and 48 degrees; the bank is at 0 and 6 (label 0), 90, 84 and 79 (label 1).
   const Features test = features_of({1, 0.05f, 0.05f, 1, 1, 0.9f, 0.9f, 1}, 2, {0, 1, 0, 0});
-  EXPECT_DOUBLE_EQ(mode::neighbour_accuracy(train, test, 1), 3.0 / 4);
-  EXPECT_DOUBLE_EQ(mode::neighbour_accuracy(train, test, 2), 3.0 / 4);   // 42: 6 and 79 have a vote each, and 6 is nearer
-  EXPECT_DOUBLE_EQ(mode::neighbour_accuracy(train, test, 99), 1.0 / 4);  // all five: three of label 1
+  EXPECT_DOUBLE_EQ(mode::knn_accuracy(train, test, 1), 3.0 / 4);
+  EXPECT_DOUBLE_EQ(mode::knn_accuracy(train, test, 2), 3.0 / 4);   // 42: 6 and 79 have a vote each, and 6 is nearer
+  EXPECT_DOUBLE_EQ(mode::knn_accuracy(train, test, 99), 1.0 / 4);  // all five: three of label 1
 }
 
 TEST(Probe, Errors) {
   const Features train = clouds(9, 1);
   expect_error([&] { mode::train_probe(train, 2, {}); }, "has label 2, expected 0 to 1");
   expect_error([&] { mode::train_probe(train, 1, {}); }, "a probe of 1 classes");
-  Features unlabelled = train;
-  unlabelled.labels = Tensor::from<int64_t>({0, 1, 2, -1, 0, 1, 2, 0, 1}, {9});
-  expect_error([&] { mode::neighbour_accuracy(unlabelled, train, 3); }, "label -1");
+  Features unlabeled = train;
+  unlabeled.labels = Tensor::from<int64_t>({0, 1, 2, -1, 0, 1, 2, 0, 1}, {9});
+  expect_error([&] { mode::knn_accuracy(unlabeled, train, 3); }, "label -1");
   Features wild = train;
   expect_error([&] { mode::train_probe(wild, 3, {.epochs = 3, .lr = 1e30}); }, "smaller --lr");
 }

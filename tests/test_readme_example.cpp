@@ -24,7 +24,7 @@ TEST(Readme, ExampleTrains) {
   double loss_of_step = 0;
   for (const auto& batch : nn::Loader(*data, {.batch = 64, .seed = 1, .augment = nn::crop_and_flip()})) {
     optim.zero_grad();
-    auto loss = nn::cross_entropy((*model)(batch.pictures).logits, batch.labels);
+    auto loss = nn::cross_entropy((*model)(batch.images).logits, batch.labels);
     loss.backward();
     optim.step();
     loss_of_step = loss.value().item();

@@ -37,7 +37,7 @@ double inner(const Tensor& a, const Tensor& b) {
 }
 
 TEST(ReadmeNumbers, Conv2dInOneDimension) {
-  // A kernel of height 1 on a picture of height 1 takes no padding from above: the zeros are put in by hand.
+  // A kernel of height 1 on an image of height 1 takes no padding from above: the zeros are put in by hand.
   const std::string page = readme("tensor");
   const Tensor x = along_a_row({1, 2, 3, 4, 5}), padded = along_a_row({0, 1, 2, 3, 4, 5, 0}), w = along_a_row({1, 2, -1});
   const Tensor dy = along_a_row({1, -1, 2});
@@ -58,7 +58,7 @@ TEST(ReadmeNumbers, Conv2dInOneDimension) {
   EXPECT_EQ(tensor::ops::conv2d(spread, turned, {.stride = 1, .padding = 0}).to_vector(), dx.to_vector());
 
   expect_line(page, fmt::format("<dy, y> = {}, <dx, x> = {}, <dw, w> = {}", inner(dy, y.value()), inner(dx, x), inner(dw, w)));
-  // The same kernel as a column of three on a picture three high, with the op's own padding: its middle row.
+  // The same kernel as a column of three on an image three high, with the op's own padding: its middle row.
   const Tensor tall = Tensor::from<double>({0, 0, 0, 1, 2, -1, 0, 0, 0}, {1, 3, 3, 1});
   EXPECT_EQ(tensor::ops::conv2d(x, tall, {.stride = 2, .padding = 1}).to_vector(), y.value().to_vector());
   EXPECT_EQ(tensor::ops::conv2d_dx(dy, tall, x.shape(), {.stride = 2, .padding = 1}).to_vector(), dx.to_vector());

@@ -1,4 +1,4 @@
-// A ResNet-20 that others trained in PyTorch loads whole, and says the same class for pictures of CIFAR-10. How many of all 10,000 it gets
+// A ResNet-20 that others trained in PyTorch loads whole, and says the same class for images of CIFAR-10. How many of all 10,000 it gets
 // right is what `mode eval` prints.
 
 #include <gtest/gtest.h>
@@ -39,7 +39,7 @@ TEST_F(RealModel, LoadsWhole) {
   EXPECT_EQ(model.report.renamed, (std::vector<std::string>{"linear.bias -> fc.bias", "linear.weight -> fc.weight"}));
 }
 
-TEST_F(RealModel, ClassifiesTestPictures) {
+TEST_F(RealModel, ClassifiesTestImages) {
   const std::string records = directory + "/cifar-10-batches-bin/test_batch.bin";
   if (!std::filesystem::exists(records)) GTEST_SKIP() << records << " is not there";
   const nn::LoadedModel model = nn::load_model(path, overrides);
@@ -50,14 +50,14 @@ TEST_F(RealModel, ClassifiesTestPictures) {
   for (int64_t i = 0; i < n; ++i)
     for (int64_t at = 0; at < pixels; ++at)
       for (int64_t c = 0; c < 3; ++c) {
-        const auto value = static_cast<unsigned char>(bytes[static_cast<size_t>(i * (1 + 3 * pixels) + 1 + c * pixels + at)]);
+        const auto value = static_cast<unsigned char>(bytes[i * (1 + 3 * pixels) + 1 + c * pixels + at]);
         const auto& how = model.checkpoint.preprocessing;
         x.data<float>()[(i * pixels + at) * 3 + c] = static_cast<float>((value / 255.0 - how.mean[c]) / how.std[c]);
       }
   const autograd::NoGrad no_grad;
   const Tensor guess = tensor::ops::argmax_columns((*model.net)(x).logits.value());
   int right = 0;
-  for (int64_t i = 0; i < n; ++i) right += guess.data<int64_t>()[i] == bytes[static_cast<size_t>(i * (1 + 3 * pixels))];
+  for (int64_t i = 0; i < n; ++i) right += guess.data<int64_t>()[i] == bytes[i * (1 + 3 * pixels)];
   // 91.73 % of all; with the zero channels on one side only it would be 23 %.
   EXPECT_GE(right, 440);
   EXPECT_LE(right, 480);

@@ -73,14 +73,14 @@ KERNEL_TEST(Reduce, NanWinsTiesGoToTheFirst) {
     for (int64_t at = 0; at < columns; ++at) {
       std::vector<double> values(static_cast<size_t>(columns), 1);
       EXPECT_EQ(argmax_columns(tensor_of(values, {columns}, dtype)).item(), 0);
-      values[static_cast<size_t>(at)] = nan;
+      values[at] = nan;
       values[0] = at == 0 ? nan : infinity;
       const Tensor x = tensor_of(values, {columns}, dtype);
       EXPECT_TRUE(std::isnan(max_columns(x).item()));
       EXPECT_EQ(argmax_columns(x).item(), static_cast<double>(at));
       EXPECT_EQ(naive::argmax_columns(x).item(), static_cast<double>(at));
       EXPECT_TRUE(std::isnan(sum(x).item()));
-      EXPECT_TRUE(std::isnan(sum_rows(x).to_vector()[static_cast<size_t>(at)]));
+      EXPECT_TRUE(std::isnan(sum_rows(x).to_vector()[at]));
     }
   EXPECT_EQ(max_columns(full({2, 9}, -infinity, dtype)).to_vector(), (std::vector<double>{-infinity, -infinity}));
   EXPECT_EQ(argmax_columns(full({2, 9}, -infinity, dtype)).to_vector(), (std::vector<double>{0, 0}));

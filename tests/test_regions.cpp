@@ -1,4 +1,4 @@
-#include "mode/regions.h"
+#include "mode/detectors/regions.h"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@ namespace {
 using mode::csd_scales;
 using tensor::ops::Region;
 
-// Worked by hand from METHOD, section 4: the halves and the centre of one axis of length H = 1 .. 9.
+// Worked by hand from METHOD, section 4: the halves and the center of one axis of length H = 1 .. 9.
 struct Axis {
-  int64_t length, first_end, second_begin, centre_begin, centre_end;
+  int64_t length, first_end, second_begin, center_begin, center_end;
 };
 const std::vector<Axis> axes = {{1, 1, 0, 0, 1}, {2, 1, 1, 0, 2}, {3, 2, 1, 0, 3}, {4, 2, 2, 1, 3}, {5, 3, 2, 1, 4},
                                 {6, 3, 3, 1, 5}, {7, 4, 3, 1, 6}, {8, 4, 4, 2, 6}, {9, 5, 4, 2, 7}};
@@ -30,8 +30,8 @@ TEST(Regions, EverySizeByHand) {
         names.insert(names.end(), {"quadrant 1", "quadrant 2", "quadrant 3", "quadrant 4"});
       }
       if (h.length > 3 && w.length > 3) {
-        expected.push_back({h.centre_begin, w.centre_begin, h.centre_end, w.centre_end});
-        names.push_back("centre");
+        expected.push_back({h.center_begin, w.center_begin, h.center_end, w.center_end});
+        names.push_back("center");
       }
       const auto scales = csd_scales(h.length, w.length);
       EXPECT_EQ(mode::regions_of(scales), expected);
@@ -47,7 +47,7 @@ TEST(Regions, SaysWhatIsLeftOut) {
   EXPECT_TRUE(left_out.empty());
   EXPECT_EQ(csd_scales(3, 7, &left_out).size(), 5u);
   ASSERT_EQ(left_out.size(), 1u);
-  EXPECT_NE(left_out[0].find("centre: a map of 3 x 7"), std::string::npos);
+  EXPECT_NE(left_out[0].find("center: a map of 3 x 7"), std::string::npos);
   EXPECT_EQ(csd_scales(9, 1, &left_out).size(), 1u);
   ASSERT_EQ(left_out.size(), 2u);
   EXPECT_NE(left_out[0].find("quadrants: a map of 9 x 1"), std::string::npos);

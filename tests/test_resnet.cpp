@@ -115,7 +115,7 @@ TEST(ResNet, TableCountsFlop) {
   EXPECT_DOUBLE_EQ(row.mflop, 2e-6 * 1024 * 16 * 27);
 }
 
-/// Memory of tensors, measured: a training step's forward pass keeps what the table says for each picture, and a mean and 1 / standard
+/// Memory of tensors, measured: a training step's forward pass keeps what the table says for each image, and a mean and 1 / standard
 /// deviation for each channel. The cache of storage gives blocks that are up to an eighth too large.
 TEST(ResNet, TableCountsKeptBytes) {
   struct Case {

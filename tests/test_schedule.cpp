@@ -19,7 +19,7 @@ TEST(Schedule, AsPyTorch) {
       const std::vector<double> expected = file[fmt::format("rates.{}.{}", kind, warmup)].to_vector();
       ASSERT_EQ(expected.size(), 40u);
       for (int64_t step = 0; step < 40; ++step)
-        EXPECT_NEAR(schedule.at(step), expected[static_cast<size_t>(step)], 1e-14) << kind << ", warm-up " << warmup << ", step " << step;
+        EXPECT_NEAR(schedule.at(step), expected[step], 1e-14) << kind << ", warm-up " << warmup << ", step " << step;
       EXPECT_EQ(schedule.at(41), schedule.at(39));
     }
 }

@@ -1,4 +1,4 @@
-// The synthetic set: its pictures are fixed, byte by byte, whatever the machine; and they are what the names say.
+// The synthetic set: its images are fixed, byte by byte, whatever the machine; and they are what the names say.
 
 #include "nn/data/synthetic.h"
 
@@ -14,22 +14,22 @@
 #include "nn/data/outlines.h"
 #include "nn/data/resize.h"
 #include "tests/errors.h"
-#include "tests/picture_files.h"
+#include "tests/image_files.h"
 
 namespace {
 
 using nn::open_dataset;
 
 std::vector<uint8_t> read(const nn::Dataset& dataset, int64_t index) {
-  std::vector<uint8_t> pixels(static_cast<size_t>(dataset.picture_size() * dataset.picture_size() * 3));
+  std::vector<uint8_t> pixels(static_cast<size_t>(dataset.image_size() * dataset.image_size() * 3));
   dataset.read(index, pixels.data());
   return pixels;
 }
 
-uint64_t hash_of(const std::string& spec, int64_t pictures, int64_t size) {
+uint64_t hash_of(const std::string& spec, int64_t images, int64_t size) {
   const auto dataset = open_dataset(spec, {size});
   std::string bytes;
-  for (int64_t index = 0; index < pictures; ++index) {
+  for (int64_t index = 0; index < images; ++index) {
     const std::vector<uint8_t> pixels = read(*dataset, index);
     bytes.append(pixels.begin(), pixels.end());
   }
@@ -37,7 +37,7 @@ uint64_t hash_of(const std::string& spec, int64_t pictures, int64_t size) {
 }
 
 // These numbers change only with the data set itself, and then every result on it is another one.
-TEST(Synthetic, PicturesAreFixed) {
+TEST(Synthetic, ImagesAreFixed) {
   struct Fixed {
     const char* spec;
     int64_t size;
@@ -69,7 +69,7 @@ TEST(Synthetic, Sizes) {
   ASSERT_EQ(shapes->classes(), 10);
   for (int64_t i = 0; i < 30; ++i) EXPECT_EQ(shapes->label(i), i % 10);
   EXPECT_EQ(shapes->class_names()[4], "star");
-  EXPECT_EQ(shapes->picture_name(12), "shapes/train#12");
+  EXPECT_EQ(shapes->image_name(12), "shapes/train#12");
   const std::vector<std::string> ood = nn::synthetic_ood_sets();
   EXPECT_EQ(ood, (std::vector<std::string>{"unseen-shapes", "textures", "scenes", "noise", "strokes"}));
   for (const std::string& name : ood) {
@@ -89,22 +89,22 @@ TEST(Synthetic, BadNames) {
   EXPECT_THROW(open_dataset("synthetic:shapes?size=3")->label(3), tensor::Error);
 }
 
-TEST(Synthetic, APictureIsAFunctionOfNameSplitSeedAndIndex) {
+TEST(Synthetic, AnImageIsAFunctionOfNameSplitSeedAndIndex) {
   std::vector<std::string> specs = {"synthetic:shapes", "synthetic:shapes?split=test", "synthetic:shapes?seed=2"};
   for (const std::string& name : nn::synthetic_ood_sets()) specs.push_back("synthetic:" + name);
-  std::set<std::string> pictures;
+  std::set<std::string> images;
   for (const std::string& spec : specs) {
     const auto dataset = open_dataset(spec), limited = open_dataset(spec + (spec.find('?') == std::string::npos ? "?" : "&") + "size=51");
     for (int64_t index = 0; index < 50; ++index) {
       const std::vector<uint8_t> pixels = read(*dataset, index);
-      EXPECT_TRUE(pictures.emplace(pixels.begin(), pixels.end()).second) << spec << " " << index;
+      EXPECT_TRUE(images.emplace(pixels.begin(), pixels.end()).second) << spec << " " << index;
     }
     EXPECT_EQ(read(*limited, 50), read(*dataset, 50));
     EXPECT_EQ(read(*dataset, 7), read(*dataset, 7));
   }
 }
 
-// Any size shows the same thing: a large picture resized is close to the small one, noise apart.
+// Any size shows the same thing: a large image resized is close to the small one, noise apart.
 TEST(Synthetic, AnySize) {
   const auto small = open_dataset("synthetic:shapes", {32}), large = open_dataset("synthetic:shapes", {96});
   double sum = 0;
@@ -119,14 +119,14 @@ TEST(Synthetic, AnySize) {
   }
 }
 
-// The object's colour is nowhere a hint of the class.
-TEST(Synthetic, ClassesHaveTheSameColours) {
+// The object's color is nowhere a hint of the class.
+TEST(Synthetic, ClassesHaveTheSameColors) {
   const auto dataset = open_dataset("synthetic:shapes");
   std::vector<double> mean(10);
   for (int64_t index = 0; index < 1000; ++index) {
     double sum = 0;
     for (const uint8_t value : read(*dataset, index)) sum += value;
-    mean[static_cast<size_t>(index % 10)] += sum / 3072 / 100;
+    mean[index % 10] += sum / 3072 / 100;
   }
   const auto [least, most] = std::minmax_element(mean.begin(), mean.end());
   EXPECT_LE(*most - *least, 30);
@@ -141,7 +141,7 @@ TEST(Canvas, CircleIsExactEnough) {
   }
 }
 
-// The sum of the coverage is the area, wherever the outline lies; holes are holes; what is outside the picture is cut.
+// The sum of the coverage is the area, wherever the outline lies; holes are holes; what is outside the image is cut.
 TEST(Canvas, CoverageIsTheArea) {
   using namespace nn::synthetic;
   const auto covered = [](const Outline& outline) {

@@ -72,7 +72,7 @@ def floor_of(path):
     return path.split("/")[0] if path.split("/")[0] in FLOORS else None
 
 
-@rule(("tensor/a.cpp", '#include "autograd/variable.h"\n'), ("nn/a.cpp", '#define KERNEL_FILE "mode/knn_kernel.inl"\n'),
+@rule(("tensor/a.cpp", '#include "autograd/variable.h"\n'), ("nn/a.cpp", '#define KERNEL_FILE "mode/detectors/knn_kernel.inl"\n'),
       ("mode/a.cpp", '#include "tests/kernel_testing.h"\n'), ("nn/a.cpp", '#include "safetensors.h"\n'), ("tensor/a.cpp", "#include <nlohmann/json.hpp>\n"),
       ("nn/a.h", "#include <xxhash.h>\n"), ("mode/a.cpp", "#include <gtest/gtest.h>\n"),
       sound=[("nn/a.cpp", '#include "nn/b.h"\n#include "tensor/c.h"\n#include <stb/stb_image.h>\n// #include "mode/d.h"\n'),
@@ -161,7 +161,7 @@ def nothing_left_to_do(files):
             yield path, line, message
 
 
-@rule(("nn/a.cpp", 'open("/home/me/pictures");\n'), ("tests/a.py", 'x = "/tmp/out"\n'), ("tools/a.sh", "cp a /root/b\n"), ("README.md", "cd /work/mode\n"),
+@rule(("nn/a.cpp", 'open("/home/me/images");\n'), ("tests/a.py", 'x = "/tmp/out"\n'), ("tools/a.sh", "cp a /root/b\n"), ("README.md", "cd /work/mode\n"),
       sound=[("nn/a.cpp", 'open("/dev/full"); // a/tmp/b\n'), ("README.md", "installs into /usr/local\n")])
 def no_absolute_paths(files):
     for path, text in files.items():

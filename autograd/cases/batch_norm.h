@@ -1,5 +1,5 @@
 #pragma once
-// Cases of batch normalisation, training and inference, with and without residual and ReLU.
+// Cases of batch normalization, training and inference, with and without residual and ReLU.
 
 #include <cmath>
 
@@ -18,7 +18,7 @@ inline const BatchNormCase batch_norm_cases[] = {
     {{7, 5}, false, true},        //
     {{2, 3, 3, 5}, true, false},  // channels last
     {{2, 3, 3, 5}, true, true},   // a ResNet block's end
-    {{1, 5, 7, 3}, false, true},  // one picture
+    {{1, 5, 7, 3}, false, true},  // one image
     {{3, 17}, true, true},        // one channel more than two vectors of 8
     {{67, 2}, false, true},       // more rows than a block
     {{1, 1, 3, 33}, true, true},  // many channels, few rows (two rows that are nearly equal have a tiny variance: h would be too long)

@@ -10,31 +10,31 @@ struct Conv2dCase {
   int64_t n, h, w, c, o, kh, kw, stride, padding;
 };
 inline const Conv2dCase conv2d_cases[] = {
-    {.n = 1, .h = 1, .w = 1, .c = 1, .o = 1, .kh = 1, .kw = 1, .stride = 1, .padding = 0},   // the smallest
-    {.n = 2, .h = 3, .w = 5, .c = 3, .o = 7, .kh = 1, .kw = 1, .stride = 1, .padding = 0},   // a matrix product
-    {.n = 1, .h = 7, .w = 5, .c = 3, .o = 11, .kh = 1, .kw = 1, .stride = 2, .padding = 0},  // the projection shortcut that others got
-                                                                                             // wrong
-    {.n = 1, .h = 2, .w = 2, .c = 33, .o = 3, .kh = 1, .kw = 1, .stride = 2, .padding = 0},  // the same, more channels than a panel
-    {.n = 2, .h = 5, .w = 5, .c = 2, .o = 3, .kh = 3, .kw = 3, .stride = 1, .padding = 1},   // the body of every ResNet
-    {.n = 1, .h = 6, .w = 7, .c = 2, .o = 5, .kh = 3, .kw = 3, .stride = 2, .padding = 1},   // a stage's first, even and odd extents
-    {.n = 1, .h = 5, .w = 5, .c = 1, .o = 17, .kh = 3, .kw = 3, .stride = 1, .padding = 1},  // outputs: one more than two vectors of 8
-    {.n = 1, .h = 2, .w = 2, .c = 17, .o = 1, .kh = 3, .kw = 3, .stride = 1, .padding = 1},  // inputs: likewise; a picture smaller than the
-                                                                                             // kernel
-    {.n = 1, .h = 4, .w = 3, .c = 1, .o = 2, .kh = 3, .kw = 3, .stride = 1, .padding = 0},   // without padding, one column of results
-    {.n = 1, .h = 1, .w = 1, .c = 3, .o = 5, .kh = 3, .kw = 3, .stride = 1, .padding = 1},   // only the kernel's centre meets the picture
-    {.n = 3, .h = 7, .w = 6, .c = 1, .o = 2, .kh = 3, .kw = 3, .stride = 2, .padding = 0},   // the last row and column are never read
-    {.n = 1, .h = 7, .w = 7, .c = 3, .o = 1, .kh = 7, .kw = 7, .stride = 2, .padding = 3},   // ImageNet's stem
+    {.n = 1, .h = 1, .w = 1, .c = 1, .o = 1, .kh = 1, .kw = 1, .stride = 1, .padding = 0},    // the smallest
+    {.n = 2, .h = 3, .w = 5, .c = 3, .o = 7, .kh = 1, .kw = 1, .stride = 1, .padding = 0},    // a matrix product
+    {.n = 1, .h = 7, .w = 5, .c = 3, .o = 11, .kh = 1, .kw = 1, .stride = 2, .padding = 0},   // the projection shortcut that others got
+                                                                                              // wrong
+    {.n = 1, .h = 2, .w = 2, .c = 33, .o = 3, .kh = 1, .kw = 1, .stride = 2, .padding = 0},   // the same, more channels than a panel
+    {.n = 2, .h = 5, .w = 5, .c = 2, .o = 3, .kh = 3, .kw = 3, .stride = 1, .padding = 1},    // the body of every ResNet
+    {.n = 1, .h = 6, .w = 7, .c = 2, .o = 5, .kh = 3, .kw = 3, .stride = 2, .padding = 1},    // a stage's first, even and odd extents
+    {.n = 1, .h = 5, .w = 5, .c = 1, .o = 17, .kh = 3, .kw = 3, .stride = 1, .padding = 1},   // outputs: one more than two vectors of 8
+    {.n = 1, .h = 2, .w = 2, .c = 17, .o = 1, .kh = 3, .kw = 3, .stride = 1, .padding = 1},   // inputs: likewise; an image smaller than the
+                                                                                              // kernel
+    {.n = 1, .h = 4, .w = 3, .c = 1, .o = 2, .kh = 3, .kw = 3, .stride = 1, .padding = 0},    // without padding, one column of results
+    {.n = 1, .h = 1, .w = 1, .c = 3, .o = 5, .kh = 3, .kw = 3, .stride = 1, .padding = 1},    // only the kernel's center meets the image
+    {.n = 3, .h = 7, .w = 6, .c = 1, .o = 2, .kh = 3, .kw = 3, .stride = 2, .padding = 0},    // the last row and column are never read
+    {.n = 1, .h = 7, .w = 7, .c = 3, .o = 1, .kh = 7, .kw = 7, .stride = 2, .padding = 3},    // ImageNet's stem
     {.n = 1, .h = 11, .w = 13, .c = 1, .o = 2, .kh = 7, .kw = 7, .stride = 2, .padding = 3},  // the same, more positions
     {.n = 1, .h = 5, .w = 9, .c = 2, .o = 3, .kh = 1, .kw = 5, .stride = 1, .padding = 2},  // not square, padding wider than the kernel is
                                                                                             // high
     {.n = 1, .h = 8, .w = 7, .c = 2, .o = 3, .kh = 2, .kw = 3, .stride = 3, .padding = 1},  // stride wider than the kernel: gaps
-    {.n = 0, .h = 5, .w = 5, .c = 2, .o = 3, .kh = 3, .kw = 3, .stride = 1, .padding = 1},  // no pictures: dw = 0
+    {.n = 0, .h = 5, .w = 5, .c = 2, .o = 3, .kh = 3, .kw = 3, .stride = 1, .padding = 1},  // no images: dw = 0
 };
 
 inline std::vector<OpExplanation> conv2d_explanations() {
   return {{"conv2d",
            "y[n,oh,ow,o] = sum over (kh,kw,c) of x[n, oh s + kh - p, ow s + kw - p, c] w[o,kh,kw,c]\n"
-           "s is the stride, p the padding; x is 0 outside the picture",
+           "s is the stride, p the padding; x is 0 outside the image",
            {{"x", "dx[n,ih,iw,c] = sum over (kh,kw,o) of dy[n, (ih + p - kh) / s, (iw + p - kw) / s, o] w[o,kh,kw,c], where s divides"},
             {"w", "dw[o,kh,kw,c] = sum over (n,oh,ow) of x[n, oh s + kh - p, ow s + kw - p, c] dy[n,oh,ow,o]"}}}};
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Cases of the L2 normalisation.
+// Cases of the L2 normalization.
 
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"

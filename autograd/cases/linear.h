@@ -12,7 +12,7 @@ struct LinearCase {
 };
 inline const LinearCase linear_cases[] = {
     {.rows = 1, .in = 1, .out = 1, .bias = true},     // the smallest
-    {.rows = 1, .in = 7, .out = 10, .bias = true},    // one picture, ten classes
+    {.rows = 1, .in = 7, .out = 10, .bias = true},    // one image, ten classes
     {.rows = 5, .in = 13, .out = 11, .bias = true},   // primes
     {.rows = 5, .in = 13, .out = 11, .bias = false},  //
     {.rows = 0, .in = 3, .out = 2, .bias = true},     // no rows: dw = db = 0

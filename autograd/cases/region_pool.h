@@ -12,7 +12,7 @@ struct RegionPoolCase {
 };
 inline const RegionPoolCase region_pool_cases[] = {
     {{1, 1, 1, 1}, {{0, 0, 1, 1}}},                                                                         // the smallest
-    {{1, 4, 4, 17}, {{0, 0, 4, 4}, {0, 0, 2, 2}, {0, 2, 2, 4}, {2, 0, 4, 2}, {2, 2, 4, 4}, {1, 1, 3, 3}}},  // global, quadrants, centre
+    {{1, 4, 4, 17}, {{0, 0, 4, 4}, {0, 0, 2, 2}, {0, 2, 2, 4}, {2, 0, 4, 2}, {2, 2, 4, 4}, {1, 1, 3, 3}}},  // global, quadrants, center
     {{2, 5, 7, 3}, {{0, 0, 5, 7}, {0, 0, 3, 4}, {0, 3, 3, 7}, {2, 0, 5, 4}, {2, 3, 5, 7}, {1, 1, 4, 6}}},   // odd extents: they overlap
     {{3, 3, 2, 5}, {{2, 1, 3, 2}, {2, 1, 3, 2}}},                                                           // one position, twice
 };

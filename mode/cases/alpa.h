@@ -2,12 +2,12 @@
 // Cases of ALPA's similarities.
 
 #include "autograd/gradcheck.h"
-#include "mode/alpa.h"
+#include "mode/alpa/alpa.h"
 
 namespace mode::cases {
 
 struct AlpaCase {
-  int64_t pictures, regions, width;
+  int64_t images, regions, width;
 };
 inline const AlpaCase alpa_cases[] = {
     {1, 1, 1},  // the smallest
@@ -32,9 +32,9 @@ inline std::vector<autograd::GradcheckCase> alpa_gradchecks() {
   for (const AlpaCase& c : alpa_cases)
     for (const auto& [name, aggregate] : alpa_aggregates()) {
       std::vector<Tensor> inputs;
-      for (const uint64_t seed : {11, 12, 13}) inputs.push_back(autograd::random_input({c.pictures, c.regions, c.width}, seed));
+      for (const uint64_t seed : {11, 12, 13}) inputs.push_back(autograd::random_input({c.images, c.regions, c.width}, seed));
       checks.push_back(
-          {"alpa", fmt::format("N {} R {} C {} {}", c.pictures, c.regions, c.width, name),
+          {"alpa", fmt::format("N {} R {} C {} {}", c.images, c.regions, c.width, name),
            [aggregate = aggregate](const std::vector<Variable>& in) { return alpa_similarity(in[0], in[1], in[2], aggregate); }, inputs});
     }
   return checks;

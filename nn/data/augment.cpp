@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "nn/data/colour.h"
+#include "nn/data/color.h"
 #include "nn/data/resize.h"
 #include "nn/text.h"
 #include "tensor/check.h"
@@ -14,11 +14,11 @@ namespace nn {
 namespace {
 
 /// What a draw is for; each has four words of its own. crop_flip is view 0's oldest: its numbers are what earlier runs drew.
-enum class Draw : uint64_t { crop_flip = 0, first_try = 1, colour = 11, factors = 12 };
+enum class Draw : uint64_t { crop_flip = 0, first_try = 1, color = 11, factors = 12 };
 constexpr int tries = 10;
 
 std::array<uint32_t, 4> words(const AugmentKey& key, Draw draw, int index = 0) {
-  const uint64_t counter = static_cast<uint64_t>(key.picture) | static_cast<uint64_t>(key.view) << 40 |
+  const uint64_t counter = static_cast<uint64_t>(key.image) | static_cast<uint64_t>(key.view) << 40 |
                            (static_cast<uint64_t>(draw) + static_cast<uint64_t>(index)) << 48;
   return tensor::philox(key.seed, tensor::Stream::augment, counter, static_cast<uint32_t>(key.epoch));
 }
@@ -63,18 +63,18 @@ Box random_box(int64_t edge, const AugmentOptions& options, const AugmentKey& ke
     return {static_cast<int64_t>(tensor::uniform_below(draw[2], static_cast<uint32_t>(edge - height + 1))),
             static_cast<int64_t>(tensor::uniform_below(draw[3], static_cast<uint32_t>(edge - width + 1))), height, width};
   }
-  const double ratio = std::clamp(1.0, options.ratio[0], options.ratio[1]);  // of the whole picture, which is square
+  const double ratio = std::clamp(1.0, options.ratio[0], options.ratio[1]);  // of the whole image, which is square
   const int64_t width = std::min(edge, static_cast<int64_t>(std::nearbyint(static_cast<double>(edge) * ratio)));
   const int64_t height = std::min(edge, static_cast<int64_t>(std::nearbyint(static_cast<double>(edge) / ratio)));
   return {(edge - height) / 2, (edge - width) / 2, height, width};
 }
 
 void crop_resized(const uint8_t* from, int64_t from_size, uint8_t* to, int64_t size, const Box& box) {
-  Picture part{box.height, box.width, std::vector<uint8_t>(static_cast<size_t>(box.height * box.width * 3))};
+  Image part{box.height, box.width, std::vector<uint8_t>(static_cast<size_t>(box.height * box.width * 3))};
   for (int64_t row = 0; row < box.height; ++row)
     std::memcpy(part.pixels.data() + row * box.width * 3, from + ((box.top + row) * from_size + box.left) * 3,
                 static_cast<size_t>(box.width * 3));
-  const Picture resized = resize(part, size, size);
+  const Image resized = resize(part, size, size);
   std::memcpy(to, resized.pixels.data(), resized.pixels.size());
 }
 
@@ -84,7 +84,7 @@ void mirror(uint8_t* pixels, int64_t size) {
       for (int64_t channel = 0; channel < 3; ++channel) std::swap(pixels[3 * a + channel], pixels[3 * b + channel]);
 }
 
-void jitter_colours(uint8_t* pixels, int64_t count, const AugmentOptions& options, const AugmentKey& key, uint32_t order_word) {
+void jitter_colors(uint8_t* pixels, int64_t count, const AugmentOptions& options, const AugmentKey& key, uint32_t order_word) {
   const auto draw = words(key, Draw::factors);
   const auto between = [](uint32_t word, double low, double high) {
     return static_cast<float>(low + (high - low) * static_cast<double>(tensor::uniform(word)));
@@ -108,10 +108,10 @@ void check_options(const AugmentOptions& o) {
         o.pad);
   CHECK(o.ratio[0] > 0 && o.ratio[1] >= o.ratio[0] && std::isfinite(o.ratio[1]),
         "augmentation: crops of ratio {} to {}; use 0 < low <= high", o.ratio[0], o.ratio[1]);
-  for (const double probability : {o.flip, o.jitter, o.grey})
+  for (const double probability : {o.flip, o.jitter, o.gray})
     CHECK(probability >= 0 && probability <= 1, "augmentation with the probability {}; use 0 to 1", probability);
   for (const double strength : {o.brightness, o.contrast, o.saturation})
-    CHECK(strength >= 0 && strength <= 100, "augmentation: colours changed by a factor of 1 +- {}; use 0 to 100", strength);
+    CHECK(strength >= 0 && strength <= 100, "augmentation: colors changed by a factor of 1 +- {}; use 0 to 100", strength);
   CHECK(o.hue >= 0 && o.hue <= 0.5, "augmentation: hue turned by up to {}; use 0 to 0.5", o.hue);
 }
 
@@ -121,8 +121,8 @@ Augment make_augment(const AugmentOptions& options) {
   check_options(options);
   return [options](const uint8_t* from, int64_t from_size, uint8_t* to, int64_t size, const AugmentKey& key) {
     const auto happens = [](uint32_t word, double probability) { return static_cast<double>(tensor::uniform(word)) >= 1 - probability; };
-    CHECK(key.picture >= 0 && key.picture < int64_t{1} << 40 && key.view >= 0 && key.view < 256, "augmentation of view {} of picture {}",
-          key.view, key.picture);
+    CHECK(key.image >= 0 && key.image < int64_t{1} << 40 && key.view >= 0 && key.view < 256, "augmentation of view {} of image {}",
+          key.view, key.image);
     const auto draw = words(key, Draw::crop_flip);
     if (options.least_area > 0) {
       crop_resized(from, from_size, to, size, random_box(from_size, options, key));
@@ -132,10 +132,10 @@ Augment make_augment(const AugmentOptions& options) {
       crop_padded(from, from_size, to, size, options.pad, draw);
     }
     if (happens(draw[2], options.flip)) mirror(to, size);
-    if (options.jitter == 0 && options.grey == 0) return;
-    const auto colour = words(key, Draw::colour);
-    if (happens(colour[0], options.jitter)) jitter_colours(to, size * size, options, key, colour[2]);
-    if (happens(colour[1], options.grey)) make_grey(to, size * size);
+    if (options.jitter == 0 && options.gray == 0) return;
+    const auto color = words(key, Draw::color);
+    if (happens(color[0], options.jitter)) jitter_colors(to, size * size, options, key, color[2]);
+    if (happens(color[1], options.gray)) make_gray(to, size * size);
   };
 }
 
@@ -146,7 +146,7 @@ Augment augment_by_name(const std::string& name) {
   if (name == "crop-flip") return crop_and_flip();
   if (name == "contrastive")
     return make_augment(
-        {.least_area = 0.2, .flip = 0.5, .jitter = 0.8, .brightness = 0.4, .contrast = 0.4, .saturation = 0.4, .hue = 0.1, .grey = 0.2});
+        {.least_area = 0.2, .flip = 0.5, .jitter = 0.8, .brightness = 0.4, .contrast = 0.4, .saturation = 0.4, .hue = 0.1, .gray = 0.2});
   if (name == "imagenet") return make_augment({.least_area = 0.08, .flip = 0.5});
   throw tensor::Error(fmt::format("there is no augmentation '{}'; there are {}", printable(name), joined(known_augments())));
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Random changes of pictures. What a picture becomes depends on (seed, epoch, picture, view) alone: not on the order of calls, not on
+// Random changes of images. What an image becomes depends on (seed, epoch, image, view) alone: not on the order of calls, not on
 // threads, and no operation's draw on whether another happened.
 
 #include <array>
@@ -12,23 +12,23 @@ namespace nn {
 
 struct AugmentKey {
   uint64_t seed;
-  int64_t epoch, picture, view = 0;
+  int64_t epoch, image, view = 0;
 };
 
-/// Makes a size x size picture of a from_size x from_size one (3 bytes a pixel); `to` and `from` do not overlap. Thread-safe.
+/// Makes a size x size image of a from_size x from_size one (3 bytes a pixel); `to` and `from` do not overlap. Thread-safe.
 using Augment = std::function<void(const uint8_t* from, int64_t from_size, uint8_t* to, int64_t size, const AugmentKey& key)>;
 
-/// What is done, in this order; everything is off at first. Geometry as torchvision's RandomCrop and RandomResizedCrop, colours as its
-/// ColorJitter on 8-bit pictures (nn/data/colour.h).
+/// What is done, in this order; everything is off at first. Geometry as torchvision's RandomCrop and RandomResizedCrop, colors as its
+/// ColorJitter on 8-bit images (nn/data/color.h).
 struct AugmentOptions {
   int64_t pad = 0;                                      ///< border of zeros, out of which size x size is cropped at random
   double least_area = 0;                                ///< > 0 instead: a crop of least_area .. 1 of the area, resized
   std::array<double, 2> ratio = {0.75, 4.0 / 3};        ///< width / height of that crop, drawn evenly on a logarithmic scale
   double flip = 0;                                      ///< probability of left-right
-  double jitter = 0;                                    ///< probability of the four changes of colour, in random order:
+  double jitter = 0;                                    ///< probability of the four changes of color, in random order:
   double brightness = 0, contrast = 0, saturation = 0;  ///< by a factor in 1 - x .. 1 + x
   double hue = 0;                                       ///< by -x .. x turns, x <= 0.5
-  double grey = 0;                                      ///< probability
+  double gray = 0;                                      ///< probability
 };
 Augment make_augment(const AugmentOptions& options);
 
@@ -38,7 +38,7 @@ Augment crop_and_flip(int64_t pad = 4);
 /// The augmentations that a command line, a run's state or a preset names:
 ///   none         empty
 ///   crop-flip    a border of 4, crop, flip                                      He et al., 2016, for CIFAR
-///   contrastive  crops of 20 to 100 % of the area, flip, jitter .4 .4 .4 .1 with probability .8, grey with .2     METHOD 5
+///   contrastive  crops of 20 to 100 % of the area, flip, jitter .4 .4 .4 .1 with probability .8, gray with .2     METHOD 5
 ///   imagenet     crops of 8 to 100 % of the area, flip                          Szegedy et al., 2015
 /// An unknown name is an error that lists them.
 Augment augment_by_name(const std::string& name);

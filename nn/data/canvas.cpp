@@ -29,11 +29,11 @@ Point on_circle(double turns) {
   }
 }
 
-Contour arc(Point centre, double radius, double first, double last, int points) {
+Contour arc(Point center, double radius, double first, double last, int points) {
   Contour contour;
   for (int i = 0; i < points; ++i) {
     const Point direction = on_circle(first + (last - first) * i / (points - 1));
-    contour.push_back({centre.x + radius * direction.x, centre.y + radius * direction.y});
+    contour.push_back({center.x + radius * direction.x, center.y + radius * direction.y});
   }
   return contour;
 }
@@ -62,7 +62,7 @@ Outline placed(const Outline& outline, const Placement& placement) {
   for (Contour& contour : result)
     for (Point& point : contour) {
       const double x = point.x * placement.stretch_x, y = point.y * placement.stretch_y;
-      point = {placement.centre.x + axis.x * x - axis.y * y, placement.centre.y + axis.y * x + axis.x * y};
+      point = {placement.center.x + axis.x * x - axis.y * y, placement.center.y + axis.y * x + axis.x * y};
     }
   return result;
 }
@@ -137,7 +137,7 @@ float Texture::mixture(float x, float y) const {
       const float fu = (u + 2) * frequency_ * 0.7f, fv = (v + 2) * frequency_ * 0.7f;
       const int column = static_cast<int>(fu), row = static_cast<int>(fv);
       const float s = smooth(fu - static_cast<float>(column)), t = smooth(fv - static_cast<float>(row));
-      const auto corner = [&](int i, int j) { return lattice_[static_cast<size_t>(((row + i) & 7) * 8 + ((column + j) & 7))]; };
+      const auto corner = [&](int i, int j) { return lattice_[((row + i) & 7) * 8 + ((column + j) & 7)]; };
       const float above = corner(0, 0) + (corner(0, 1) - corner(0, 0)) * s, below = corner(1, 0) + (corner(1, 1) - corner(1, 0)) * s;
       return soft_step(above + (below - above) * t, 2);
     }
@@ -192,16 +192,16 @@ void Canvas::draw(const Outline& outline, const Texture& texture, float opacity)
         const auto first = static_cast<int64_t>(begin), last = std::min(static_cast<int64_t>(end), size_ - 1);
         if (!(end > begin)) continue;
         if (left > right) left = right = first;
-        for (; left > first; --left) coverage_[static_cast<size_t>(left - 1)] = 0;
-        for (; right <= last; ++right) coverage_[static_cast<size_t>(right)] = 0;
+        for (; left > first; --left) coverage_[left - 1] = 0;
+        for (; right <= last; ++right) coverage_[right] = 0;
         for (int64_t column = first; column <= last; ++column) {
           const double from = std::max(begin, static_cast<double>(column)), to = std::min(end, static_cast<double>(column + 1));
-          coverage_[static_cast<size_t>(column)] += static_cast<float>((to - from) / samples);
+          coverage_[column] += static_cast<float>((to - from) / samples);
         }
       }
     }
     for (int64_t column = left; column < right; ++column) {
-      const float covered = std::min(coverage_[static_cast<size_t>(column)], 1.0f) * opacity;
+      const float covered = std::min(coverage_[column], 1.0f) * opacity;
       if (covered <= 0) continue;
       const Color color = texture.at((static_cast<float>(column) + 0.5f) * step, (static_cast<float>(row) + 0.5f) * step);
       Color& pixel = at(row, column);

@@ -14,23 +14,23 @@
 
 namespace nn::synthetic {
 
-/// The random numbers of one picture, one after the other.
+/// The random numbers of one image, one after the other.
 class Dice {
  public:
-  Dice(uint64_t seed, uint64_t picture) : seed_(seed), picture_(picture) {}
+  Dice(uint64_t seed, uint64_t image) : seed_(seed), image_(image) {}
   uint32_t word() {
     if (used_ == 4) {
-      words_ = tensor::philox(seed_, tensor::Stream::synthetic, picture_, block_++);
+      words_ = tensor::philox(seed_, tensor::Stream::synthetic, image_, block_++);
       used_ = 0;
     }
-    return words_[static_cast<size_t>(used_++)];
+    return words_[used_++];
   }
   double between(double low, double high) { return low + (high - low) * static_cast<double>(tensor::uniform(word())); }
   int below(int n) { return static_cast<int>(tensor::uniform_below(word(), static_cast<uint32_t>(n))); }
   bool chance(double probability) { return between(0, 1) < probability; }
 
  private:
-  uint64_t seed_, picture_;
+  uint64_t seed_, image_;
   uint32_t block_ = 0;
   int used_ = 4;
   std::array<uint32_t, 4> words_{};
@@ -46,15 +46,15 @@ using Outline = std::vector<Contour>;
 /// (cos, sin) of 2 pi turns.
 Point on_circle(double turns);
 /// Points first .. last (both included) of an arc, in turns.
-Contour arc(Point centre, double radius, double first, double last, int points);
+Contour arc(Point center, double radius, double first, double last, int points);
 /// A line of that width from a to b.
 Contour bar(Point a, Point b, double width);
 /// A polyline of that width with round joints, as one outline per piece (to be drawn one after the other).
 std::vector<Outline> stroke(const Contour& line, double width);
 
-/// x -> centre + rotation(turns) diag(stretch_x, stretch_y) x.
+/// x -> center + rotation(turns) diag(stretch_x, stretch_y) x.
 struct Placement {
-  Point centre;
+  Point center;
   double stretch_x, stretch_y, turns;
 };
 Outline placed(const Outline& outline, const Placement& placement);
@@ -69,7 +69,7 @@ Color color_apart_from(const Color& other, float apart, Dice& dice, double low =
 /// a + (b - a) part.
 Color mixed(const Color& a, const Color& b, float part);
 
-/// A pattern over the unit square that mixes two colours.
+/// A pattern over the unit square that mixes two colors.
 class Texture {
  public:
   enum class Kind { plain, slope, stripes, checks, dots, rings, patches };
@@ -88,14 +88,14 @@ class Texture {
   std::array<float, 64> lattice_{};  // 8 x 8 random numbers, repeated
 };
 
-/// A square picture in colours 0 .. 1.
+/// A square image in colors 0 .. 1.
 class Canvas {
  public:
   explicit Canvas(int64_t size) : size_(size), pixels_(static_cast<size_t>(size * size)), coverage_(static_cast<size_t>(size)) {}
   int64_t size() const { return size_; }
-  Color& at(int64_t row, int64_t column) { return pixels_[static_cast<size_t>(row * size_ + column)]; }
+  Color& at(int64_t row, int64_t column) { return pixels_[row * size_ + column]; }
   void fill(const Texture& texture);
-  /// Where the outline (in units of the picture's edge) covers a pixel, `opacity` of the texture replaces what was there. Coverage is exact
+  /// Where the outline (in units of the image's edge) covers a pixel, `opacity` of the texture replaces what was there. Coverage is exact
   /// along rows and sampled four times across them.
   void draw(const Outline& outline, const Texture& texture, float opacity = 1);
   /// Adds an even random number in +- amplitude to every channel and rounds to bytes.

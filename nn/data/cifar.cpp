@@ -77,7 +77,7 @@ class Cifar : public Dataset {
 
   int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
   int64_t label(int64_t index) const override { return labels_[checked(index)]; }
-  std::string picture_name(int64_t index) const override {
+  std::string image_name(int64_t index) const override {
     checked(index);
     size_t file = files_.size() - 1;
     while (files_[file].first > index) --file;
@@ -94,7 +94,7 @@ class Cifar : public Dataset {
   };
 
   size_t checked(int64_t index) const {
-    CHECK(index >= 0 && index < size(), "picture {} of {}, which has {}", index, spec_, size());
+    CHECK(index >= 0 && index < size(), "image {} of {}, which has {}", index, spec_, size());
     return static_cast<size_t>(index);
   }
 
@@ -121,7 +121,7 @@ class Cifar : public Dataset {
     return records;
   }
 
-  // Appends the file's records as rows of red green blue, until the set has `wanted` pictures.
+  // Appends the file's records as rows of red green blue, until the set has `wanted` images.
   void read_records(const std::string& folder, const std::string& file, const Layout& layout, int64_t wanted) {
     const int64_t count = std::min(wanted - size(), file_size(folder + "/" + file) / layout.record());
     if (count <= 0) return;

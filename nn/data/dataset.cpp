@@ -39,18 +39,18 @@ class Subset : public Dataset {
     ignored_files_ = dataset_->ignored_files();
     cache_ = dataset_->cache();
     for (const int64_t index : indices_)
-      CHECK(index >= 0 && index < dataset_->size(), "picture {} of a subset, but {} has {} pictures", index, spec_, dataset_->size());
+      CHECK(index >= 0 && index < dataset_->size(), "image {} of a subset, but {} has {} images", index, spec_, dataset_->size());
   }
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   int64_t label(int64_t index) const override { return dataset_->label(inner(index)); }
-  std::string picture_name(int64_t index) const override { return dataset_->picture_name(inner(index)); }
+  std::string image_name(int64_t index) const override { return dataset_->image_name(inner(index)); }
   int64_t file_bytes(int64_t index) const override { return dataset_->file_bytes(inner(index)); }
   void read(int64_t index, uint8_t* pixels) const override { dataset_->read(inner(index), pixels); }
 
  private:
   int64_t inner(int64_t index) const {
-    CHECK(index >= 0 && index < size(), "picture {} of a subset of {}", index, size());
-    return indices_[static_cast<size_t>(index)];
+    CHECK(index >= 0 && index < size(), "image {} of a subset of {}", index, size());
+    return indices_[index];
   }
   std::shared_ptr<const Dataset> dataset_;
   std::vector<int64_t> indices_;
@@ -81,7 +81,7 @@ DataSpec parse_data_spec(const std::string& text) {
 }
 
 std::unique_ptr<Dataset> open_dataset(const std::string& text, const Framing& framing) {
-  CHECK(framing.size >= 1 && framing.size <= 4096, "pictures of {0} x {0} pixels; the edge must be 1 to 4096", framing.size);
+  CHECK(framing.size >= 1 && framing.size <= 4096, "images of {0} x {0} pixels; the edge must be 1 to 4096", framing.size);
   CHECK(framing.short_side == 0 || (framing.short_side >= framing.size && framing.short_side <= 8192),
         "a short side of {} pixels for crops of {}; it must be {} to 8192", framing.short_side, framing.size, framing.size);
   const DataSpec spec = parse_data_spec(text);
@@ -147,12 +147,12 @@ std::vector<int64_t> limited(const Options& options, const std::vector<int64_t>&
   if (count == size || (order == Order::mixed && !options.has("seed"))) return chosen;
 
   std::vector<std::vector<int64_t>> members(class_names.size());
-  std::vector<int64_t> unlabelled;
+  std::vector<int64_t> unlabeled;
   for (int64_t index = 0; index < size; ++index) {
-    const int64_t label = labels[static_cast<size_t>(index)];
-    (label < 0 ? unlabelled : members[static_cast<size_t>(label)]).push_back(index);
+    const int64_t label = labels[index];
+    (label < 0 ? unlabeled : members[label]).push_back(index);
   }
-  if (!unlabelled.empty()) members.push_back(std::move(unlabelled));
+  if (!unlabeled.empty()) members.push_back(std::move(unlabeled));
   std::vector<std::vector<int64_t>> orders;  // of each class; drawn by its name
   for (size_t no = 0; no < members.size(); ++no)
     orders.push_back(permutation(static_cast<int64_t>(members[no].size()), seed,
@@ -162,8 +162,7 @@ std::vector<int64_t> limited(const Options& options, const std::vector<int64_t>&
   for (size_t round = 0; static_cast<int64_t>(chosen.size()) < count; ++round)
     for (const int64_t turn : turns) {
       const auto no = static_cast<size_t>(turn);
-      if (round < members[no].size() && static_cast<int64_t>(chosen.size()) < count)
-        chosen.push_back(members[no][static_cast<size_t>(orders[no][round])]);
+      if (round < members[no].size() && static_cast<int64_t>(chosen.size()) < count) chosen.push_back(members[no][orders[no][round]]);
     }
   std::sort(chosen.begin(), chosen.end());
   return chosen;
@@ -175,8 +174,8 @@ void write_framed(const uint8_t* from, int64_t edge, const Framing& framing, uin
     std::memcpy(to, from, bytes);
     return;
   }
-  const Picture picture = framed({edge, edge, std::vector<uint8_t>(from, from + bytes)}, framing);
-  std::memcpy(to, picture.pixels.data(), picture.pixels.size());
+  const Image image = framed({edge, edge, std::vector<uint8_t>(from, from + bytes)}, framing);
+  std::memcpy(to, image.pixels.data(), image.pixels.size());
 }
 
 std::vector<int64_t> permutation(int64_t n, uint64_t seed, uint64_t counter) {
@@ -184,7 +183,7 @@ std::vector<int64_t> permutation(int64_t n, uint64_t seed, uint64_t counter) {
   std::iota(order.begin(), order.end(), int64_t{0});
   for (int64_t last = n - 1; last > 0; --last) {
     const auto words = tensor::philox(seed, tensor::Stream::shuffle, counter, static_cast<uint32_t>(last));
-    std::swap(order[static_cast<size_t>(last)], order[tensor::uniform_below(words[0], static_cast<uint32_t>(last + 1))]);
+    std::swap(order[last], order[tensor::uniform_below(words[0], static_cast<uint32_t>(last + 1))]);
   }
   return order;
 }

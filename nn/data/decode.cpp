@@ -10,7 +10,7 @@
 #include "nn/text.h"
 #include "tensor/check.h"
 
-// What stb may allocate at once: a picture of most_pixels with four 16-bit channels, and a little. Zeroed, for it reads tables that a
+// What stb may allocate at once: an image of most_pixels with four 16-bit channels, and a little. Zeroed, for it reads tables that a
 // damaged file never defined.
 static void* allocate_zeroed(size_t bytes) { return bytes > (size_t{1} << 30) ? nullptr : std::calloc(1, bytes); }
 static void* reallocate(void* old, size_t bytes) { return bytes > (size_t{1} << 30) ? nullptr : std::realloc(old, bytes); }
@@ -24,7 +24,7 @@ static void* reallocate(void* old, size_t bytes) { return bytes > (size_t{1} << 
 #define STBI_NO_LINEAR
 #define STBI_MALLOC(bytes) allocate_zeroed(bytes)
 #define STBI_REALLOC(old, bytes) reallocate(old, bytes)
-#define STBI_ASSERT(condition) CHECK(condition, "stb found a picture inconsistent: {}", #condition)
+#define STBI_ASSERT(condition) CHECK(condition, "stb found an image inconsistent: {}", #condition)
 #define STBI_FREE(old) std::free(old)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -70,7 +70,7 @@ std::string too_large(int64_t width, int64_t height) {
 }
 std::string cut_off(size_t bytes) { return fmt::format("it is cut off: it ends after {} bytes", bytes); }
 
-// The decoder below takes cut files without a word (grey where the data ended). So the file's own structure is walked first.
+// The decoder below takes cut files without a word (gray where the data ended). So the file's own structure is walked first.
 // What follows the end mark is ignored, as everywhere.
 
 // Chunks of length (4 bytes), type (4), data, CRC-32 of type and data (4), up to IEND. Returns the fault, empty when there is none.
@@ -124,7 +124,7 @@ std::string jpeg_fault(const std::vector<uint8_t>& bytes) {
     at += length;
     if (marker != 0xda) continue;
     if (++scans > most_jpeg_scans)
-      return fmt::format("it has more than {} scans, each of which goes over the whole picture again", most_jpeg_scans);
+      return fmt::format("it has more than {} scans, each of which goes over the whole image again", most_jpeg_scans);
     while (at + 1 < size && !(bytes[at] == 0xff && bytes[at + 1] != 0x00 && (bytes[at + 1] < 0xd0 || bytes[at + 1] > 0xd7))) ++at;
     if (at + 1 >= size) return cut_off(size);
   }
@@ -139,20 +139,20 @@ struct FreePixels {
 
 }  // namespace
 
-PictureFormat picture_format(const std::vector<uint8_t>& bytes) {
+ImageFormat image_format(const std::vector<uint8_t>& bytes) {
   if (bytes.size() >= sizeof(png_signature) && std::memcmp(bytes.data(), png_signature, sizeof(png_signature)) == 0)
-    return PictureFormat::png;
-  if (bytes.size() >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff) return PictureFormat::jpeg;
-  return PictureFormat::none;
+    return ImageFormat::png;
+  if (bytes.size() >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff) return ImageFormat::jpeg;
+  return ImageFormat::none;
 }
 
-Picture decode_picture(const std::vector<uint8_t>& bytes, const std::string& name) {
+Image decode_image(const std::vector<uint8_t>& bytes, const std::string& name) {
   const auto fail = [&](const std::string& fault) { throw tensor::Error(fmt::format("cannot decode {}: {}", printable(name), fault)); };
-  const PictureFormat format = picture_format(bytes);
+  const ImageFormat format = image_format(bytes);
   if (bytes.empty()) fail("the file is empty");
-  if (format == PictureFormat::none) fail("it is neither PNG nor JPEG by its first bytes, or cut off within them");
+  if (format == ImageFormat::none) fail("it is neither PNG nor JPEG by its first bytes, or cut off within them");
   if (static_cast<int64_t>(bytes.size()) > most_file_bytes) fail(fmt::format("it has more than {} bytes", most_file_bytes));
-  const bool is_png = format == PictureFormat::png;
+  const bool is_png = format == ImageFormat::png;
   const char* title = is_png ? "PNG" : "JPEG";
 
   // stb sees no JPEG whose structure is at fault, not even for its size: it writes past its tables while it reads the header. Of a PNG a
@@ -177,17 +177,17 @@ Picture decode_picture(const std::vector<uint8_t>& bytes, const std::string& nam
   const int wanted = is_png ? 4 : 3;
   const std::unique_ptr<uint8_t, FreePixels> pixels(stbi_load_from_memory(bytes.data(), count, &width, &height, &channels, wanted));
   if (pixels == nullptr) fail(fmt::format("not a {} that can be read ({})", title, printable(stbi_failure_reason())));
-  Picture picture{height, width, std::vector<uint8_t>(static_cast<size_t>(int64_t{height} * width * 3))};
+  Image image{height, width, std::vector<uint8_t>(static_cast<size_t>(int64_t{height} * width * 3))};
   if (!is_png) {
-    std::memcpy(picture.pixels.data(), pixels.get(), picture.pixels.size());
-    return picture;
+    std::memcpy(image.pixels.data(), pixels.get(), image.pixels.size());
+    return image;
   }
   const uint8_t* from = pixels.get();
-  for (size_t at = 0; at < picture.pixels.size(); at += 3, from += 4)
-    for (size_t channel = 0; channel < 3; ++channel) picture.pixels[at + channel] = over_white(from[channel], from[3]);
-  return picture;
+  for (size_t at = 0; at < image.pixels.size(); at += 3, from += 4)
+    for (size_t channel = 0; channel < 3; ++channel) image.pixels[at + channel] = over_white(from[channel], from[3]);
+  return image;
 }
 
-Picture decode_picture(const std::string& path) { return decode_picture(read_file(path, most_file_bytes), path); }
+Image decode_image(const std::string& path) { return decode_image(read_file(path, most_file_bytes), path); }
 
 }  // namespace nn

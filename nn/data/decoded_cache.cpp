@@ -44,7 +44,7 @@ class Hash {
 
 void append(std::string& bytes, const void* data, size_t count) { bytes.append(static_cast<const char*>(data), count); }
 
-std::string header_of(const DecodedSet& set, int64_t picture_bytes) {
+std::string header_of(const DecodedSet& set, int64_t image_bytes) {
   Hash key;
   for (const std::string& name : set.names) {
     const std::string path = (std::filesystem::path(set.root) / name).string();
@@ -53,11 +53,11 @@ std::string header_of(const DecodedSet& set, int64_t picture_bytes) {
     key.number(status.st_size).number(status.st_mtim.tv_sec).number(status.st_mtim.tv_nsec);
   }
   const XXH128_hash_t digest = key.digest();
-  const auto pictures = static_cast<int64_t>(set.names.size());
+  const auto images = static_cast<int64_t>(set.names.size());
   std::string header(magic, magic_bytes);
   append(header, &digest, sizeof(digest));
-  append(header, &pictures, sizeof(pictures));
-  append(header, &picture_bytes, sizeof(picture_bytes));
+  append(header, &images, sizeof(images));
+  append(header, &image_bytes, sizeof(image_bytes));
   return header;
 }
 
@@ -69,7 +69,7 @@ std::string file_name(const DecodedSet& set) {
   identity.text(root.string()).number(set.framing.size).number(static_cast<int64_t>(set.framing.crop)).number(set.framing.short_side);
   for (const std::string& name : set.names) identity.text(name);
   std::string title = root.filename().string();
-  if (title.empty() || title.size() > 60) title = "pictures";
+  if (title.empty() || title.size() > 60) title = "images";
   return fmt::format("{}-{}-{:016x}.u8", title, set.framing.size, identity.digest().low64);
 }
 
@@ -79,14 +79,14 @@ uint64_t sum_of_sums(const std::string& header, const std::vector<uint64_t>& sum
 
 void warn(const std::string& what) { fmt::print(stderr, "warning: {}\n", what); }
 
-// Pictures first .. first + count by all processors; of several faults the first picture's is thrown.
-void decode_some(int64_t first, int64_t count, size_t picture_bytes, const DecodedCache::Decode& decode, uint8_t* pixels) {
+// Images first .. first + count by all processors; of several faults the first image's is thrown.
+void decode_some(int64_t first, int64_t count, size_t image_bytes, const DecodedCache::Decode& decode, uint8_t* pixels) {
   std::atomic<int64_t> next{0}, end{count};
   std::mutex failing;
   std::exception_ptr fault;
   const auto work = [&] {
     for (int64_t no = next++; no < end; no = next++) try {
-        decode(first + no, pixels + static_cast<size_t>(no) * picture_bytes);
+        decode(first + no, pixels + static_cast<size_t>(no) * image_bytes);
       } catch (...) {
         const std::lock_guard lock(failing);
         if (no < end) {
@@ -106,7 +106,7 @@ void decode_some(int64_t first, int64_t count, size_t picture_bytes, const Decod
 }
 
 // Returns why the file could not be written; empty when it is there.
-std::string fill(const std::string& path, const std::string& header, int64_t pictures, size_t picture_bytes,
+std::string fill(const std::string& path, const std::string& header, int64_t images, size_t image_bytes,
                  const DecodedCache::Decode& decode) {
   std::string fault;
   const auto succeeds = [&fault](const auto& call) {
@@ -128,16 +128,16 @@ std::string fill(const std::string& path, const std::string& header, int64_t pic
         file->write(header.data(), static_cast<int64_t>(header.size()));
       }))
     return fault;
-  const int64_t most = std::clamp<int64_t>((32 << 20) / static_cast<int64_t>(picture_bytes), 16, 4096);
-  std::vector<uint8_t> pixels(static_cast<size_t>(std::min(most, pictures)) * picture_bytes);
+  const int64_t most = std::clamp<int64_t>((32 << 20) / static_cast<int64_t>(image_bytes), 16, 4096);
+  std::vector<uint8_t> pixels(static_cast<size_t>(std::min(most, images)) * image_bytes);
   std::vector<uint64_t> sums;
-  for (int64_t first = 0; first < pictures; first += most) {
-    const int64_t count = std::min(most, pictures - first);
-    decode_some(first, count, picture_bytes, decode, pixels.data());
+  for (int64_t first = 0; first < images; first += most) {
+    const int64_t count = std::min(most, images - first);
+    decode_some(first, count, image_bytes, decode, pixels.data());
     for (int64_t no = 0; no < count; ++no)
       sums.push_back(
-          XXH3_64bits_withSeed(pixels.data() + static_cast<size_t>(no) * picture_bytes, picture_bytes, static_cast<uint64_t>(first + no)));
-    if (!succeeds([&] { file->write(pixels.data(), count * static_cast<int64_t>(picture_bytes)); })) return fault;
+          XXH3_64bits_withSeed(pixels.data() + static_cast<size_t>(no) * image_bytes, image_bytes, static_cast<uint64_t>(first + no)));
+    if (!succeeds([&] { file->write(pixels.data(), count * static_cast<int64_t>(image_bytes)); })) return fault;
   }
   const uint64_t sum = sum_of_sums(header, sums);
   succeeds([&] {
@@ -164,31 +164,31 @@ bool read_at(int file, void* to, size_t count, size_t from) {
 }  // namespace
 
 // True where path_ is a whole file with that header.
-bool DecodedCache::load(const std::string& header, int64_t pictures, int64_t picture_bytes) {
+bool DecodedCache::load(const std::string& header, int64_t images, int64_t image_bytes) {
   file_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat status;
-  const int64_t sums_at = static_cast<int64_t>(header.size()) + pictures * picture_bytes;
-  if (file_ < 0 || ::fstat(file_, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != sums_at + (pictures + 1) * 8) return false;
+  const int64_t sums_at = static_cast<int64_t>(header.size()) + images * image_bytes;
+  if (file_ < 0 || ::fstat(file_, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != sums_at + (images + 1) * 8) return false;
   std::string start(header.size(), 0);
   uint64_t sum = 0;
-  sums_.resize(static_cast<size_t>(pictures));
-  picture_bytes_ = static_cast<size_t>(picture_bytes);
+  sums_.resize(static_cast<size_t>(images));
+  image_bytes_ = static_cast<size_t>(image_bytes);
   return read_at(file_, start.data(), start.size(), 0) && start == header &&
          read_at(file_, sums_.data(), sums_.size() * sizeof(uint64_t), static_cast<size_t>(sums_at)) &&
-         read_at(file_, &sum, sizeof(sum), static_cast<size_t>(sums_at + pictures * 8)) && sum == sum_of_sums(header, sums_);
+         read_at(file_, &sum, sizeof(sum), static_cast<size_t>(sums_at + images * 8)) && sum == sum_of_sums(header, sums_);
 }
 
 std::unique_ptr<DecodedCache> DecodedCache::open(const std::string& folder, const DecodedSet& set, const Decode& decode) {
-  const auto pictures = static_cast<int64_t>(set.names.size());
-  const int64_t picture_bytes = set.framing.size * set.framing.size * 3;
-  const std::string header = header_of(set, picture_bytes), path = folder + "/" + file_name(set);
+  const auto images = static_cast<int64_t>(set.names.size());
+  const int64_t image_bytes = set.framing.size * set.framing.size * 3;
+  const std::string header = header_of(set, image_bytes), path = folder + "/" + file_name(set);
   for (const bool filled : {false, true}) {
-    std::string fault = filled ? fill(path, header, pictures, static_cast<size_t>(picture_bytes), decode) : "";
+    std::string fault = filled ? fill(path, header, images, static_cast<size_t>(image_bytes), decode) : "";
     std::unique_ptr<DecodedCache> cache(new DecodedCache);
     cache->path_ = path;
-    if (fault.empty() && cache->load(header, pictures, picture_bytes)) return cache;
+    if (fault.empty() && cache->load(header, images, image_bytes)) return cache;
     if (!filled) continue;
-    warn(fmt::format("decoded pictures are not cached: {}", fault.empty() ? "cannot read " + printable(path) + " back" : fault));
+    warn(fmt::format("decoded images are not cached: {}", fault.empty() ? "cannot read " + printable(path) + " back" : fault));
   }
   return nullptr;
 }
@@ -198,14 +198,13 @@ DecodedCache::~DecodedCache() {
 }
 
 bool DecodedCache::read(int64_t index, uint8_t* pixels) const {
-  const size_t from = magic_bytes + 32 + static_cast<size_t>(index) * picture_bytes_;
-  if (read_at(file_, pixels, picture_bytes_, from) &&
-      XXH3_64bits_withSeed(pixels, picture_bytes_, static_cast<uint64_t>(index)) == sums_[static_cast<size_t>(index)])
+  const size_t from = magic_bytes + 32 + static_cast<size_t>(index) * image_bytes_;
+  if (read_at(file_, pixels, image_bytes_, from) &&
+      XXH3_64bits_withSeed(pixels, image_bytes_, static_cast<uint64_t>(index)) == sums_[index])
     return true;
   if (!is_damaged_.exchange(true)) {
     ::unlink(path_.c_str());
-    warn(fmt::format("{} is damaged at picture {}: pictures are decoded again, and the file is made anew next time", printable(path_),
-                     index));
+    warn(fmt::format("{} is damaged at image {}: images are decoded again, and the file is made anew next time", printable(path_), index));
   }
   return false;
 }

@@ -1,12 +1,12 @@
 #pragma once
-// Framed pictures of a set as one file of bytes, so that no JPEG is decoded twice.
+// Framed images of a set as one file of bytes, so that no JPEG is decoded twice.
 //
-//   header    8 bytes of magic with the format's version, key (16 bytes), pictures (i64), bytes of each (i64)
-//   pixels    pictures x bytes
-//   sums      XXH3-64 of each picture, seeded with its index; then XXH3-64 of header and sums
+//   header    8 bytes of magic with the format's version, key (16 bytes), images (i64), bytes of each (i64)
+//   pixels    images x bytes
+//   sums      XXH3-64 of each image, seeded with its index; then XXH3-64 of header and sums
 //
-// The file's name says which set it is (folder, names of its pictures, framing), the key which state of it (size and time of change of
-// every picture). A file of another state, cut or damaged is made anew; a picture whose sum does not fit is never returned.
+// The file's name says which set it is (folder, names of its images, framing), the key which state of it (size and time of change of
+// every image). A file of another state, cut or damaged is made anew; an image whose sum does not fit is never returned.
 
 #include <atomic>
 #include <cstdint>
@@ -21,14 +21,14 @@ namespace nn {
 
 /// What decides the bytes.
 struct DecodedSet {
-  std::string root;                ///< folder of the pictures
+  std::string root;                ///< folder of the images
   std::vector<std::string> names;  ///< below it
   Framing framing;
 };
 
 class DecodedCache {
  public:
-  /// Writes one picture; called from several threads while the cache is filled. What it throws ends the filling, and nothing is left
+  /// Writes one image; called from several threads while the cache is filled. What it throws ends the filling, and nothing is left
   /// behind.
   using Decode = std::function<void(int64_t index, uint8_t* pixels)>;
 
@@ -38,17 +38,17 @@ class DecodedCache {
   ~DecodedCache();
   DecodedCache(const DecodedCache&) = delete;
 
-  /// False, and once a warning, where the picture is damaged; the file is then removed, to be made anew by the next open(). Thread-safe.
+  /// False, and once a warning, where the image is damaged; the file is then removed, to be made anew by the next open(). Thread-safe.
   bool read(int64_t index, uint8_t* pixels) const;
   const std::string& path() const { return path_; }
 
  private:
   DecodedCache() = default;
-  bool load(const std::string& header, int64_t pictures, int64_t picture_bytes);
+  bool load(const std::string& header, int64_t images, int64_t image_bytes);
 
   std::string path_;
   int file_ = -1;
-  size_t picture_bytes_ = 0;
+  size_t image_bytes_ = 0;
   std::vector<uint64_t> sums_;
   mutable std::atomic<bool> is_damaged_{false};
 };

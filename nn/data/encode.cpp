@@ -14,16 +14,16 @@
 
 namespace nn {
 
-void write_png(const std::string& path, const Picture& picture) {
-  CHECK(picture.height >= 1 && picture.width >= 1 && picture.height <= 65535 && picture.width <= 65535 &&
-            static_cast<int64_t>(picture.pixels.size()) == picture.height * picture.width * 3,
-        "cannot write {}: a picture of {} x {} with {} bytes", path, picture.height, picture.width, picture.pixels.size());
-  const int width = static_cast<int>(picture.width), height = static_cast<int>(picture.height);
+void write_png(const std::string& path, const Image& image) {
+  CHECK(image.height >= 1 && image.width >= 1 && image.height <= 65535 && image.width <= 65535 &&
+            static_cast<int64_t>(image.pixels.size()) == image.height * image.width * 3,
+        "cannot write {}: an image of {} x {} with {} bytes", path, image.height, image.width, image.pixels.size());
+  const int width = static_cast<int>(image.width), height = static_cast<int>(image.height);
   std::string bytes;
   const auto append = [](void* into, void* data, int size) {
     static_cast<std::string*>(into)->append(static_cast<char*>(data), static_cast<size_t>(size));
   };
-  const int done = stbi_write_png_to_func(append, &bytes, width, height, 3, picture.pixels.data(), 3 * width);
+  const int done = stbi_write_png_to_func(append, &bytes, width, height, 3, image.pixels.data(), 3 * width);
   CHECK(done != 0, "cannot write {}: out of memory while it was compressed", path);
   write_file(path, bytes);
 }

@@ -8,6 +8,6 @@
 namespace nn {
 
 /// Whole or not at all (nn/atomic_file.h). Faults are Errors that name the path.
-void write_png(const std::string& path, const Picture& picture);
+void write_png(const std::string& path, const Image& image);
 
 }  // namespace nn

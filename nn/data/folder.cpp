@@ -1,11 +1,11 @@
-// Folders of PNG and JPEG files. What is a picture is told by content; a file that is named like one and is none is an error, not ignored.
+// Folders of PNG and JPEG files. What is an image is told by content; a file that is named like one and is none is an error, not ignored.
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <set>
 
-#include "nn/data/picture_files.h"
+#include "nn/data/image_files.h"
 #include "nn/text.h"
 #include "tensor/check.h"
 
@@ -72,8 +72,8 @@ class FolderReader {
     files_.root = spec.location;
   }
 
-  /// A class per sub-folder, or pictures without labels.
-  PictureFiles read_classes() {
+  /// A class per sub-folder, or images without labels.
+  ImageFiles read_classes() {
     const Listing top = list(root_);
     if (contains(top.folders, "train") && contains(top.folders, "val"))
       throw tensor::Error(
@@ -83,7 +83,7 @@ class FolderReader {
   }
 
   /// Sub-folder `split`. Its classes are the sub-folders of train, where there are any, so that every split has the same labels.
-  PictureFiles read_split(const std::string& split) {
+  ImageFiles read_split(const std::string& split) {
     if (!is_folder((root_ / split).string()))
       throw tensor::Error(fmt::format("folder {} has no sub-folder {}, which split={} means", shown(), split, split));
     files_.spec += "?split=" + split;
@@ -103,9 +103,9 @@ class FolderReader {
 
   void read_tree(const std::string& prefix, std::vector<std::string> ids) {
     const Listing top = list(root_ / prefix);
-    add_pictures(top, prefix, -1);
+    add_images(top, prefix, -1);
     const bool flat = !files_.entries.empty();
-    if (!flat && !prefix.empty() && top.folders == std::vector<std::string>{"images"}) {  // Tiny-ImageNet's test pictures
+    if (!flat && !prefix.empty() && top.folders == std::vector<std::string>{"images"}) {  // Tiny-ImageNet's test images
       add_tree(prefix + "images", -1, 0);
       ids.clear();
     } else {
@@ -119,7 +119,7 @@ class FolderReader {
         const bool empty = files_.entries.size() == before;
         if (flat && !empty)
           throw tensor::Error(
-              fmt::format("folder {} has pictures of its own ({}) and in its sub-folder {}: keep either one folder per class or "
+              fmt::format("folder {} has images of its own ({}) and in its sub-folder {}: keep either one folder per class or "
                           "one flat folder",
                           shown(), printable(files_.entries.front().name), printable(name)));
         if (!flat && empty)
@@ -137,7 +137,7 @@ class FolderReader {
       files_.class_names = names_of_classes(root_, ids);
   }
 
-  // Tiny-ImageNet's val: pictures in images/, and lines "FILE<tab>CLASS<tab>..." in val_annotations.txt.
+  // Tiny-ImageNet's val: images in images/, and lines "FILE<tab>CLASS<tab>..." in val_annotations.txt.
   void read_annotated(const std::string& split, const std::string& path, std::vector<std::string> ids) {
     struct Annotation {
       std::string id;
@@ -159,9 +159,9 @@ class FolderReader {
     if (ids.empty()) ids.assign(named.begin(), named.end());
     const std::string prefix = split + "/images/";
     if (!is_folder((root_ / prefix).string()))
-      throw tensor::Error(fmt::format("folder {} has no sub-folder {}, whose pictures {} labels", shown(), prefix, printable(path)));
-    add_pictures(list(root_ / prefix), prefix, -1);
-    for (PictureFiles::Entry& entry : files_.entries) {
+      throw tensor::Error(fmt::format("folder {} has no sub-folder {}, whose images {} labels", shown(), prefix, printable(path)));
+    add_images(list(root_ / prefix), prefix, -1);
+    for (ImageFiles::Entry& entry : files_.entries) {
       const auto found = annotations.find(entry.name.substr(prefix.size()));
       if (found == annotations.end()) throw tensor::Error(fmt::format("{} has no line for {}", printable(path), printable(entry.name)));
       if (!contains(ids, found->second.id))
@@ -171,16 +171,16 @@ class FolderReader {
       annotations.erase(found);
     }
     if (!annotations.empty())
-      throw tensor::Error(fmt::format("{}:{}: there is no picture {}{}", printable(path), annotations.begin()->second.line, prefix,
+      throw tensor::Error(fmt::format("{}:{}: there is no image {}{}", printable(path), annotations.begin()->second.line, prefix,
                                       printable(annotations.begin()->first)));
     files_.class_names = names_of_classes(root_, ids);
   }
 
-  void add_pictures(const Listing& listing, const std::string& prefix, int64_t label) {
+  void add_images(const Listing& listing, const std::string& prefix, int64_t label) {
     for (const std::string& file : listing.files) {
       const std::string path = (root_ / (prefix + file)).string();
       // What is no regular file is a pipe, a socket, a link to nowhere.
-      if ((named_like_picture(path) || is_file(path)) && is_picture(path))
+      if ((named_like_image(path) || is_file(path)) && is_image(path))
         files_.entries.push_back({prefix + file, label});
       else
         ++files_.ignored_files;
@@ -191,12 +191,12 @@ class FolderReader {
   void add_tree(const std::string& folder, int64_t label, int depth) {
     CHECK(depth < 16, "folders are nested deeper than 16 at {}: a link to a folder above?", printable((root_ / folder).string()));
     const Listing listing = list(root_ / folder);
-    add_pictures(listing, folder + "/", label);
+    add_images(listing, folder + "/", label);
     for (const std::string& name : listing.folders) add_tree(fmt::format("{}/{}", folder, name), label, depth + 1);
   }
 
   fs::path root_;
-  PictureFiles files_;
+  ImageFiles files_;
 };
 
 }  // namespace
@@ -204,9 +204,9 @@ class FolderReader {
 std::unique_ptr<Dataset> open_folder(const DataSpec& spec, const Framing& framing) {
   const Options options(spec, {"split", "limit", "seed", "cache"});
   FolderReader reader(spec);
-  PictureFiles files = options.has("split") ? reader.read_split(options.choice("split", {"train", "val", "test"})) : reader.read_classes();
+  ImageFiles files = options.has("split") ? reader.read_split(options.choice("split", {"train", "val", "test"})) : reader.read_classes();
   files.limit(options, Order::sorted);
-  return open_picture_files(std::move(files), options, framing);
+  return open_image_files(std::move(files), options, framing);
 }
 
 }  // namespace nn

@@ -1,11 +1,11 @@
-// Lists of pictures, as OpenOOD's: a line is a path and a label, or a path alone.
+// Lists of images, as OpenOOD's: a line is a path and a label, or a path alone.
 
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <set>
 
-#include "nn/data/picture_files.h"
+#include "nn/data/image_files.h"
 #include "nn/text.h"
 #include "tensor/check.h"
 
@@ -20,10 +20,10 @@ struct Line {
   int64_t number;
 };
 
-// The last field is the label, unless it ends like a picture's name; spaces, tabs and commas divide fields.
+// The last field is the label, unless it ends like an image's name; spaces, tabs and commas divide fields.
 Line take_apart(const std::string& text, int64_t number) {
   const size_t gap = text.find_last_of(" \t,");
-  if (gap == std::string::npos || named_like_picture(text.substr(gap + 1))) return {text, "", number};
+  if (gap == std::string::npos || named_like_image(text.substr(gap + 1))) return {text, "", number};
   const size_t end = text.find_last_not_of(" \t,", gap);
   return {text.substr(0, end == std::string::npos ? 0 : end + 1), text.substr(gap + 1), number};
 }
@@ -49,12 +49,12 @@ class ListReader {
       lines_.push_back(take_apart(line.substr(begin, line.find_last_not_of(" \t") + 1 - begin), number));
       if (lines_.back().path.empty()) fail(number, fmt::format("'{}' has no path", printable(line)));
     }
-    if (lines_.empty()) throw tensor::Error(fmt::format("list {} names no pictures", printable(path)));
+    if (lines_.empty()) throw tensor::Error(fmt::format("list {} names no images", printable(path)));
   }
 
   /// Labels are numbers, classes 0 .. the largest; or all are names, classes in their alphabetical order. -1 is no label.
-  PictureFiles read_labels() const {
-    PictureFiles files;
+  ImageFiles read_labels() const {
+    ImageFiles files;
     const Line *with_number = nullptr, *with_name = nullptr;
     int64_t classes = 0;
     std::set<std::string> names;
@@ -98,24 +98,24 @@ class ListReader {
 std::unique_ptr<Dataset> open_list(const DataSpec& spec, const Framing& framing) {
   const Options options(spec, {"root", "limit", "seed", "cache"});
   const ListReader list(spec.location);
-  PictureFiles files = list.read_labels();
+  ImageFiles files = list.read_labels();
   files.spec = spec.kind + ":" + spec.location;
   const std::string beside = std::filesystem::path(spec.location).parent_path().string();
   files.root = options.has("root") ? options.text("root") : beside.empty() ? "." : beside;
   if (!is_folder(files.root))
     throw tensor::Error(fmt::format("list {}: no such folder '{}'", printable(spec.location), printable(files.root)));
   files.limit(options, Order::mixed);
-  for (const PictureFiles::Entry& entry : files.entries) {
+  for (const ImageFiles::Entry& entry : files.entries) {
     const std::string path = (std::filesystem::path(files.root) / entry.name).string();
     if (!is_file(path))
       list.fail(entry.line, fmt::format("no file {}; paths are taken from {}, or from root=DIR", printable(path), printable(files.root)));
     try {
-      if (!is_picture(path)) throw tensor::Error(fmt::format("{} is neither PNG nor JPEG by its first bytes", printable(path)));
+      if (!is_image(path)) throw tensor::Error(fmt::format("{} is neither PNG nor JPEG by its first bytes", printable(path)));
     } catch (const tensor::Error& error) {
       list.fail(entry.line, error.what());
     }
   }
-  return open_picture_files(std::move(files), options, framing);
+  return open_image_files(std::move(files), options, framing);
 }
 
 }  // namespace nn

@@ -21,7 +21,7 @@ namespace nn {
 namespace {
 constexpr int64_t batches_ahead = 3;  // and one more for each worker beyond the first
 constexpr int most_workers = 64;
-constexpr int64_t most_bytes_ahead = int64_t{1} << 30;  // of pictures that wait, though never fewer than two batches
+constexpr int64_t most_bytes_ahead = int64_t{1} << 30;  // of images that wait, though never fewer than two batches
 }  // namespace
 
 // Workers take the numbers of batches in turn, make them and put them into `ready`; the loop takes them out in order. All members below the
@@ -29,25 +29,23 @@ constexpr int64_t most_bytes_ahead = int64_t{1} << 30;  // of pictures that wait
 struct Loader::State {
   State(const Dataset& set, LoaderOptions wanted) : dataset(set), options(std::move(wanted)) {
     const Preprocessing& preprocessing = options.preprocessing;
-    CHECK(options.batch >= 1, "a batch of {} pictures; use at least 1", options.batch);
-    CHECK(options.views >= 1 && options.views <= 256, "{} views of a picture; use 1 to 256", options.views);
+    CHECK(options.batch >= 1, "a batch of {} images; use at least 1", options.batch);
+    CHECK(options.views >= 1 && options.views <= 256, "{} views of an image; use 1 to 256", options.views);
     CHECK(options.workers >= 0 && options.workers <= most_workers, "{} workers; use 0 to {}", options.workers, most_workers);
     workers = options.workers > 0 ? options.workers : std::clamp(tensor::num_threads(), 1, most_workers);
-    CHECK(options.augment ? preprocessing.size <= dataset.picture_size() : preprocessing.size == dataset.picture_size(),
+    CHECK(options.augment ? preprocessing.size <= dataset.image_size() : preprocessing.size == dataset.image_size(),
           "the loader's preprocessing wants {0} x {0} pixels, {1} delivers {2} x {2}; open it with that size{3}", preprocessing.size,
-          dataset.spec(), dataset.picture_size(), options.augment ? " or a larger one" : "");
+          dataset.spec(), dataset.image_size(), options.augment ? " or a larger one" : "");
     for (int channel = 0; channel < 3; ++channel) {
       const double mean = preprocessing.mean[channel], std = preprocessing.std[channel];
-      CHECK(std::isfinite(mean) && std::isfinite(std) && std > 0, "normalisation of channel {} by mean {} and std {}; std must be positive",
+      CHECK(std::isfinite(mean) && std::isfinite(std) && std > 0, "normalization of channel {} by mean {} and std {}; std must be positive",
             channel, mean, std);
-      for (int value = 0; value < 256; ++value)
-        normalised[static_cast<size_t>(channel)][static_cast<size_t>(value)] = static_cast<float>((value / 255.0 - mean) / std);
+      for (int value = 0; value < 256; ++value) normalized[channel][value] = static_cast<float>((value / 255.0 - mean) / std);
     }
     const int64_t size = dataset.size();
     batches = options.drop_last ? size / options.batch : (size + options.batch - 1) / options.batch;
-    CHECK(batches > 0 || size == 0,
-          "{} has {} pictures, not one full batch of {}, and the last partial one is dropped; use a smaller batch", dataset.spec(), size,
-          options.batch);
+    CHECK(batches > 0 || size == 0, "{} has {} images, not one full batch of {}, and the last partial one is dropped; use a smaller batch",
+          dataset.spec(), size, options.batch);
     CHECK(options.first_batch >= 0 && options.first_batch <= batches, "first batch {} of an epoch of {}", options.first_batch, batches);
     if (options.shuffle) {
       order = permutation(size, options.seed, static_cast<uint64_t>(options.epoch));
@@ -122,25 +120,25 @@ struct Loader::State {
 
   Batch make(int64_t no) const {
     const int64_t begin = no * options.batch, count = std::min(options.batch, dataset.size() - begin);
-    const int64_t from_size = dataset.picture_size(), size = options.preprocessing.size, elements = size * size * 3;
+    const int64_t from_size = dataset.image_size(), size = options.preprocessing.size, elements = size * size * 3;
     Batch batch{Tensor({options.views * count, size, size, 3}), Tensor({count}, tensor::Dtype::i64), Tensor({count}, tensor::Dtype::i64)};
     std::vector<uint8_t> source(static_cast<size_t>(from_size * from_size * 3)), pixels(static_cast<size_t>(elements));
     for (int64_t i = 0; i < count && !stopping; ++i) {
-      const int64_t id = order[static_cast<size_t>(begin + i)];
+      const int64_t id = order[begin + i];
       batch.ids.data<int64_t>()[i] = id;
       batch.labels.data<int64_t>()[i] = dataset.label(id);
       dataset.read(id, source.data());
       for (int64_t view = 0; view < options.views; ++view) {
         if (options.augment) options.augment(source.data(), from_size, pixels.data(), size, {options.seed, options.epoch, id, view});
-        normalise(options.augment ? pixels.data() : source.data(), elements, batch.pictures.data<float>() + (view * count + i) * elements);
+        normalize(options.augment ? pixels.data() : source.data(), elements, batch.images.data<float>() + (view * count + i) * elements);
       }
     }
     return batch;
   }
 
-  void normalise(const uint8_t* pixels, int64_t elements, float* out) const {
+  void normalize(const uint8_t* pixels, int64_t elements, float* out) const {
     for (int64_t at = 0; at < elements; at += 3)
-      for (int64_t channel = 0; channel < 3; ++channel) out[at + channel] = normalised[static_cast<size_t>(channel)][pixels[at + channel]];
+      for (int64_t channel = 0; channel < 3; ++channel) out[at + channel] = normalized[channel][pixels[at + channel]];
   }
 
   struct Made {
@@ -150,7 +148,7 @@ struct Loader::State {
 
   const Dataset& dataset;
   const LoaderOptions options;
-  std::array<std::array<float, 256>, 3> normalised;  // of every pixel value, per channel
+  std::array<std::array<float, 256>, 3> normalized;  // of every pixel value, per channel
   std::vector<int64_t> order;
   int64_t batches = 0;
   int workers = 1;

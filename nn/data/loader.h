@@ -1,5 +1,5 @@
 #pragma once
-// Batches of normalised pictures, read and augmented ahead of time by worker threads. What a batch holds depends on (seed, epoch) alone.
+// Batches of normalized images, read and augmented ahead of time by worker threads. What a batch holds depends on (seed, epoch) alone.
 
 #include <memory>
 
@@ -10,9 +10,9 @@
 namespace nn {
 
 struct Batch {
-  Tensor pictures;  ///< (V N, S, S, 3) f32, (pixel / 255 - mean) / std; row v N + i is view v of picture i
-  Tensor labels;    ///< i64 (N)
-  Tensor ids;       ///< i64 (N): index in the data set
+  Tensor images;  ///< (V N, S, S, 3) f32, (pixel / 255 - mean) / std; row v N + i is view v of image i
+  Tensor labels;  ///< i64 (N)
+  Tensor ids;     ///< i64 (N): index in the data set
   int64_t size() const { return labels.dim(0); }
 };
 
@@ -22,8 +22,8 @@ struct LoaderOptions {
   int64_t epoch = 0;
   bool shuffle = true;     ///< false: in the order of the set
   bool drop_last = false;  ///< drop a last batch that is not full
-  int64_t views = 1;       ///< V: how often each picture stands in its batch, augmented anew
-  Augment augment = {};    ///< none when empty; then the set's pictures have the input's size, else they may be larger
+  int64_t views = 1;       ///< V: how often each image stands in its batch, augmented anew
+  Augment augment = {};    ///< none when empty; then the set's images have the input's size, else they may be larger
   Preprocessing preprocessing = {};
   int workers = 1;  ///< threads that read, decode and augment; 0: as many as kernels use. A batch is one thread's, and 1 GiB or two batches
                     ///< are made ahead at most

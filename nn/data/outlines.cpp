@@ -10,7 +10,7 @@ Contour joined_contours(Contour first, const Contour& second) {
   return first;
 }
 
-Contour circle(Point centre, double radius, int points) { return arc(centre, radius, 0, 1 - 1.0 / points, points); }
+Contour circle(Point center, double radius, int points) { return arc(center, radius, 0, 1 - 1.0 / points, points); }
 
 /// Corners that lie in turn on the outer and the inner circle.
 Contour star(int spikes, double inner) {

@@ -34,8 +34,8 @@ std::unique_ptr<Dataset> open_svhn(const DataSpec& spec, const Framing& framing)
 std::unique_ptr<Dataset> open_folder(const DataSpec& spec, const Framing& framing);
 std::unique_ptr<Dataset> open_list(const DataSpec& spec, const Framing& framing);
 
-/// What limit=N&seed=S keep of a set, as ascending indices. With a seed: by turns one of every class (the unlabelled are one), as far as
-/// they go, classes and pictures in an order drawn from it. Without: the first N where the set's order is mixed; where it is sorted, as by
+/// What limit=N&seed=S keep of a set, as ascending indices. With a seed: by turns one of every class (the unlabeled are one), as far as
+/// they go, classes and images in an order drawn from it. Without: the first N where the set's order is mixed; where it is sorted, as by
 /// name, seed 1 is meant.
 enum class Order { mixed, sorted };
 std::vector<int64_t> limited(const Options& options, const std::vector<int64_t>& labels, const std::vector<std::string>& class_names,

@@ -24,20 +24,20 @@ struct Axis {
 };
 
 // Output i looks at the input around c = (i + 1/2) * in/out through a triangle of half width s = max(1, in/out):
-// w_j = max(0, 1 - |j + 1/2 - c| / s), normalised to sum 1, rounded to weight_bits.
+// w_j = max(0, 1 - |j + 1/2 - c| / s), normalized to sum 1, rounded to weight_bits.
 Axis make_axis(int64_t in, int64_t out) {
   Axis axis;
   const double scale = static_cast<double>(in) / static_cast<double>(out), half_width = std::max(1.0, scale);
   const double inverse = 1.0 / half_width;
   std::vector<double> triangle;
   for (int64_t i = 0; i < out; ++i) {
-    const double centre = (static_cast<double>(i) + 0.5) * scale;
-    const int64_t begin = std::max<int64_t>(0, static_cast<int64_t>(std::floor(centre - half_width + 0.5)));
-    const int64_t end = std::min(in, static_cast<int64_t>(std::floor(centre + half_width + 0.5)));
+    const double center = (static_cast<double>(i) + 0.5) * scale;
+    const int64_t begin = std::max<int64_t>(0, static_cast<int64_t>(std::floor(center - half_width + 0.5)));
+    const int64_t end = std::min(in, static_cast<int64_t>(std::floor(center + half_width + 0.5)));
     triangle.clear();
     double sum = 0;
     for (int64_t j = begin; j < end; ++j) {
-      const double distance = std::fabs((static_cast<double>(j) - centre + 0.5) * inverse);
+      const double distance = std::fabs((static_cast<double>(j) - center + 0.5) * inverse);
       triangle.push_back(distance < 1 ? 1 - distance : 0);
       sum += triangle.back();
     }
@@ -50,9 +50,9 @@ Axis make_axis(int64_t in, int64_t out) {
 
 uint8_t rounded(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> weight_bits, 0, 255)); }
 
-Picture resize_columns(const Picture& in, int64_t width) {
+Image resize_columns(const Image& in, int64_t width) {
   const Axis axis = make_axis(in.width, width);
-  Picture out{in.height, width, std::vector<uint8_t>(static_cast<size_t>(in.height * width * 3))};
+  Image out{in.height, width, std::vector<uint8_t>(static_cast<size_t>(in.height * width * 3))};
   uint8_t* to = out.pixels.data();
   for (int64_t row = 0; row < in.height; ++row) {
     const uint8_t* from_row = in.pixels.data() + row * in.width * 3;
@@ -73,61 +73,60 @@ Picture resize_columns(const Picture& in, int64_t width) {
   return out;
 }
 
-Picture resize_rows(const Picture& in, int64_t height) {
+Image resize_rows(const Image& in, int64_t height) {
   const Axis axis = make_axis(in.height, height);
   const int64_t row_bytes = in.width * 3;
-  Picture out{height, in.width, std::vector<uint8_t>(static_cast<size_t>(height * row_bytes))};
+  Image out{height, in.width, std::vector<uint8_t>(static_cast<size_t>(height * row_bytes))};
   std::vector<int32_t> sums(static_cast<size_t>(row_bytes));
   for (int64_t row = 0; row < height; ++row) {
-    const Span& span = axis.spans[static_cast<size_t>(row)];
+    const Span& span = axis.spans[row];
     std::fill(sums.begin(), sums.end(), 1 << (weight_bits - 1));
     for (int64_t j = 0; j < span.count; ++j) {
-      const int32_t weight = axis.weights[static_cast<size_t>(span.first + j)];
+      const int32_t weight = axis.weights[span.first + j];
       const uint8_t* from = in.pixels.data() + (span.start + j) * row_bytes;
-      for (int64_t at = 0; at < row_bytes; ++at) sums[static_cast<size_t>(at)] += weight * from[at];
+      for (int64_t at = 0; at < row_bytes; ++at) sums[at] += weight * from[at];
     }
     uint8_t* to = out.pixels.data() + row * row_bytes;
-    for (int64_t at = 0; at < row_bytes; ++at) to[at] = rounded(sums[static_cast<size_t>(at)]);
+    for (int64_t at = 0; at < row_bytes; ++at) to[at] = rounded(sums[at]);
   }
   return out;
 }
 
 }  // namespace
 
-Picture resize(const Picture& picture, int64_t height, int64_t width) {
-  CHECK(picture.height >= 1 && picture.width >= 1 && static_cast<int64_t>(picture.pixels.size()) == picture.height * picture.width * 3,
-        "a picture of {} x {} with {} bytes, expected height x width x 3, none of them 0", picture.height, picture.width,
-        picture.pixels.size());
+Image resize(const Image& image, int64_t height, int64_t width) {
+  CHECK(image.height >= 1 && image.width >= 1 && static_cast<int64_t>(image.pixels.size()) == image.height * image.width * 3,
+        "an image of {} x {} with {} bytes, expected height x width x 3, none of them 0", image.height, image.width, image.pixels.size());
   CHECK(height >= 1 && width >= 1, "resize to {} x {}; both must be at least 1", height, width);
-  if (width == picture.width) return height == picture.height ? picture : resize_rows(picture, height);
-  const Picture narrow = resize_columns(picture, width);
-  return height == picture.height ? narrow : resize_rows(narrow, height);
+  if (width == image.width) return height == image.height ? image : resize_rows(image, height);
+  const Image narrow = resize_columns(image, width);
+  return height == image.height ? narrow : resize_rows(narrow, height);
 }
 
 namespace {
 
-// Also between the passes, where the rows are still as many as they were: a picture of 100 million rows would become 100 million wide ones.
-Picture resize_bounded(const Picture& picture, int64_t height, int64_t width) {
-  if (std::max(picture.height, height) > most_framed_pixels / width)
-    throw tensor::Error(fmt::format("{} x {} pixels (height x width) are too long and narrow to be resized to {} x {}; crop the picture",
-                                    picture.height, picture.width, height, width));
-  return resize(picture, height, width);
+// Also between the passes, where the rows are still as many as they were: an image of 100 million rows would become 100 million wide ones.
+Image resize_bounded(const Image& image, int64_t height, int64_t width) {
+  if (std::max(image.height, height) > most_framed_pixels / width)
+    throw tensor::Error(fmt::format("{} x {} pixels (height x width) are too long and narrow to be resized to {} x {}; crop the image",
+                                    image.height, image.width, height, width));
+  return resize(image, height, width);
 }
 
 }  // namespace
 
-Picture framed(const Picture& picture, const Framing& framing) {
-  if (framing.crop == Crop::squash) return resize_bounded(picture, framing.size, framing.size);
+Image framed(const Image& image, const Framing& framing) {
+  if (framing.crop == Crop::squash) return resize_bounded(image, framing.size, framing.size);
   const int64_t size = framing.size, short_side = framing.short_side == 0 ? size : framing.short_side;
-  CHECK(short_side >= size, "a crop of {0} x {0} pixels out of a picture whose short side is {1}; it must be at least as long", size,
+  CHECK(short_side >= size, "a crop of {0} x {0} pixels out of an image whose short side is {1}; it must be at least as long", size,
         short_side);
-  const bool upright = picture.height > picture.width;
-  const int64_t long_side = short_side * (upright ? picture.height : picture.width) / (upright ? picture.width : picture.height);
-  const Picture resized = upright ? resize_bounded(picture, long_side, short_side) : resize_bounded(picture, short_side, long_side);
+  const bool upright = image.height > image.width;
+  const int64_t long_side = short_side * (upright ? image.height : image.width) / (upright ? image.width : image.height);
+  const Image resized = upright ? resize_bounded(image, long_side, short_side) : resize_bounded(image, short_side, long_side);
   // Half to even, as Python rounds.
   const auto margin = [&](int64_t extent) { return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - size) / 2)); };
   const int64_t top = margin(resized.height), left = margin(resized.width);
-  Picture out{size, size, std::vector<uint8_t>(static_cast<size_t>(size * size * 3))};
+  Image out{size, size, std::vector<uint8_t>(static_cast<size_t>(size * size * 3))};
   for (int64_t row = 0; row < size; ++row)
     std::copy_n(resized.pixels.begin() + ((top + row) * resized.width + left) * 3, size * 3, out.pixels.begin() + row * size * 3);
   return out;

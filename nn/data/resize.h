@@ -1,36 +1,36 @@
 #pragma once
 // Antialiased bilinear resize, as Pillow's: a triangle filter as wide as the reduction, one pass per axis, each rounded to u8.
 // Columns first, then rows: Pillow's bytes before its version 13, which takes rows first where the height shrinks much more.
-// The same for ID and OOD pictures: aliasing alone makes a set look out-of-distribution.
+// The same for ID and OOD images: aliasing alone makes a set look out-of-distribution.
 
 #include <cstdint>
 #include <vector>
 
 namespace nn {
 
-struct Picture {
+struct Image {
   int64_t height = 0, width = 0;
   std::vector<uint8_t> pixels;  ///< height x width x 3, rows top down, red green blue
 };
 
-Picture resize(const Picture& picture, int64_t height, int64_t width);
+Image resize(const Image& image, int64_t height, int64_t width);
 
-/// How a picture that is no square of the wanted size becomes one.
+/// How an image that is no square of the wanted size becomes one.
 enum class Crop {
   squash,  ///< each axis resized by its own factor
-  centre,  ///< the short side resized to Framing::short_side, then the middle cut out: torchvision's Resize and CenterCrop
+  center,  ///< the short side resized to Framing::short_side, then the middle cut out: torchvision's Resize and CenterCrop
 };
 
 /// Belongs to the weights: what a network was trained on is what it must see.
 struct Framing {
   int64_t size = 32;  ///< edge of the square
   Crop crop = Crop::squash;
-  int64_t short_side = 0;  ///< of Crop::centre, >= size; 0: size itself
+  int64_t short_side = 0;  ///< of Crop::center, >= size; 0: size itself
 };
 
-constexpr int64_t most_framed_pixels = 100'000'000;  ///< that the resized picture may have before it is cut
+constexpr int64_t most_framed_pixels = 100'000'000;  ///< that the resized image may have before it is cut
 
-/// size x size pixels. An Error where a picture is so long and narrow that it would grow beyond most_framed_pixels.
-Picture framed(const Picture& picture, const Framing& framing);
+/// size x size pixels. An Error where an image is so long and narrow that it would grow beyond most_framed_pixels.
+Image framed(const Image& image, const Framing& framing);
 
 }  // namespace nn

@@ -33,14 +33,14 @@ class Svhn : public Dataset {
     const std::vector<int64_t>& shape = file.shape("X");
     if (shape.size() < 3 || shape.size() > 4 || shape[0] != edge || shape[1] != edge || shape[2] != 3)
       fail(fmt::format("X has shape ({}), not (32, 32, 3, N)", joined(shape)));
-    const int64_t pictures = shape.size() == 4 ? shape[3] : 1;  // MATLAB drops last axes of 1
-    if (pictures == 0) fail("X has no pictures");
+    const int64_t images = shape.size() == 4 ? shape[3] : 1;  // MATLAB drops last axes of 1
+    if (images == 0) fail("X has no images");
     const int64_t labels = std::accumulate(file.shape("y").begin(), file.shape("y").end(), int64_t{1}, std::multiplies<>());
-    if (labels != pictures) fail(fmt::format("X has {} pictures, but y has {} labels", pictures, labels));
+    if (labels != images) fail(fmt::format("X has {} images, but y has {} labels", images, labels));
     std::vector<int64_t> digits;
     for (const double value : file.numbers("y")) {
       if (!(value >= 1 && value <= 10) || value != std::floor(value))
-        fail(fmt::format("label {} of picture {} is not one of 1 to 10 (10 stands for 0)", value, digits.size()));
+        fail(fmt::format("label {} of image {} is not one of 1 to 10 (10 stands for 0)", value, digits.size()));
       digits.push_back(static_cast<int64_t>(value) % 10);
     }
 
@@ -50,32 +50,31 @@ class Svhn : public Dataset {
     file.each_piece("X", columns.data(), pixel_bytes, [&](int64_t record) {
       if (kept == records_.size() || records_[kept] != record) return;
       ++kept;
-      labels_.push_back(digits[static_cast<size_t>(record)]);
+      labels_.push_back(digits[record]);
       const size_t first = pixels_.size();
       pixels_.resize(first + static_cast<size_t>(pixel_bytes));
       for (int64_t channel = 0; channel < 3; ++channel)
         for (int64_t column = 0; column < edge; ++column)
           for (int64_t row = 0; row < edge; ++row)
-            pixels_[first + static_cast<size_t>((row * edge + column) * 3 + channel)] =
-                columns[static_cast<size_t>(channel * plane + column * edge + row)];
+            pixels_[first + static_cast<size_t>((row * edge + column) * 3 + channel)] = columns[channel * plane + column * edge + row];
     });
   }
 
   int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
   int64_t label(int64_t index) const override { return labels_[checked(index)]; }
-  std::string picture_name(int64_t index) const override { return fmt::format("{}#{}", file_name_, records_[checked(index)]); }
+  std::string image_name(int64_t index) const override { return fmt::format("{}#{}", file_name_, records_[checked(index)]); }
   void read(int64_t index, uint8_t* pixels) const override {
     write_framed(pixels_.data() + checked(index) * static_cast<size_t>(pixel_bytes), edge, framing_, pixels);
   }
 
  private:
   size_t checked(int64_t index) const {
-    CHECK(index >= 0 && index < size(), "picture {} of {}, which has {}", index, spec_, size());
+    CHECK(index >= 0 && index < size(), "image {} of {}, which has {}", index, spec_, size());
     return static_cast<size_t>(index);
   }
 
   std::string file_name_;
-  std::vector<int64_t> records_, labels_;  // records_: which pictures of the file
+  std::vector<int64_t> records_, labels_;  // records_: which images of the file
   std::vector<uint8_t> pixels_;
 };
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "nn/data/canvas.h"
-#include "nn/data/kept_pictures.h"
+#include "nn/data/kept_images.h"
 #include "nn/data/outlines.h"
 #include "nn/data/readers.h"
 #include "nn/text.h"
@@ -22,13 +22,13 @@ Point random_place(double margin, Dice& dice) { return {dice.between(margin, 1 -
 void draw_clutter(Canvas& canvas, Dice& dice) {
   const Color color = random_color(dice);
   const Texture paint(Texture::Kind::plain, color, color, dice);
-  const Point centre = random_place(-0.05, dice);
+  const Point center = random_place(-0.05, dice);
   const auto opacity = static_cast<float>(dice.between(0.5, 1));
   if (dice.chance(0.5)) {
     const Point direction = on_circle(dice.between(0, 1));
     const double half = dice.between(0.08, 0.3);
-    canvas.draw({bar({centre.x - half * direction.x, centre.y - half * direction.y},
-                     {centre.x + half * direction.x, centre.y + half * direction.y}, dice.between(0.03, 0.07))},
+    canvas.draw({bar({center.x - half * direction.x, center.y - half * direction.y},
+                     {center.x + half * direction.x, center.y + half * direction.y}, dice.between(0.03, 0.07))},
                 paint, opacity);
   } else {
     Contour corners;
@@ -36,13 +36,13 @@ void draw_clutter(Canvas& canvas, Dice& dice) {
     for (int i = 0; i < 4; ++i) {
       const Point direction = on_circle(start + 0.25 * i + dice.between(-0.08, 0.08));
       const double radius = dice.between(0.04, 0.13);
-      corners.push_back({centre.x + radius * direction.x, centre.y + radius * direction.y});
+      corners.push_back({center.x + radius * direction.x, center.y + radius * direction.y});
     }
     canvas.draw({corners}, paint, opacity);
   }
 }
 
-/// A darker texture of low contrast under two to five pieces of clutter. Returns its leading colour.
+/// A darker texture of low contrast under two to five pieces of clutter. Returns its leading color.
 Color draw_background(Canvas& canvas, Dice& dice) {
   const Color color = random_color(dice, 0, 0.6), other = random_color(dice);
   canvas.fill(Texture(color, mixed(color, other, static_cast<float>(dice.between(0.05, 0.35))), dice));
@@ -55,15 +55,15 @@ void draw_object(Canvas& canvas, const Outline& outline, const Color& background
   const Color color = color_apart_from(background, 1.0f, dice, 0.35, 1), other = color_apart_from(background, 0.7f, dice, 0.2, 1);
   const Texture texture(color, mixed(color, other, static_cast<float>(dice.between(0.05, 0.5))), dice);
   const double radius = dice.between(0.27, 0.42), aspect = dice.between(0.85, 1.18);
-  const Point centre = {dice.between(radius, 1 - radius), dice.between(radius, 1 - radius)};
-  canvas.draw(placed(outline, {centre, radius * aspect, radius / aspect, dice.between(-0.1, 0.1)}), texture,
+  const Point center = {dice.between(radius, 1 - radius), dice.between(radius, 1 - radius)};
+  canvas.draw(placed(outline, {center, radius * aspect, radius / aspect, dice.between(-0.1, 0.1)}), texture,
               static_cast<float>(dice.between(0.85, 1)));
   if (dice.chance(0.25)) draw_clutter(canvas, dice);
 }
 
 void draw_shape(Canvas& canvas, int64_t label, Dice& dice) {
   const Color background = draw_background(canvas, dice);
-  draw_object(canvas, known_outlines()[static_cast<size_t>(label)].outline, background, dice);
+  draw_object(canvas, known_outlines()[label].outline, background, dice);
 }
 
 void draw_unseen(Canvas& canvas, int64_t index, Dice& dice) {
@@ -72,13 +72,13 @@ void draw_unseen(Canvas& canvas, int64_t index, Dice& dice) {
   draw_object(canvas, outlines[static_cast<size_t>(index) % outlines.size()].outline, background, dice);
 }
 
-/// The objects' textures at full contrast, filling the picture.
+/// The objects' textures at full contrast, filling the image.
 void draw_texture(Canvas& canvas, int64_t index, Dice& dice) {
   const Color color = random_color(dice), other = color_apart_from(color, 0.9f, dice);
   canvas.fill(Texture(static_cast<Texture::Kind>(1 + index % (Texture::kinds - 1)), color, other, dice));
 }
 
-/// Cells of 1, 2 or 4 pixels (of a picture of 32) that are random by channel, grey, or one of two colours.
+/// Cells of 1, 2 or 4 pixels (of an image of 32) that are random by channel, gray, or one of two colors.
 void draw_noise(Canvas& canvas, int64_t index, Dice& dice) {
   const int64_t size = canvas.size(), cell = std::max<int64_t>(1, (int64_t{1} << (index % 3)) * size / 32);
   const int kind = dice.below(3);
@@ -144,7 +144,7 @@ class Synthetic : public Dataset {
     checked(index);
     return is_id() ? index % classes() : -1;
   }
-  std::string picture_name(int64_t index) const override {
+  std::string image_name(int64_t index) const override {
     checked(index);
     return fmt::format("{}#{}", prefix_, index);
   }
@@ -152,7 +152,7 @@ class Synthetic : public Dataset {
     checked(index);
     kept_.read(index, pixels, [&](uint8_t* out) {
       Dice dice(seed_, first_ + static_cast<uint64_t>(index));
-      Canvas canvas(picture_size());
+      Canvas canvas(image_size());
       set_.draw(canvas, index, dice);
       const auto amplitude = static_cast<float>(dice.between(0, 0.06));
       canvas.write(out, amplitude, dice);
@@ -161,14 +161,14 @@ class Synthetic : public Dataset {
 
  private:
   bool is_id() const { return &set_ == sets; }
-  void checked(int64_t index) const { CHECK(index >= 0 && index < size_, "picture {} of {}, which has {}", index, spec_, size_); }
+  void checked(int64_t index) const { CHECK(index >= 0 && index < size_, "image {} of {}, which has {}", index, spec_, size_); }
 
   const Set& set_;
   uint64_t seed_;
   int64_t size_;
-  uint64_t first_;  // counter of picture 0
+  uint64_t first_;  // counter of image 0
   std::string prefix_;
-  KeptPictures kept_;
+  KeptImages kept_;
 };
 
 }  // namespace

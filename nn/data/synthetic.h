@@ -1,6 +1,6 @@
 #pragma once
 // A procedural data set: textured objects of several shapes on cluttered backgrounds, and sets that are out of its distribution.
-// Every picture is a function of (name, split, seed, index).
+// Every image is a function of (name, split, seed, index).
 
 #include <memory>
 #include <string>

@@ -92,7 +92,7 @@ std::string build_description() {
 cudaStream_t stream_of(Device device) {
   CHECK(!device.is_cpu(), "the cpu has no stream");
   CHECK(device.index >= 0 && device.index < static_cast<int>(most_devices), "{}: there is no such device", device.to_string());
-  std::atomic<cudaStream_t>& slot = streams[static_cast<size_t>(device.index)];
+  std::atomic<cudaStream_t>& slot = streams[device.index];
   cudaStream_t stream = slot.load(std::memory_order_acquire);
   if (stream != nullptr) {
     CUDA_CHECK(cudaSetDevice(device.index));

@@ -6,7 +6,7 @@
 //     using Element = T;
 //     using Row, Depth;                               what is computed once for a row, once for a depth
 //     static constexpr Along along;                   the index that runs along memory
-//     static constexpr int unit;                      so many neighbours along it exist together or not at all, 16 bytes aligned; or 1
+//     static constexpr int unit;                      so many neighbors along it exist together or not at all, 16 bytes aligned; or 1
 //     Row row(int) const;  Depth depth(int) const;    any index: also one past the end
 //     const T* at(const Row&, const Depth&) const;    nullptr for a zero
 //     const T* data;                                  an address that may be read
@@ -62,7 +62,7 @@ __device__ __forceinline__ void store_columns(T* row, int column, int columns, c
   }
 }
 
-/// A thread's share of the work of copying tiles of `extent` rows x `depth` of an operand: neighbouring threads take neighbouring units,
+/// A thread's share of the work of copying tiles of `extent` rows x `depth` of an operand: neighboring threads take neighboring units,
 /// and every thread keeps its rows (or its row) for the whole product.
 template <class Operand, int extent, int depth, int threads>
 class Share {

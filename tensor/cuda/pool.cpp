@@ -46,7 +46,7 @@ struct Pool {
 Pool& pool_of(int index) {
   static auto* pools = new std::array<Pool, 64>;
   CHECK(index >= 0 && index < static_cast<int>(pools->size()), "cuda:{}: there is no such device", index);
-  return (*pools)[static_cast<size_t>(index)];
+  return (*pools)[index];
 }
 
 std::atomic<bool>& keeps_blocks() {

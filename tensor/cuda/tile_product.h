@@ -21,7 +21,7 @@ struct Tile<double> {
   static constexpr int extent = 16, depth = 16, side = 2, threads = 64;
 };
 
-/// Grid: tiles of y (column tiles fastest: neighbours share the rows of a), then slices of `slice_depth`, a multiple of the tile's depth.
+/// Grid: tiles of y (column tiles fastest: neighbors share the rows of a), then slices of `slice_depth`, a multiple of the tile's depth.
 template <class A, class B, class Out>
 __global__ void __launch_bounds__(Tile<typename A::Element>::threads)
     tile_product(A a, B b, Out out, int column_tiles, int depth, int slice_depth) {

@@ -29,7 +29,7 @@ struct Staging {
 /// Made at the device's first copy, never given back: the device must be current.
 Staging& staging_of(int index) {
   static auto* all = new std::array<Staging, 64>;
-  return (*all)[static_cast<size_t>(index)];
+  return (*all)[index];
 }
 
 Chunk& ready(Chunk& chunk) {
@@ -58,7 +58,7 @@ void copy_to_device(void* to, const void* from, int64_t bytes, int index) {
   Staging& staging = staging_of(index);
   const std::lock_guard lock(staging.mutex);
   for (int64_t offset = 0; offset < bytes; offset += chunk_bytes) {
-    Chunk& chunk = ready(staging.chunks[static_cast<size_t>(staging.next++ % 2)]);
+    Chunk& chunk = ready(staging.chunks[staging.next++ % 2]);
     const size_t size = size_of_chunk(bytes, offset);
     CUDA_CHECK(cudaEventSynchronize(chunk.done));
     std::memcpy(chunk.memory, static_cast<const std::byte*>(from) + offset, size);
@@ -73,7 +73,7 @@ void copy_to_host(void* to, const void* from, int64_t bytes, int index) {
   const cudaStream_t stream = stream_of({Device::Kind::cuda, index});
   Staging& staging = staging_of(index);
   const std::lock_guard lock(staging.mutex);
-  const auto chunk_at = [&](int64_t offset) -> Chunk& { return staging.chunks[static_cast<size_t>(offset / chunk_bytes % 2)]; };
+  const auto chunk_at = [&](int64_t offset) -> Chunk& { return staging.chunks[offset / chunk_bytes % 2]; };
   const auto start = [&](int64_t offset) {
     if (offset >= bytes) return;
     Chunk& chunk = ready(chunk_at(offset));

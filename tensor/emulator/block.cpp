@@ -67,8 +67,8 @@ thread_local bool on_a_kernel_thread = false;
 
 void enter(Block& b, int thread, Fiber* fiber) {
   b.current = thread;
-  b.threads[static_cast<size_t>(thread)].fiber = fiber;
-  threadIdx = b.threads[static_cast<size_t>(thread)].index;
+  b.threads[thread].fiber = fiber;
+  threadIdx = b.threads[thread].index;
   shadow::set_thread(thread, thread / warpSize, fiber->context.stack_low, fiber->context.stack_high());
 }
 
@@ -97,14 +97,14 @@ Fiber* idle_fiber(Block& b) {
 
 /// Goes on with `thread`, on its own fiber if it has one, else from the kernel's first line on an idle fiber.
 void switch_to(Block& b, Context& from, int thread) {
-  Fiber* fiber = b.threads[static_cast<size_t>(thread)].fiber;
+  Fiber* fiber = b.threads[thread].fiber;
   if (fiber == nullptr) fiber = idle_fiber(b);
   enter(b, thread, fiber);
   switch_context(from, fiber->context);
 }
 
 std::string thread_name(const Block& b, int thread) {
-  const uint3 index = b.threads[static_cast<size_t>(thread)].index;
+  const uint3 index = b.threads[thread].index;
   return fmt::format("({},{},{})", index.x, index.y, index.z);
 }
 
@@ -130,10 +130,10 @@ std::string describe_deadlock(const Block& b) {
       for (int lane = 0; lane < warpSize; ++lane) {
         const int number = static_cast<int>(warp) * warpSize + lane;
         if ((missing >> lane & 1u) == 0 || number >= b.count) continue;
-        if (b.threads[static_cast<size_t>(number)].state == Thread::State::done)
+        if (b.threads[number].state == Thread::State::done)
           gone |= 1u << lane;
         else
-          elsewhere = b.threads[static_cast<size_t>(number)].site;
+          elsewhere = b.threads[number].site;
       }
       const std::string where =
           gone != 0 ? fmt::format("lanes {} have left the kernel", lanes_of(gone)) : fmt::format("they wait in {}", elsewhere.to_string());
@@ -148,11 +148,11 @@ void wait(Block& b) {
   if (b.runnable.empty()) fail(describe_deadlock(b));
   const int self = b.current, next = draw(b);
   if (next == self) return;
-  switch_to(b, b.threads[static_cast<size_t>(self)].fiber->context, next);
+  switch_to(b, b.threads[self].fiber->context, next);
 }
 
 void set_runnable(Block& b, int thread) {
-  b.threads[static_cast<size_t>(thread)].state = Thread::State::runnable;
+  b.threads[thread].state = Thread::State::runnable;
   b.runnable.push_back(thread);
 }
 
@@ -171,7 +171,7 @@ void finish(Block& b) {
 /// Runs threads from their first line, one after the other, as long as none of them waits.
 void body_of_a_fiber() {
   Block& b = block();
-  Fiber* const self = b.threads[static_cast<size_t>(b.current)].fiber;
+  Fiber* const self = b.threads[b.current].fiber;
   for (;;) {
     // Only this thread's stack is unwound; those that wait keep nothing on theirs that would have to be destroyed.
     try {
@@ -190,7 +190,7 @@ void body_of_a_fiber() {
       continue;
     }
     const int next = draw(b);
-    if (b.threads[static_cast<size_t>(next)].fiber == nullptr) {
+    if (b.threads[next].fiber == nullptr) {
       enter(b, next, self);
       continue;
     }
@@ -216,7 +216,7 @@ void run_block(Block& b, uint3 index, uint64_t number) {
   for (auto& operations : b.pending) operations.clear();
   b.runnable.clear();
   for (int i = 0; i < b.count; ++i) {
-    Thread& thread = b.threads[static_cast<size_t>(i)];
+    Thread& thread = b.threads[i];
     const auto n = static_cast<unsigned>(i);
     thread.index = {n % blockDim.x, n / blockDim.x % blockDim.y, n / blockDim.x / blockDim.y};
     thread.fiber = nullptr;
@@ -244,7 +244,7 @@ void run_block(Block& b, uint3 index, uint64_t number) {
 std::string Site::to_string() const { return *file == 0 ? std::string(what) : fmt::format("{} at {}:{}", what, file, line); }
 
 bool in_kernel() { return on_a_kernel_thread; }
-Thread& this_thread() { return block().threads[static_cast<size_t>(block().current)]; }
+Thread& this_thread() { return block().threads[block().current]; }
 int this_thread_number() { return block().current; }
 int this_lane() { return block().current % warpSize; }
 
@@ -300,7 +300,7 @@ void warp_operation(unsigned mask, const Site& site, void* operand, void (*compl
   if ((mask >> lane & 1u) == 0) fail(fmt::format("{}: lane {} is not in the mask {:08x} that it gives", site.to_string(), lane, mask));
   const int lanes_there = std::min(warpSize, b.count - warp * warpSize);
   const unsigned there = lanes_there == 32 ? ~0u : (1u << lanes_there) - 1;
-  auto& pending = b.pending[static_cast<size_t>(warp)];
+  auto& pending = b.pending[warp];
   WarpOperation* operation = nullptr;
   for (WarpOperation& other : pending) {
     if ((other.mask & mask) == 0) continue;
@@ -314,7 +314,7 @@ void warp_operation(unsigned mask, const Site& site, void* operand, void (*compl
   }
   if (operation == nullptr) operation = &pending.emplace_back(WarpOperation{mask, 0, site, {}});
   operation->arrived |= 1u << lane;
-  operation->operands[static_cast<size_t>(lane)] = operand;
+  operation->operands[lane] = operand;
   Thread& self = this_thread();
   self.site = site;
   self.state = Thread::State::in_warp_operation;
@@ -356,7 +356,7 @@ void __syncwarp(unsigned mask, const char* file, int line) {
   warp_operation(mask, {"__syncwarp", file, line}, nullptr, [](WarpOperation& operation) {
     const Block& b = block();
     const int warp = b.current / warpSize, lanes_there = std::min(warpSize, b.count - warp * warpSize);
-    // Only the whole warp's meeting orders memory here; a part of it is not modelled, and orders nothing.
+    // Only the whole warp's meeting orders memory here; a part of it is not modeled, and orders nothing.
     if (__builtin_popcount(operation.arrived) == lanes_there) shadow::warp_barrier(warp);
   });
 }

@@ -43,7 +43,7 @@ Record tick() { return now += Record{1} << time_shift; }
 /// Who runs, and from when on its warp has passed no barrier.
 void set_running(Record thread) {
   state.mine = now | thread;
-  state.warp_interval = std::max(state.interval, state.warps[static_cast<size_t>(thread / 32)]);
+  state.warp_interval = std::max(state.interval, state.warps[thread / 32]);
 }
 void set_time() { set_running(state.mine & thread_bits); }
 
@@ -149,7 +149,7 @@ void barrier(const char* file, int line) {
 }
 
 void warp_barrier(int warp) {
-  state.warps[static_cast<size_t>(warp)] = tick();
+  state.warps[warp] = tick();
   set_time();
 }
 

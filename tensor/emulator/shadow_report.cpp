@@ -102,7 +102,7 @@ void report_hazard(Hazard kind, const Region& region, const Cell& cell, Access a
       fmt::format("{} {} at byte {}", verb(access), name(region), static_cast<size_t>(&cell - region.cells) * region.granule);
   switch (kind) {
     case Hazard::unwritten:
-      hazard += ", which is uninitialised: no thread of the block has written it";
+      hazard += ", which is uninitialized: no thread of the block has written it";
       break;
     case Hazard::in_flight:
       hazard += fmt::format(" before its cp.async, issued by {}, was waited for", who(other));

@@ -1,11 +1,11 @@
 #pragma once
-// Batch normalisation (Ioffe and Szegedy, 2015) fused with the residual sum and ReLU that follow it in a ResNet.
+// Batch normalization (Ioffe and Szegedy, 2015) fused with the residual sum and ReLU that follow it in a ResNet.
 //
 // maths    mean[c] = sum_r x[r,c] / R     var[c] = sum_r (x[r,c] - mean[c])^2 / R     rstd = 1 / sqrt(var + eps)
 //          z = gamma * (x - mean) * rstd + beta (+ residual)      y = relu ? max(z, 0) : z
 // shapes   x, residual, y (.., C), R = rows = product of the other extents; gamma, beta, mean, rstd, running_* (C); f32 and f64
 // cost     forward reads x twice, residual once, writes y once; backward reads x, y, dy twice, writes dx (and dresidual) once
-// numerics sums in double; the variance from centred values, not from E[x^2] - mean^2
+// numerics sums in double; the variance from centered values, not from E[x^2] - mean^2
 
 #include "tensor/tensor.h"
 

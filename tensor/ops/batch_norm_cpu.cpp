@@ -4,7 +4,7 @@
 // cost     12 flop per element; reads x twice, residual once, writes y once | reads x, y, dy twice, writes dx; memory-bound.
 //          A block's second look at x, for its variance, comes from cache. Scratch 16 C bytes per block
 // parallel blocks of rows fixed by the shape, about 128 KiB each; a block leaves partial sums, which are added in order
-// numerics four rows are added in T, everything above in double. A block's squares are centred on the block's own mean m_b, then
+// numerics four rows are added in T, everything above in double. A block's squares are centered on the block's own mean m_b, then
 //          moved to the mean of all:  sum (x - mean)^2 = sum_b (sum (x - m_b)^2 + R_b (m_b - mean)^2), so nothing cancels
 
 #include "tensor/ops/batch_norm.h"
@@ -41,7 +41,7 @@ std::vector<double> add_blocks(const Tensor& partial) {
   std::vector<double> sums(static_cast<size_t>(width));
   const double* block = partial.data<double>();
   for (int64_t no = 0; no < partial.dim(0); ++no, block += width)
-    for (int64_t i = 0; i < width; ++i) sums[static_cast<size_t>(i)] += block[i];
+    for (int64_t i = 0; i < width; ++i) sums[i] += block[i];
   return sums;
 }
 
@@ -52,33 +52,33 @@ struct Moments {
 template <class T>
 Moments moments(const T* x, int64_t rows, int64_t columns) {
   const int64_t grain = block_rows(columns, dtype_of<T>()), blocks = (rows + grain - 1) / grain;
-  Tensor partial = Tensor::zeros({blocks, 2, columns}, Dtype::f64);  // a block's sum, later its mean; its centred squares
-  Tensor centres({blocks, columns}, dtype_of<T>());
+  Tensor partial = Tensor::zeros({blocks, 2, columns}, Dtype::f64);  // a block's sum, later its mean; its centered squares
+  Tensor centers({blocks, columns}, dtype_of<T>());
   double* partials = partial.data<double>();
-  T* all_centres = centres.data<T>();
+  T* all_centers = centers.data<T>();
   const auto add = SELECT_ISA(add_rows<T>);
   const auto squares = SELECT_ISA(add_squares<T>);
   parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
     const int64_t block = begin / grain;
     double *sum = partials + block * 2 * columns, *square = sum + columns;
-    T* centre = all_centres + block * columns;
+    T* center = all_centers + block * columns;
     add(x + begin * columns, end - begin, columns, sum);
-    for (int64_t c = 0; c < columns; ++c) centre[c] = static_cast<T>(sum[c] / static_cast<double>(end - begin));
-    squares(x + begin * columns, centre, end - begin, columns, square);
+    for (int64_t c = 0; c < columns; ++c) center[c] = static_cast<T>(sum[c] / static_cast<double>(end - begin));
+    squares(x + begin * columns, center, end - begin, columns, square);
   });
 
   Moments result = {std::vector<double>(static_cast<size_t>(columns)), std::vector<double>(static_cast<size_t>(columns))};
   for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t c = 0; c < columns; ++c) result.mean[static_cast<size_t>(c)] += partials[block * 2 * columns + c];
+    for (int64_t c = 0; c < columns; ++c) result.mean[c] += partials[block * 2 * columns + c];
   for (double& mean : result.mean) mean /= static_cast<double>(rows);
   for (int64_t block = 0; block < blocks; ++block) {
     const double count = static_cast<double>(std::min(rows, (block + 1) * grain) - block * grain);
     for (int64_t c = 0; c < columns; ++c) {
       // The squares are about the rounded block mean; sum (x - a)^2 = sum (x - m_b)^2 + count (m_b - a)^2 takes the rounding out again.
       const double block_mean = partials[block * 2 * columns + c] / count;
-      const double rounding = block_mean - static_cast<double>(all_centres[block * columns + c]);
-      const double offset = block_mean - result.mean[static_cast<size_t>(c)];
-      result.var[static_cast<size_t>(c)] += partials[(block * 2 + 1) * columns + c] + count * (offset * offset - rounding * rounding);
+      const double rounding = block_mean - static_cast<double>(all_centers[block * columns + c]);
+      const double offset = block_mean - result.mean[c];
+      result.var[c] += partials[(block * 2 + 1) * columns + c] + count * (offset * offset - rounding * rounding);
     }
   }
   for (double& var : result.var) {
@@ -95,12 +95,12 @@ Tensor apply(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Ten
   const auto [rows, columns] = as_matrix(x);
   Tensor y(x.shape(), x.dtype(), x.device());
   std::vector<double> scale = rstd;
-  for (int64_t c = 0; c < columns; ++c) scale[static_cast<size_t>(c)] *= static_cast<double>(gamma.data<T>()[c]);
+  for (int64_t c = 0; c < columns; ++c) scale[c] *= static_cast<double>(gamma.data<T>()[c]);
   const std::vector<T> mean_typed = rounded<T>(mean), scale_typed = rounded<T>(scale);
   const T *in = x.data<T>(), *shortcut = residual.defined() ? residual.data<T>() : nullptr, *shift = beta.data<T>();
   T* out = y.data<T>();
-  const auto kernel = shortcut ? (relu ? SELECT_ISA(normalise<T, true, true>) : SELECT_ISA(normalise<T, false, true>))
-                               : (relu ? SELECT_ISA(normalise<T, true, false>) : SELECT_ISA(normalise<T, false, false>));
+  const auto kernel = shortcut ? (relu ? SELECT_ISA(normalize<T, true, true>) : SELECT_ISA(normalize<T, false, true>))
+                               : (relu ? SELECT_ISA(normalize<T, true, false>) : SELECT_ISA(normalize<T, false, false>));
   parallel_for(rows, block_rows(columns, x.dtype()), [&, columns = columns](int64_t begin, int64_t end) {
     kernel(in + begin * columns, shortcut ? shortcut + begin * columns : nullptr, mean_typed.data(), scale_typed.data(), shift,
            out + begin * columns, end - begin, columns);
@@ -136,7 +136,7 @@ GradSums sum_gradients(const Tensor& x, const Tensor& y, const Tensor& dy, const
   const std::vector<double> sums = add_blocks(partial);
   result.dbeta.assign(sums.begin(), sums.begin() + columns);
   result.dgamma.assign(sums.begin() + columns, sums.end());
-  for (int64_t c = 0; c < columns; ++c) result.dgamma[static_cast<size_t>(c)] *= rstd[static_cast<size_t>(c)];
+  for (int64_t c = 0; c < columns; ++c) result.dgamma[c] *= rstd[c];
   return result;
 }
 

@@ -5,7 +5,7 @@
 //          slice of x, for the squares, comes from the L2 cache while all slices fit there. Scratch 16 C bytes per slice
 // parallel a block owns a tile of columns and a slice of the rows, cut by the shape alone; it leaves partial sums in its own place, which a
 //          second launch joins in a fixed tree
-// numerics sums in double. A slice's squares are centred on the slice's own mean m_b, then moved to the mean of all:
+// numerics sums in double. A slice's squares are centered on the slice's own mean m_b, then moved to the mean of all:
 //          sum (x - mean)^2 = sum_b (sum (x - m_b)^2 + R_b (m_b - mean)^2), so nothing cancels
 
 #include "tensor/cuda/runtime.h"
@@ -34,8 +34,8 @@ __global__ void __launch_bounds__(threads) slice_moments(const T* x, ColumnTiles
   sum = sum_of_column(sum, tiles.width);
   const double mean = sum / static_cast<double>(tiles.slice_end() - tiles.slice_begin());
   for (int64_t r = tiles.begin(); r < tiles.end(); r += tiles.step()) {
-    const double centred = static_cast<double>(x[r * columns + column]) - mean;
-    squares += centred * centred;
+    const double centered = static_cast<double>(x[r * columns + column]) - mean;
+    squares += centered * centered;
   }
   squares = sum_of_column(squares, tiles.width);
   if (!tiles.writes()) return;
@@ -75,7 +75,7 @@ __global__ void __launch_bounds__(threads) inference_scale(const T* gamma, const
 
 template <class T, bool relu, bool has_residual>
 __global__ void __launch_bounds__(threads)
-    normalise(const T* x, const T* residual, const T* mean, const T* scale, const T* beta, ColumnTiles tiles, T* y) {
+    normalize(const T* x, const T* residual, const T* mean, const T* scale, const T* beta, ColumnTiles tiles, T* y) {
   if (!tiles.has_column()) return;
   const int64_t column = tiles.column();
   const T mu = mean[column], factor = scale[column], shift = beta[column];
@@ -165,8 +165,8 @@ Tensor apply(const Tensor& x, const Tensor& mean, const Tensor& scale, const Ten
   Tensor y = like(x);
   if (y.numel() == 0) return y;
   const T* shortcut = residual.defined() ? residual.data<T>() : nullptr;
-  const auto kernel = shortcut ? (relu ? normalise<T, true, true> : normalise<T, false, true>)
-                               : (relu ? normalise<T, true, false> : normalise<T, false, false>);
+  const auto kernel = shortcut ? (relu ? normalize<T, true, true> : normalize<T, false, true>)
+                               : (relu ? normalize<T, true, false> : normalize<T, false, false>);
   launch(kernel, tiles.grid(), threads, 0, stream_of(x.device()), x.data<T>(), shortcut, mean.data<T>(), scale.data<T>(), beta.data<T>(),
          tiles, y.data<T>());
   return y;

@@ -1,5 +1,5 @@
-// Batch normalisation over one block of rows; compiled once per instruction set (tensor/for_each_isa.h). Plain loops over the channels,
-// which the compiler vectorises: a step reads whole vectors of each input and adds to sums that stay in the first-level cache.
+// Batch normalization over one block of rows; compiled once per instruction set (tensor/for_each_isa.h). Plain loops over the channels,
+// which the compiler vectorizes: a step reads whole vectors of each input and adds to sums that stay in the first-level cache.
 #include "tensor/ops/lanes.inl"
 
 /// sums[c] += sum of (x[r,c] - mean[c])^2. Four rows are added in T, the fours in double.
@@ -22,7 +22,7 @@ void add_squares(const T* __restrict x, const T* __restrict mean, int64_t rows, 
 
 /// y = (x - mean) * scale + beta (+ residual), relu or not
 template <class T, bool relu, bool has_residual>
-void normalise(const T* __restrict x, const T* __restrict residual, const T* __restrict mean, const T* __restrict scale,
+void normalize(const T* __restrict x, const T* __restrict residual, const T* __restrict mean, const T* __restrict scale,
                const T* __restrict beta, T* __restrict y, int64_t rows, int64_t columns) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c) {

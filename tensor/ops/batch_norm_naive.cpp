@@ -20,8 +20,8 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& b
       for (int64_t r = 0; r < rows; ++r) mean += static_cast<double>(in[r * columns + c]);
       mean /= static_cast<double>(rows);
       for (int64_t r = 0; r < rows; ++r) {
-        const double centred = static_cast<double>(in[r * columns + c]) - mean;
-        var += centred * centred;
+        const double centered = static_cast<double>(in[r * columns + c]) - mean;
+        var += centered * centered;
       }
       var /= static_cast<double>(rows);
       const double rstd = 1 / std::sqrt(var + params.eps);

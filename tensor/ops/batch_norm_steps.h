@@ -1,5 +1,5 @@
 #pragma once
-// The staircase of batch normalisation, one idea a step. The last step is cuda::batch_norm and cuda::batch_norm_grad.
+// The staircase of batch normalization, one idea a step. The last step is cuda::batch_norm and cuda::batch_norm_grad.
 
 #include "tensor/ops/batch_norm.h"
 
@@ -13,7 +13,7 @@ BatchNormResult batch_norm_thread_per_channel(const Tensor& x, const Tensor& gam
 BatchNormGradients batch_norm_grad_thread_per_channel(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma,
                                                       const Tensor& mean, const Tensor& rstd, BatchNormParams params, bool needs_dresidual);
 
-// 2. Statistics in two stages: a block sums one slice of the rows and centres its squares on the slice's own mean, a second launch joins
+// 2. Statistics in two stages: a block sums one slice of the rows and centers its squares on the slice's own mean, a second launch joins
 // the
 //    slices. Residual sum and ReLU are ops of their own: y is written three times and read twice.
 BatchNormResult batch_norm_two_stages(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual,

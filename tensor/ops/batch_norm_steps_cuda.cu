@@ -1,7 +1,7 @@
 // maths    y and its gradients as in batch_norm.h; here one channel after the other, the formulas as they stand
 // shapes   x, residual, y, dy, dx (R,C) of any rank  gamma, beta, mean, rstd (C); f32 and f64
 // cost     step 1 reads x three times forward and x, y, dy twice backward, with C threads; step 2 writes y three times; no scratch of its
-// own parallel a thread owns a channel, all of its rows and sums numerics sums in double, the variance from centred values; y and dx
+// own parallel a thread owns a channel, all of its rows and sums numerics sums in double, the variance from centered values; y and dx
 // rounded once
 
 #include "tensor/cuda/runtime.h"
@@ -36,8 +36,8 @@ __global__ void __launch_bounds__(threads) channel_forward(const T* x, const T* 
   for (int64_t at = c; at < n; at += columns) mu += static_cast<double>(x[at]);
   mu /= count;
   for (int64_t at = c; at < n; at += columns) {
-    const double centred = static_cast<double>(x[at]) - mu;
-    variance += centred * centred;
+    const double centered = static_cast<double>(x[at]) - mu;
+    variance += centered * centered;
   }
   variance /= count;
   const double inverse = 1 / std::sqrt(variance + eps);

@@ -10,8 +10,7 @@ namespace {
 template <class At, class Combine>
 Tensor combined(const Tensor& x, const Tensor& other, const At& at, const Combine& combine) {
   const std::vector<double> left = x.to_vector(), right = other.to_vector();
-  return by_element(
-      x, [&](int64_t r, int64_t c) { return combine(left[static_cast<size_t>(r * x.dim(-1) + c)], right[static_cast<size_t>(at(r, c))]); });
+  return by_element(x, [&](int64_t r, int64_t c) { return combine(left[r * x.dim(-1) + c], right[at(r, c)]); });
 }
 
 int64_t of_row(int64_t, int64_t c) { return c; }

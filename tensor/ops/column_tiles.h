@@ -8,7 +8,7 @@
 
 namespace tensor::ops::cuda {
 
-/// The matrix cut into tiles by its shape alone. A block owns one tile: `width` neighbouring columns, so that a warp reads whole stretches
+/// The matrix cut into tiles by its shape alone. A block owns one tile: `width` neighboring columns, so that a warp reads whole stretches
 /// of memory, and one slice of the rows. A thread stays in its column and takes every step()-th row, so that what belongs to a channel is
 /// read once and no element is divided to find its channel.
 struct ColumnTiles {

@@ -7,7 +7,7 @@
 //            conv2d     x bf16, w f32 or bf16    -> y bf16         (f32 weights are packed by cast)
 //            conv2d_dx  dy bf16, w f32 or bf16   -> dx bf16
 //            conv2d_dw  x and dy bf16            -> dw f32
-//          with C and O multiples of 8: pad the channels of pictures and classes
+//          with C and O multiples of 8: pad the channels of images and classes
 // cost     2*N*OH*OW*O*KH*KW*C flop for each of the three; compute-bound from C, O of about 16 on
 
 #include "tensor/tensor.h"
@@ -19,7 +19,7 @@ struct Conv2dParams {
   int64_t padding = 0;
 };
 
-/// Shape (N, OH, OW, O) of the result; throws where the kernel is larger than the padded picture or the channels differ.
+/// Shape (N, OH, OW, O) of the result; throws where the kernel is larger than the padded image or the channels differ.
 Shape conv2d_output_shape(const Shape& x, const Shape& w, Conv2dParams params);
 
 Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dParams params);

@@ -1,4 +1,4 @@
-// maths    the three sums of conv2d.h, each as a sum over windows: the forward pass and dx correlate padded pictures with packed weights
+// maths    the three sums of conv2d.h, each as a sum over windows: the forward pass and dx correlate padded images with packed weights
 //          (dx: dy with the kernel turned round; for stride s one such correlation per residue of (row, column) modulo s), dw multiplies
 //          dy^T with the window columns of x
 // shapes   as in conv2d.h; the kernels see blocks of pixels and panels of weights (conv2d_blocks.h)
@@ -25,7 +25,7 @@ Shape conv2d_output_shape(const Shape& x, const Shape& w, Conv2dParams params) {
         params.stride, params.padding);
   CHECK(w[1] >= 1 && w[2] >= 1, "conv2d: w {} has an empty window", w.to_string());
   const int64_t rows = x[1] + 2 * params.padding - w[1], columns = x[2] + 2 * params.padding - w[2];
-  CHECK(rows >= 0 && columns >= 0, "conv2d: the {} x {} kernel is larger than the picture {} padded by {}", w[1], w[2], x.to_string(),
+  CHECK(rows >= 0 && columns >= 0, "conv2d: the {} x {} kernel is larger than the image {} padded by {}", w[1], w[2], x.to_string(),
         params.padding);
   return {x[0], rows / params.stride + 1, columns / params.stride + 1, w[0]};
 }
@@ -55,21 +55,21 @@ Tensor pack_panels(const Conv2dKernels<T>& kernels, int64_t channels, int64_t k_
   return panels;
 }
 
-/// A correlation of padded pictures: result[n, i, j, :] from the window that begins at padded row i * stride, column j * stride.
+/// A correlation of padded images: result[n, i, j, :] from the window that begins at padded row i * stride, column j * stride.
 template <class T>
 struct Correlation {
   const T* source;
-  int64_t pictures, height, width, channels;  // of the source
-  int64_t top, left;                          // rows and columns of zeros in front; negative: so many are skipped
+  int64_t images, height, width, channels;  // of the source
+  int64_t top, left;                        // rows and columns of zeros in front; negative: so many are skipped
   int64_t stride, kernel_h, kernel_w;
   int64_t grid_h, grid_w;
   T* result;
-  int64_t result_picture, result_row, result_pixel, result_channels;  // distances between results, and how many channels one has
+  int64_t result_image, result_row, result_pixel, result_channels;  // distances between results, and how many channels one has
 };
 
-/// Rows [first, first + rows) of the padded picture, `columns` wide.
+/// Rows [first, first + rows) of the padded image, `columns` wide.
 template <class T>
-void copy_padded(const Correlation<T>& c, const T* picture, int64_t first, int64_t rows, int64_t columns, T* to) {
+void copy_padded(const Correlation<T>& c, const T* image, int64_t first, int64_t rows, int64_t columns, T* to) {
   const int64_t begin = std::clamp<int64_t>(c.left, 0, columns), end = std::clamp<int64_t>(c.left + c.width, begin, columns);
   for (int64_t row = 0; row < rows; ++row, to += columns * c.channels) {
     const int64_t from = first + row - c.top;
@@ -78,7 +78,7 @@ void copy_padded(const Correlation<T>& c, const T* picture, int64_t first, int64
       continue;
     }
     std::fill_n(to, begin * c.channels, T{});
-    std::copy_n(picture + (from * c.width + begin - c.left) * c.channels, (end - begin) * c.channels, to + begin * c.channels);
+    std::copy_n(image + (from * c.width + begin - c.left) * c.channels, (end - begin) * c.channels, to + begin * c.channels);
     std::fill_n(to + end * c.channels, (columns - end) * c.channels, T{});
   }
 }
@@ -90,23 +90,23 @@ template <class T>
 void correlate_all(const Correlation<T>& c, const Conv2dKernels<T>& kernels, const T* panels) {
   const int64_t padded_w = (c.grid_w - 1) * c.stride + c.kernel_w;
   const int64_t row_bytes = padded_w * c.channels * static_cast<int64_t>(sizeof(T));
-  const int64_t picture_rows = (c.grid_h - 1) * c.stride + c.kernel_h;
+  const int64_t image_rows = (c.grid_h - 1) * c.stride + c.kernel_h;
   // Without padding the source itself serves, and no copy is made.
-  const bool in_place = c.top == 0 && c.left == 0 && picture_rows <= c.height && padded_w <= c.width;
+  const bool in_place = c.top == 0 && c.left == 0 && image_rows <= c.height && padded_w <= c.width;
 
-  // A block is some rows of one picture, or several whole pictures.
-  int64_t rows = c.grid_h, pictures = 1;
-  if (picture_rows * row_bytes > block_bytes) {
+  // A block is some rows of one image, or several whole images.
+  int64_t rows = c.grid_h, images = 1;
+  if (image_rows * row_bytes > block_bytes) {
     rows = std::max<int64_t>(1, (block_bytes / row_bytes - c.kernel_h) / c.stride + 1);
     const int64_t parts = (c.grid_h + rows - 1) / rows;
     rows = (c.grid_h + parts - 1) / parts;
   } else {
     const int64_t enough = (block_pixels_at_least + c.grid_h * c.grid_w - 1) / (c.grid_h * c.grid_w);
-    pictures = std::clamp<int64_t>(std::max(enough, block_bytes / (picture_rows * row_bytes)), 1, std::max<int64_t>(1, c.pictures / 8));
+    images = std::clamp<int64_t>(std::max(enough, block_bytes / (image_rows * row_bytes)), 1, std::max<int64_t>(1, c.images / 8));
   }
-  const int64_t row_blocks = (c.grid_h + rows - 1) / rows, picture_blocks = (c.pictures + pictures - 1) / pictures;
-  const int64_t padded_rows = (rows - 1) * c.stride + c.kernel_h, block_pixels = pictures * rows * c.grid_w;
-  const int64_t copy_size = in_place ? 0 : pictures * padded_rows * padded_w * c.channels;
+  const int64_t row_blocks = (c.grid_h + rows - 1) / rows, image_blocks = (c.images + images - 1) / images;
+  const int64_t padded_rows = (rows - 1) * c.stride + c.kernel_h, block_pixels = images * rows * c.grid_w;
+  const int64_t copy_size = in_place ? 0 : images * padded_rows * padded_w * c.channels;
 
   Tensor copies({num_threads(), copy_size}, dtype_of<T>());
   std::vector<const T*> inputs(static_cast<size_t>(num_threads() * block_pixels));
@@ -114,26 +114,26 @@ void correlate_all(const Correlation<T>& c, const Conv2dKernels<T>& kernels, con
   T* copies_data = copies.data<T>();
 
   const int64_t block_work = block_pixels * c.kernel_h * c.kernel_w * c.channels * c.result_channels;
-  parallel_each(picture_blocks * row_blocks, block_work, [&](int64_t index) {
-    const int64_t first_picture = index / row_blocks * pictures, first_row = index % row_blocks * rows;
-    const int64_t picture_count = std::min(pictures, c.pictures - first_picture), row_count = std::min(rows, c.grid_h - first_row);
+  parallel_each(image_blocks * row_blocks, block_work, [&](int64_t index) {
+    const int64_t first_image = index / row_blocks * images, first_row = index % row_blocks * rows;
+    const int64_t image_count = std::min(images, c.images - first_image), row_count = std::min(rows, c.grid_h - first_row);
     T* copy = copies_data + thread_index() * copy_size;
     const T** in = inputs.data() + thread_index() * block_pixels;
     T** out = outputs.data() + thread_index() * block_pixels;
     int64_t pixels = 0;
-    for (int64_t p = 0; p < picture_count; ++p) {
-      const T* picture = c.source + (first_picture + p) * c.height * c.width * c.channels;
-      const T* base = picture + first_row * c.stride * c.width * c.channels;
+    for (int64_t p = 0; p < image_count; ++p) {
+      const T* image = c.source + (first_image + p) * c.height * c.width * c.channels;
+      const T* base = image + first_row * c.stride * c.width * c.channels;
       if (!in_place) {
         base = copy + p * padded_rows * padded_w * c.channels;
-        copy_padded(c, picture, first_row * c.stride, (row_count - 1) * c.stride + c.kernel_h, padded_w,
+        copy_padded(c, image, first_row * c.stride, (row_count - 1) * c.stride + c.kernel_h, padded_w,
                     copy + p * padded_rows * padded_w * c.channels);
       }
       const int64_t pitch = (in_place ? c.width : padded_w) * c.channels;
       for (int64_t i = 0; i < row_count; ++i)
         for (int64_t j = 0; j < c.grid_w; ++j, ++pixels) {
           in[pixels] = base + i * c.stride * pitch + j * c.stride * c.channels;
-          out[pixels] = c.result + (first_picture + p) * c.result_picture + (first_row + i) * c.result_row + j * c.result_pixel;
+          out[pixels] = c.result + (first_image + p) * c.result_image + (first_row + i) * c.result_row + j * c.result_pixel;
         }
     }
     kernels.correlate(

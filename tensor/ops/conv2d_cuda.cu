@@ -31,8 +31,8 @@ Windows<T, along> windows_of(const Tensor& x, const Shape& w, const Shape& y, Co
   windows.data = x.data<T>();
   windows.height = count_of(x.dim(1)), windows.width = count_of(x.dim(2)), windows.channels = count_of(x.dim(3));
   windows.pixels = count_of(y[0] * y[1] * y[2]), windows.taps = count_of(w[1] * w[2] * w[3]);
-  windows.grid_height = Divisor(y[1]), windows.grid_width = Divisor(y[2]), windows.window_width = Divisor(w[2]);
-  windows.by_channels = Divisor(std::max<int64_t>(1, w[3]));
+  windows.grid_height = FastDivmod(y[1]), windows.grid_width = FastDivmod(y[2]), windows.window_width = FastDivmod(w[2]);
+  windows.by_channels = FastDivmod(std::max<int64_t>(1, w[3]));
   windows.step = count_of(params.stride), windows.direction = 1;
   windows.top = windows.left = -count_of(params.padding);
   return windows;
@@ -57,8 +57,8 @@ void input_gradient_of_class(const Tensor& dy, const Tensor& w, const Shape& x, 
                              int64_t first_column, Tensor& dx) {
   const InputClass rows(first_row, x[1], w.dim(1), params), columns(first_column, x[2], w.dim(2), params);
   if (rows.inputs == 0 || columns.inputs == 0) return;
-  const Divisor grid_height(rows.inputs), grid_width(columns.inputs), window_width(std::max<int64_t>(1, columns.taps));
-  const Divisor by_outputs(std::max<int64_t>(1, w.dim(0)));
+  const FastDivmod grid_height(rows.inputs), grid_width(columns.inputs), window_width(std::max<int64_t>(1, columns.taps));
+  const FastDivmod by_outputs(std::max<int64_t>(1, w.dim(0)));
   const int stride = count_of(params.stride), row = count_of(first_row), column = count_of(first_column);
   const int pixels = count_of(x[0] * rows.inputs * columns.inputs), taps = count_of(rows.taps * columns.taps * w.dim(0));
 

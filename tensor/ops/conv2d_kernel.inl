@@ -131,7 +131,7 @@ int64_t gradient_scratch(int64_t out_channels) {
 }
 
 struct WindowCorner {
-  int64_t picture;      // index of the picture's first number in x
+  int64_t image;        // index of the image's first number in x
   int32_t row, column;  // where the window begins, before padding is clipped
 };
 
@@ -140,7 +140,7 @@ struct WindowCorner {
 template <class T, int Vectors>
 void gather_columns(const WeightGradientBlock<T>& block, const WindowCorner* corners, int64_t pixels, int64_t first, int64_t last, T* to) {
   constexpr int64_t width = Vectors * lanes_of<T>;
-  const int64_t window_row = block.kernel_w * block.channels, picture_row = block.width * block.channels;
+  const int64_t window_row = block.kernel_w * block.channels, image_row = block.width * block.channels;
   for (int64_t j = first; j < first + width;) {
     const int64_t room = first + width - j;
     if (j >= last) {
@@ -153,11 +153,11 @@ void gather_columns(const WeightGradientBlock<T>& block, const WindowCorner* cor
     for (int64_t pixel = 0; pixel < pixels; ++pixel) {
       T* out = to + pixel * width + (j - first);
       const int64_t row = corners[pixel].row + kh, begin = corners[pixel].column * block.channels + offset;
-      const T* in = block.x + corners[pixel].picture + row * picture_row + begin;
+      const T* in = block.x + corners[pixel].image + row * image_row + begin;
       if (row < 0 || row >= block.height) {
         for (int64_t i = 0; i < run; ++i) out[i] = 0;
-      } else if (begin < 0 || begin + run > picture_row) {
-        for (int64_t i = 0; i < run; ++i) out[i] = begin + i >= 0 && begin + i < picture_row ? in[i] : T{};
+      } else if (begin < 0 || begin + run > image_row) {
+        for (int64_t i = 0; i < run; ++i) out[i] = begin + i >= 0 && begin + i < image_row ? in[i] : T{};
       } else if (run == width) {
         for (int v = 0; v < Vectors; ++v) store(out + v * lanes_of<T>, load(in + v * lanes_of<T>));
       } else {
@@ -206,21 +206,21 @@ void weight_gradient(const WeightGradientBlock<T>& block) {
   const int64_t group_count = (block.out_channels + tile_rows - 1) / tile_rows;
   T* groups = block.scratch;
   T* columns = groups + gradient_pixels<T> * group_count * tile_rows;
-  const int64_t picture_size = block.height * block.width * block.channels;
+  const int64_t image_size = block.height * block.width * block.channels;
   WindowCorner corners[gradient_pixels<T>];
   for (int64_t begin = block.first_pixel; begin < block.last_pixel; begin += gradient_pixels<T>) {
     const int64_t pixels = block.last_pixel - begin < gradient_pixels<T> ? block.last_pixel - begin : gradient_pixels<T>;
     int64_t ow = begin % block.out_width, oh = begin / block.out_width % block.out_height;
-    int64_t picture = begin / (block.out_width * block.out_height) * picture_size;
+    int64_t image = begin / (block.out_width * block.out_height) * image_size;
     for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-      corners[pixel].picture = picture;
+      corners[pixel].image = image;
       corners[pixel].row = static_cast<int32_t>(oh * block.stride - block.padding);
       corners[pixel].column = static_cast<int32_t>(ow * block.stride - block.padding);
       if (++ow == block.out_width) {
         ow = 0;
         if (++oh == block.out_height) {
           oh = 0;
-          picture += picture_size;
+          image += image_size;
         }
       }
       const T* dy = block.dy + (begin + pixel) * block.out_channels;

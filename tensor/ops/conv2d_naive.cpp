@@ -36,7 +36,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dParams params) {
     std::vector<double> y(static_cast<size_t>(shape.numel()));
     const T *x_data = x.data<T>(), *w_data = w.data<T>();
     for_each_product(x.shape(), w.shape(), shape, params, [&](int64_t x_at, int64_t w_at, int64_t y_at) {
-      y[static_cast<size_t>(y_at)] += static_cast<double>(x_data[x_at]) * static_cast<double>(w_data[w_at]);
+      y[y_at] += static_cast<double>(x_data[x_at]) * static_cast<double>(w_data[w_at]);
     });
     return rounded<T>(y, shape);
   });
@@ -48,7 +48,7 @@ Tensor conv2d_dx(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2d
     std::vector<double> dx(static_cast<size_t>(x_shape.numel()));
     const T *dy_data = dy.data<T>(), *w_data = w.data<T>();
     for_each_product(x_shape, w.shape(), dy.shape(), params, [&](int64_t x_at, int64_t w_at, int64_t y_at) {
-      dx[static_cast<size_t>(x_at)] += static_cast<double>(dy_data[y_at]) * static_cast<double>(w_data[w_at]);
+      dx[x_at] += static_cast<double>(dy_data[y_at]) * static_cast<double>(w_data[w_at]);
     });
     return rounded<T>(dx, x_shape);
   });
@@ -60,7 +60,7 @@ Tensor conv2d_dw(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2d
     std::vector<double> dw(static_cast<size_t>(w_shape.numel()));
     const T *x_data = x.data<T>(), *dy_data = dy.data<T>();
     for_each_product(x.shape(), w_shape, dy.shape(), params, [&](int64_t x_at, int64_t w_at, int64_t y_at) {
-      dw[static_cast<size_t>(w_at)] += static_cast<double>(x_data[x_at]) * static_cast<double>(dy_data[y_at]);
+      dw[w_at] += static_cast<double>(x_data[x_at]) * static_cast<double>(dy_data[y_at]);
     });
     return rounded<T>(dw, w_shape);
   });

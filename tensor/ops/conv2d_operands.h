@@ -2,27 +2,27 @@
 // The operands and results of a convolution's three passes, for the main loops of tensor/cuda/ (operand.h). Addresses are computed as a
 // tile is copied; nothing is unrolled into columns in memory. The index forms are derived in tensor/README.md.
 
-#include "tensor/cuda/divisor.h"
+#include "tensor/cuda/fast_divmod.h"
 #include "tensor/cuda/operand.h"
 #include "tensor/ops/conv2d.h"
 
 namespace tensor::ops::cuda {
 
 using tensor::cuda::Along;
-using tensor::cuda::Divisor;
+using tensor::cuda::FastDivmod;
 
 template <class T>
 constexpr int channels_at_once = std::is_same_v<T, bfloat16> ? 8 : 1;
 
-/// A row or column that no picture has, and that stays outside when a window's offset is added.
+/// A row or column that no image has, and that stays outside when a window's offset is added.
 constexpr int outside = -(1 << 29);
 
-/// (pixel, tap) -> source[n, top + i * step + direction * t, left + j * step + direction * u, c], zero outside the picture; pixel = (n, i,
+/// (pixel, tap) -> source[n, top + i * step + direction * t, left + j * step + direction * u, c], zero outside the image; pixel = (n, i,
 /// j) of the grid, tap = (t, u, c) of the window. Along::depth: pixels are rows (forward, dx). Along::row: taps are rows (dw).
 template <class T, Along along_>
 struct Windows {
   struct Pixel {
-    int64_t picture;  // its first element
+    int64_t image;  // its first element
     int row, column;
   };
   struct Tap {
@@ -37,13 +37,13 @@ struct Windows {
   const T* data;
   int height, width, channels;
   int pixels, taps;
-  Divisor grid_height, grid_width, window_width, by_channels;
+  FastDivmod grid_height, grid_width, window_width, by_channels;
   int step, direction, top, left;
 
   __device__ Pixel pixel(int at) const {
     if (at >= pixels) return {0, outside, outside};
-    const int line = grid_width.quotient(at), picture = grid_height.quotient(line);
-    return {static_cast<int64_t>(picture) * height * width * channels, top + grid_height.remainder(line, picture) * step,
+    const int line = grid_width.quotient(at), image = grid_height.quotient(line);
+    return {static_cast<int64_t>(image) * height * width * channels, top + grid_height.remainder(line, image) * step,
             left + grid_width.remainder(at, line) * step};
   }
   __device__ Tap tap(int at) const {
@@ -66,7 +66,7 @@ struct Windows {
   __device__ const T* at(const Pixel& p, const Tap& t) const {
     const int r = p.row + t.row, c = p.column + t.column;
     if (r < 0 || r >= height || c < 0 || c >= width) return nullptr;
-    return data + p.picture + (static_cast<int64_t>(r) * width + c) * channels + t.channel;
+    return data + p.image + (static_cast<int64_t>(r) * width + c) * channels + t.channel;
   }
   __device__ const T* at(const Tap& t, const Pixel& p) const { return at(p, t); }
 };
@@ -83,7 +83,7 @@ struct WeightsByChannel {
   const T* data;
   int kernel_height, kernel_width, channels;
   int taps;
-  Divisor window_width, by_outputs;
+  FastDivmod window_width, by_outputs;
   int stride, first_row, first_column;
 
   __device__ Row row(int at) const { return at; }
@@ -102,14 +102,14 @@ struct PixelsOut {
   T* data;
   int columns;  // channels
   int height, width, pixels;
-  Divisor grid_height, grid_width;
+  FastDivmod grid_height, grid_width;
   int stride, first_row, first_column;
 
   __device__ T* row(int, int at) const {
     if (at >= pixels) return nullptr;
-    const int line = grid_width.quotient(at), picture = grid_height.quotient(line);
-    const int r = first_row + stride * grid_height.remainder(line, picture), c = first_column + stride * grid_width.remainder(at, line);
-    return data + ((static_cast<int64_t>(picture) * height + r) * width + c) * columns;
+    const int line = grid_width.quotient(at), image = grid_height.quotient(line);
+    const int r = first_row + stride * grid_height.remainder(line, image), c = first_column + stride * grid_width.remainder(at, line);
+    return data + ((static_cast<int64_t>(image) * height + r) * width + c) * columns;
   }
 };
 

@@ -66,7 +66,7 @@ CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& labels, dou
         const double sum = exponentials(row, largest, result, classes);
         scaled(result, T(0), static_cast<T>(1 / sum), result, classes);
         const double of_label = static_cast<double>(row[label[r]]);
-        double& loss = losses[static_cast<size_t>(r)];
+        double& loss = losses[r];
         loss = std::log(sum) + (static_cast<double>(largest) - of_label);
         if (label_smoothing == 0) continue;
         double total = 0;

@@ -2,7 +2,7 @@
 //          dx = dloss / R * (softmax(x) - t), t = (1 - s) onehot + s / C
 // shapes   logits, probabilities, dx (R,C)  labels i64 (R)  loss, dloss (); f32 and f64
 // cost     about 20 flop per logit, once; scratch 8 bytes per row
-// parallel a team of neighbouring threads owns a row, and a thread of it every so many-th element; the rows' losses go to their own places
+// parallel a team of neighboring threads owns a row, and a thread of it every so many-th element; the rows' losses go to their own places
 //          and are added by the launches of mean
 // numerics sums in double; a loss far below 1 keeps the digits that the largest probability leaves (1 - p, not p). dloss is read on the
 //          device, so that no one waits for it

@@ -18,9 +18,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, double label_sm
   const std::vector<double> sums = logsumexp(rounded(values, logits.shape(), Dtype::f64)).to_vector();
   double loss = 0;
   for (int64_t r = 0; r < labels.numel(); ++r) {
-    loss += sums[static_cast<size_t>(r)];
+    loss += sums[r];
     for (int64_t c = 0; c < logits.dim(1); ++c)
-      loss -= target(c == labels.data<int64_t>()[r], logits.dim(1), label_smoothing) * values[static_cast<size_t>(r * logits.dim(1) + c)];
+      loss -= target(c == labels.data<int64_t>()[r], logits.dim(1), label_smoothing) * values[r * logits.dim(1) + c];
   }
   return rounded({loss / static_cast<double>(labels.numel())}, {}, logits.dtype());
 }
@@ -29,8 +29,7 @@ Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, con
   const std::vector<double> p = probabilities.to_vector();
   const double scale = dloss.item() / static_cast<double>(labels.numel());
   return by_element(probabilities, [&](int64_t r, int64_t c) {
-    return scale * (p[static_cast<size_t>(r * probabilities.dim(1) + c)] -
-                    target(c == labels.data<int64_t>()[r], probabilities.dim(1), label_smoothing));
+    return scale * (p[r * probabilities.dim(1) + c] - target(c == labels.data<int64_t>()[r], probabilities.dim(1), label_smoothing));
   });
 }
 

@@ -131,9 +131,8 @@ bool all_finite(const Tensor& x) {
     const T* in = x.data<T>();
     const auto kernel = SELECT_ISA(not_finite<T, Word>);
     std::vector<Word> found(static_cast<size_t>((x.numel() + elementwise_grain - 1) / elementwise_grain));
-    parallel_for(x.numel(), elementwise_grain, [&](int64_t begin, int64_t end) {
-      found[static_cast<size_t>(begin / elementwise_grain)] = kernel(in + begin, end - begin);
-    });
+    parallel_for(x.numel(), elementwise_grain,
+                 [&](int64_t begin, int64_t end) { found[begin / elementwise_grain] = kernel(in + begin, end - begin); });
     Word any = 0;
     for (const Word word : found) any |= word;
     return any == 0;

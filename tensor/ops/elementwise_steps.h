@@ -9,7 +9,7 @@ namespace tensor::ops::cuda::steps {
 Tensor add_thread_per_element(const Tensor& a, const Tensor& b);
 Tensor exp_thread_per_element(const Tensor& x);
 
-// 2. A grid of bounded size strides over the elements: neighbouring threads stay at neighbouring elements, and starting threads is paid
+// 2. A grid of bounded size strides over the elements: neighboring threads stay at neighboring elements, and starting threads is paid
 // once.
 Tensor add_grid_stride(const Tensor& a, const Tensor& b);
 Tensor exp_grid_stride(const Tensor& x);

@@ -1,5 +1,5 @@
 #pragma once
-// exp for kernels: one formula that the compiler vectorises and that runs on every device.
+// exp for kernels: one formula that the compiler vectorizes and that runs on every device.
 //
 // maths    exp(x) = 2^n exp(r),  n = round(x / ln 2),  r = x - n ln 2 in [-ln 2 / 2, ln 2 / 2];  exp(r) by a polynomial of degree 6
 // cost     about 20 flop, no table, no branch

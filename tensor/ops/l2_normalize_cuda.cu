@@ -1,7 +1,7 @@
 // maths    n = |x|;  y = x / (n + eps);  dx = dy / (n + eps) - x (x . dy) / (n (n + eps)^2)
 // shapes   x, y, dy, dx (.., C)  norm (..); f32 and f64
 // cost     4 flop per element, the second reading of a row comes from cache: memory-bound
-// parallel a team of neighbouring threads owns a row, and a thread of it every so many-th element: no two write one place
+// parallel a team of neighboring threads owns a row, and a thread of it every so many-th element: no two write one place
 // numerics sums of squares and products in double, in a tree; factors in double, rounded once; a row of zeros gives zeros, and dy / eps
 
 #include "tensor/cuda/runtime.h"
@@ -26,7 +26,7 @@ __device__ double product(const RowTeams& teams, const T* a, const T* b) {
 }
 
 template <class T>
-__global__ void __launch_bounds__(threads) normalise_rows(const T* x, RowTeams teams, double eps, T* y, T* norm) {
+__global__ void __launch_bounds__(threads) normalize_rows(const T* x, RowTeams teams, double eps, T* y, T* norm) {
   const int64_t begin = teams.row() * teams.columns;
   const double length = std::sqrt(product(teams, x + begin, x + begin));
   const T factor = static_cast<T>(1 / (length + eps));
@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(threads) normalise_rows(const T* x, RowTeams t
 }
 
 template <class T>
-__global__ void __launch_bounds__(threads) normalise_rows_grad(const T* x, const T* norm, const T* dy, RowTeams teams, double eps, T* dx) {
+__global__ void __launch_bounds__(threads) normalize_rows_grad(const T* x, const T* norm, const T* dy, RowTeams teams, double eps, T* dx) {
   const int64_t begin = teams.row() * teams.columns;
   const double dot = product(teams, x + begin, dy + begin);
   const double length = teams.row() < teams.rows ? static_cast<double>(norm[teams.row()]) : 1, inverse = 1 / (length + eps);
@@ -52,7 +52,7 @@ L2NormalizeResult l2_normalize(const Tensor& x, double eps) {
   const RowTeams teams(rows, columns);
   dispatch_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(normalise_rows<T>, teams.grid(), threads, 0, stream_of(x.device()), x.data<T>(), teams, eps, result.y.data<T>(),
+    launch(normalize_rows<T>, teams.grid(), threads, 0, stream_of(x.device()), x.data<T>(), teams, eps, result.y.data<T>(),
            result.norm.data<T>());
   });
   return result;
@@ -65,7 +65,7 @@ Tensor l2_normalize_grad(const Tensor& x, const Tensor& norm, const Tensor& dy, 
   const RowTeams teams(rows, columns);
   dispatch_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(normalise_rows_grad<T>, teams.grid(), threads, 0, stream_of(x.device()), x.data<T>(), norm.data<T>(), dy.data<T>(), teams, eps,
+    launch(normalize_rows_grad<T>, teams.grid(), threads, 0, stream_of(x.device()), x.data<T>(), norm.data<T>(), dy.data<T>(), teams, eps,
            dx.data<T>());
   });
   return dx;

@@ -12,12 +12,10 @@ L2NormalizeResult l2_normalize(const Tensor& x, double eps) {
   const int64_t columns = x.dim(-1);
   const auto norm = [&](int64_t r) {
     double squares = 0;
-    for (int64_t c = 0; c < columns; ++c)
-      squares += values[static_cast<size_t>(r * columns + c)] * values[static_cast<size_t>(r * columns + c)];
+    for (int64_t c = 0; c < columns; ++c) squares += values[r * columns + c] * values[r * columns + c];
     return std::sqrt(squares);
   };
-  return {by_element(x, [&](int64_t r, int64_t c) { return values[static_cast<size_t>(r * columns + c)] / (norm(r) + eps); }),
-          by_row(x, norm)};
+  return {by_element(x, [&](int64_t r, int64_t c) { return values[r * columns + c] / (norm(r) + eps); }), by_row(x, norm)};
 }
 
 Tensor l2_normalize_grad(const Tensor& x, const Tensor& norm, const Tensor& dy, double eps) {
@@ -25,10 +23,10 @@ Tensor l2_normalize_grad(const Tensor& x, const Tensor& norm, const Tensor& dy, 
   const int64_t columns = x.dim(-1);
   return by_element(x, [&](int64_t r, int64_t c) {
     const size_t at = static_cast<size_t>(r * columns + c);
-    const double n = norms[static_cast<size_t>(r)];
+    const double n = norms[r];
     if (n == 0) return g[at] / eps;
     double dot = 0;
-    for (int64_t k = 0; k < columns; ++k) dot += values[static_cast<size_t>(r * columns + k)] * g[static_cast<size_t>(r * columns + k)];
+    for (int64_t k = 0; k < columns; ++k) dot += values[r * columns + k] * g[r * columns + k];
     return (g[at] - values[at] * dot / (n * (n + eps))) / (n + eps);
   });
 }

@@ -81,7 +81,7 @@ Tensor multiply(const Tensor& a, const Tensor& b, Transpose transpose_a, Transpo
   return y;
 }
 
-/// True where every eight neighbours of a row lie in one aligned group of 16 bytes.
+/// True where every eight neighbors of a row lie in one aligned group of 16 bytes.
 bool in_chunks(const Tensor& x) { return x.dim(1) % 8 == 0 && reinterpret_cast<uintptr_t>(x.raw()) % 16 == 0; }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // maths    y[n,oh,ow,c] = max | mean over kh, kw of x[n, oh*s+kh-p, ow*s+kw-p, c];  dx: the same windows, read backwards
 // shapes   x, dx (N,H,W,C)  y, dy, argmax (N,OH,OW,C); f32 and f64
 // cost     K * K operations per element of y, memory-bound
-// parallel forward and mean's gradient: a row of pixels is written by one thread; maximum's gradient scatters, a picture per thread
+// parallel forward and mean's gradient: a row of pixels is written by one thread; maximum's gradient scatters, an image per thread
 // numerics maximum: the first of equals, NaN wins; mean: sum in T, the divisor is K * K also at the border
 
 #include "tensor/ops/pool2d.h"
@@ -33,7 +33,7 @@ Shape pool2d_shape(const Shape& x, Pool2dParams params) {
         "pool2d: kernel {}, stride {}, padding {}; kernel and stride are at least 1, padding 0 to half the kernel", kernel, stride,
         padding);
   CHECK(x[1] >= 1 && x[2] >= 1 && x[1] + 2 * padding >= kernel && x[2] + 2 * padding >= kernel,
-        "pool2d: the {} x {} window is larger than the picture {} padded by {}", kernel, kernel, x.to_string(), padding);
+        "pool2d: the {} x {} window is larger than the image {} padded by {}", kernel, kernel, x.to_string(), padding);
   return {x[0], (x[1] + 2 * padding - kernel) / stride + 1, (x[2] + 2 * padding - kernel) / stride + 1, x[3]};
 }
 
@@ -51,17 +51,17 @@ MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) {
     const auto take_larger = SELECT_ISA(max_row<T>);
     parallel_for(shape[0] * out_height, pixel_rows(out_width, channels), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
-        const T* picture = in + row / out_height * height * width * channels;
+        const T* image = in + row / out_height * height * width * channels;
         const Window rows = window(row % out_height, height, params);
         for (int64_t ow = 0; ow < out_width; ++ow) {
           const Window columns = window(ow, width, params);
           const int64_t at = (row * out_width + ow) * channels, first = rows.begin * width + columns.begin;
-          std::copy_n(picture + first * channels, channels, y + at);
+          std::copy_n(image + first * channels, channels, y + at);
           std::fill_n(argmax + at, channels, static_cast<int32_t>(first));
           for (int64_t ih = rows.begin; ih < rows.end; ++ih)
             for (int64_t iw = columns.begin; iw < columns.end; ++iw) {
               const int64_t pixel = ih * width + iw;
-              if (pixel != first) take_larger(picture + pixel * channels, static_cast<int32_t>(pixel), y + at, argmax + at, channels);
+              if (pixel != first) take_larger(image + pixel * channels, static_cast<int32_t>(pixel), y + at, argmax + at, channels);
             }
         }
       }
@@ -72,7 +72,7 @@ MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) {
 
 Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_shape, Pool2dParams) {
   Tensor dx = Tensor::zeros(x_shape, dy.dtype(), dy.device());
-  const int64_t channels = x_shape[3], picture_size = x_shape[1] * x_shape[2] * channels;
+  const int64_t channels = x_shape[3], image_size = x_shape[1] * x_shape[2] * channels;
   const int64_t pixels = dy.dim(1) * dy.dim(2);
   dispatch_floating(dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -83,7 +83,7 @@ Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_sh
       for (int64_t n = begin; n < end; ++n)
         for (int64_t pixel = n * pixels; pixel < (n + 1) * pixels; ++pixel)
           for (int64_t c = 0; c < channels; ++c)
-            out[n * picture_size + from[pixel * channels + c] * channels + c] += in[pixel * channels + c];
+            out[n * image_size + from[pixel * channels + c] * channels + c] += in[pixel * channels + c];
     });
   });
   return dx;
@@ -102,13 +102,13 @@ Tensor avg_pool2d(const Tensor& x, Pool2dParams params) {
     const auto scale = SELECT_ISA(scale_row<T>);
     parallel_for(shape[0] * out_height, pixel_rows(out_width, channels), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
-        const T* picture = in + row / out_height * height * width * channels;
+        const T* image = in + row / out_height * height * width * channels;
         const Window rows = window(row % out_height, height, params);
         for (int64_t ow = 0; ow < out_width; ++ow) {
           const Window columns = window(ow, width, params);
           T* sums = out + (row * out_width + ow) * channels;
           for (int64_t ih = rows.begin; ih < rows.end; ++ih)
-            for (int64_t iw = columns.begin; iw < columns.end; ++iw) add(picture + (ih * width + iw) * channels, sums, channels);
+            for (int64_t iw = columns.begin; iw < columns.end; ++iw) add(image + (ih * width + iw) * channels, sums, channels);
           scale(factor, sums, channels);
         }
       }
@@ -129,13 +129,13 @@ Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams para
     const auto scale = SELECT_ISA(scale_row<T>);
     parallel_for(x_shape[0] * height, pixel_rows(width, channels), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
-        const T* picture = in + row / height * out_height * out_width * channels;
+        const T* image = in + row / height * out_height * out_width * channels;
         const Window rows = windows_over(row % height, out_height, params);
         for (int64_t iw = 0; iw < width; ++iw) {
           const Window columns = windows_over(iw, out_width, params);
           T* sums = out + (row * width + iw) * channels;
           for (int64_t oh = rows.begin; oh < rows.end; ++oh)
-            for (int64_t ow = columns.begin; ow < columns.end; ++ow) add(picture + (oh * out_width + ow) * channels, sums, channels);
+            for (int64_t ow = columns.begin; ow < columns.end; ++ow) add(image + (oh * out_width + ow) * channels, sums, channels);
           scale(factor, sums, channels);
         }
       }
@@ -208,7 +208,7 @@ Tensor avg_pool2d(const Tensor& x, Pool2dParams params) {
     const T* in = x.data<T>();
     std::vector<double> sums(static_cast<size_t>(shape.numel()));
     for_each_in_window(x.shape(), shape, params, [&](int64_t y_at, int64_t x_at, int64_t) {
-      sums[static_cast<size_t>(y_at)] += static_cast<double>(in[x_at]) / static_cast<double>(params.kernel * params.kernel);
+      sums[y_at] += static_cast<double>(in[x_at]) / static_cast<double>(params.kernel * params.kernel);
     });
     return Tensor::from(std::vector<T>(sums.begin(), sums.end()), shape);
   });
@@ -223,7 +223,7 @@ Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_sh
     for (int64_t window = 0; window < windows; ++window)
       for (int64_t c = 0; c < channels; ++c) {
         const int64_t at = (n * windows + window) * channels + c, pixel = argmax.data<int32_t>()[at];
-        dx[static_cast<size_t>((n * x_shape[1] * x_shape[2] + pixel) * channels + c)] += g[static_cast<size_t>(at)];
+        dx[(n * x_shape[1] * x_shape[2] + pixel) * channels + c] += g[at];
       }
   return rounded(dx, x_shape, dy.dtype());
 }
@@ -232,7 +232,7 @@ Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams para
   const std::vector<double> g = dy.to_vector();
   std::vector<double> dx(static_cast<size_t>(x_shape.numel()));
   for_each_in_window(x_shape, dy.shape(), params, [&](int64_t y_at, int64_t x_at, int64_t) {
-    dx[static_cast<size_t>(x_at)] += g[static_cast<size_t>(y_at)] / static_cast<double>(params.kernel * params.kernel);
+    dx[x_at] += g[y_at] / static_cast<double>(params.kernel * params.kernel);
   });
   return rounded(dx, x_shape, dy.dtype());
 }

@@ -13,7 +13,7 @@
 namespace tensor::ops::cuda {
 namespace {
 
-/// Height, width and channels of the picture, and of the windows over it.
+/// Height, width and channels of the image, and of the windows over it.
 struct Sizes {
   Sizes(const Shape& x, const Shape& y, Pool2dParams params_)
       : height(x[1]), width(x[2]), channels(x[3]), out_height(y[1]), out_width(y[2]), params(params_) {}
@@ -21,7 +21,7 @@ struct Sizes {
   Pool2dParams params;
 };
 
-/// visit(position in x, pixel of its picture) for each element of the window of output element (row, c), in order.
+/// visit(position in x, pixel of its image) for each element of the window of output element (row, c), in order.
 template <class Visit>
 __device__ void for_each_in_window(const Sizes& sizes, int64_t row, int64_t c, const Visit& visit) {
   const int64_t n = row / (sizes.out_height * sizes.out_width), oh = row / sizes.out_width % sizes.out_height, ow = row % sizes.out_width;

@@ -24,9 +24,8 @@ double total(const Tensor& x) {
     const T* in = x.data<T>();
     const auto kernel = SELECT_ISA(sum_of<T>);
     std::vector<double> partial(static_cast<size_t>((x.numel() + elementwise_grain - 1) / elementwise_grain));
-    parallel_for(x.numel(), elementwise_grain, [&](int64_t begin, int64_t end) {
-      partial[static_cast<size_t>(begin / elementwise_grain)] = kernel(in + begin, end - begin);
-    });
+    parallel_for(x.numel(), elementwise_grain,
+                 [&](int64_t begin, int64_t end) { partial[begin / elementwise_grain] = kernel(in + begin, end - begin); });
     double sum = 0;
     for (const double term : partial) sum += term;
     return sum;

@@ -22,7 +22,7 @@ Tensor sum_rows(const Tensor& x) {
   const std::vector<double> values = x.to_vector();
   std::vector<double> sums(static_cast<size_t>(columns));
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) sums[static_cast<size_t>(c)] += values[static_cast<size_t>(r * columns + c)];
+    for (int64_t c = 0; c < columns; ++c) sums[c] += values[r * columns + c];
   return rounded(sums, {columns}, x.dtype());
 }
 
@@ -30,7 +30,7 @@ Tensor sum_columns(const Tensor& x) {
   const std::vector<double> values = x.to_vector();
   return by_row(x, [&](int64_t r) {
     double total = 0;
-    for (int64_t c = 0; c < x.dim(-1); ++c) total += values[static_cast<size_t>(r * x.dim(-1) + c)];
+    for (int64_t c = 0; c < x.dim(-1); ++c) total += values[r * x.dim(-1) + c];
     return total;
   });
 }
@@ -51,7 +51,7 @@ Tensor argmax_columns(const Tensor& x) {
 Tensor max_columns(const Tensor& x) {
   const std::vector<double> values = x.to_vector();
   const Tensor best = argmax_columns(x);
-  return by_row(x, [&](int64_t r) { return values[static_cast<size_t>(r * x.dim(-1) + best.data<int64_t>()[r])]; });
+  return by_row(x, [&](int64_t r) { return values[r * x.dim(-1) + best.data<int64_t>()[r]]; });
 }
 
 }  // namespace tensor::ops::naive

@@ -1,7 +1,7 @@
 // maths    y[n,m,c] = sum of x[n,h,w,c] over rectangle m / area of m;  dx[n,h,w,c] = sum over the m that cover (h,w) of dy[n,m,c] / area
 // shapes   x, dx (N,H,W,C)  y, dy (N,M,C); f32 and f64
-// cost     one addition per element of each rectangle, memory-bound; scratch 8 C bytes per picture and rectangle
-// parallel forward: a picture and rectangle is one thread's; backward: a row of pixels
+// cost     one addition per element of each rectangle, memory-bound; scratch 8 C bytes per image and rectangle
+// parallel forward: an image and rectangle is one thread's; backward: a row of pixels
 // numerics sums of four pixels in T, then double, one rounding; backward one multiplication and addition in T per rectangle
 
 #include "tensor/ops/region_pool.h"
@@ -48,14 +48,14 @@ Tensor region_pool(const Tensor& x, const std::vector<Region>& regions) {
     const int64_t grain = std::max<int64_t>(1, elementwise_grain / std::max<int64_t>(1, height * width * channels));
     parallel_for(x.dim(0) * count, grain, [&](int64_t begin, int64_t end) {
       for (int64_t item = begin; item < end; ++item) {
-        const Region& region = regions[static_cast<size_t>(item % count)];
-        const T* picture = in + item / count * height * width * channels;
+        const Region& region = regions[item % count];
+        const T* image = in + item / count * height * width * channels;
         double* sums = all_sums + item * channels;
         if (region.right - region.left == width) {  // whole rows: one run of pixels
-          add(picture + region.top * width * channels, (region.bottom - region.top) * width, channels, sums);
+          add(image + region.top * width * channels, (region.bottom - region.top) * width, channels, sums);
         } else {
           for (int64_t h = region.top; h < region.bottom; ++h)
-            add(picture + (h * width + region.left) * channels, region.right - region.left, channels, sums);
+            add(image + (h * width + region.left) * channels, region.right - region.left, channels, sums);
         }
         divide(sums, static_cast<double>(area(region)), out + item * channels, channels);
       }
@@ -81,7 +81,7 @@ Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vecto
           T* pixel = out + (row * width + w) * channels;
           bool is_first = true;
           for (int64_t m = 0; m < count; ++m) {
-            const Region& region = regions[static_cast<size_t>(m)];
+            const Region& region = regions[m];
             if (h < region.top || h >= region.bottom || w < region.left || w >= region.right) continue;
             (is_first ? put : add)(in + (n * count + m) * channels, T(1) / static_cast<T>(area(region)), pixel, channels);
             is_first = false;
@@ -117,7 +117,7 @@ Tensor region_pool(const Tensor& x, const std::vector<Region>& regions) {
     for (int64_t n = 0; n < x.dim(0); ++n)
       for (int64_t m = 0; m < count; ++m)
         for (int64_t c = 0; c < channels; ++c) {
-          const Region& region = regions[static_cast<size_t>(m)];
+          const Region& region = regions[m];
           double sum = 0;
           for (int64_t h = region.top; h < region.bottom; ++h)
             for (int64_t w = region.left; w < region.right; ++w)
@@ -134,12 +134,12 @@ Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vecto
   std::vector<double> dx(static_cast<size_t>(x_shape.numel()));
   for (int64_t n = 0; n < x_shape[0]; ++n)
     for (int64_t m = 0; m < count; ++m) {
-      const Region& region = regions[static_cast<size_t>(m)];
+      const Region& region = regions[m];
       for (int64_t h = region.top; h < region.bottom; ++h)
         for (int64_t w = region.left; w < region.right; ++w)
           for (int64_t c = 0; c < channels; ++c)
-            dx[static_cast<size_t>(((n * x_shape[1] + h) * x_shape[2] + w) * channels + c)] +=
-                g[static_cast<size_t>((n * count + m) * channels + c)] / static_cast<double>(area(region));
+            dx[((n * x_shape[1] + h) * x_shape[2] + w) * channels + c] +=
+                g[(n * count + m) * channels + c] / static_cast<double>(area(region));
     }
   return rounded(dx, x_shape, dy.dtype());
 }

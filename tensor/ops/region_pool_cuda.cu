@@ -28,7 +28,7 @@ struct Pool {
   Regions regions;
   int64_t height, width, channels;
   T* y;
-  __device__ void operator()(int64_t row, int64_t c) const {  // row: pictures x rectangles of this launch
+  __device__ void operator()(int64_t row, int64_t c) const {  // row: images x rectangles of this launch
     const int64_t n = row / regions.count, m = row % regions.count;
     const Region region = regions.at[m];
     double sum = 0;

@@ -51,7 +51,7 @@ struct Largest {
   __device__ static void finish(const Part& part, double, int64_t* out) { *out = part.index; }
 };
 
-/// Joins the parts of `width` neighbouring lanes in the first of them.
+/// Joins the parts of `width` neighboring lanes in the first of them.
 template <class Gather>
 __device__ typename Gather::Part join_lanes(typename Gather::Part part, int width) {
   for (int lanes = width / 2; lanes > 0; lanes /= 2) Gather::join(part, Gather::from_lane_below(part, lanes, width));

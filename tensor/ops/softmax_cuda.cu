@@ -1,7 +1,7 @@
 // maths    m = max_c x;  y[c] = exp(x[c] - m) / sum_c exp(x[c] - m);  log_softmax y[c] = x[c] - m - log sum_c exp(x[c] - m)
 // shapes   x, y, dy, dx (.., C); logsumexp (..); f32 and f64
 // cost     about 20 flop per element; a row is read up to three times, from cache
-// parallel a team of neighbouring threads owns a row, and a thread of it every so many-th element: no two write one place
+// parallel a team of neighboring threads owns a row, and a thread of it every so many-th element: no two write one place
 // numerics exp of numbers <= 0, sums in double in a tree; NaN or inf in a row makes the row NaN; logsumexp of only -inf is -inf
 
 #include "tensor/cuda/runtime.h"

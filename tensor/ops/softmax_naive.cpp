@@ -22,12 +22,12 @@ Tensor logsumexp(const Tensor& x) {
 
 Tensor log_softmax(const Tensor& x) {
   const std::vector<double> values = x.to_vector(), sums = logsumexp(rounded(values, x.shape(), Dtype::f64)).to_vector();
-  return by_element(x, [&](int64_t r, int64_t c) { return values[static_cast<size_t>(r * x.dim(-1) + c)] - sums[static_cast<size_t>(r)]; });
+  return by_element(x, [&](int64_t r, int64_t c) { return values[r * x.dim(-1) + c] - sums[r]; });
 }
 
 Tensor softmax(const Tensor& x) {
   const std::vector<double> logs = log_softmax(rounded(x.to_vector(), x.shape(), Dtype::f64)).to_vector();
-  return by_element(x, [&](int64_t r, int64_t c) { return std::exp(logs[static_cast<size_t>(r * x.dim(-1) + c)]); });
+  return by_element(x, [&](int64_t r, int64_t c) { return std::exp(logs[r * x.dim(-1) + c]); });
 }
 
 Tensor softmax_grad(const Tensor& y, const Tensor& dy) {
@@ -35,8 +35,8 @@ Tensor softmax_grad(const Tensor& y, const Tensor& dy) {
   const int64_t columns = y.dim(-1);
   return by_element(y, [&](int64_t r, int64_t c) {
     double dot = 0;
-    for (int64_t k = 0; k < columns; ++k) dot += g[static_cast<size_t>(r * columns + k)] * p[static_cast<size_t>(r * columns + k)];
-    return p[static_cast<size_t>(r * columns + c)] * (g[static_cast<size_t>(r * columns + c)] - dot);
+    for (int64_t k = 0; k < columns; ++k) dot += g[r * columns + k] * p[r * columns + k];
+    return p[r * columns + c] * (g[r * columns + c] - dot);
   });
 }
 
@@ -45,8 +45,8 @@ Tensor log_softmax_grad(const Tensor& y, const Tensor& dy) {
   const int64_t columns = y.dim(-1);
   return by_element(y, [&](int64_t r, int64_t c) {
     double sum = 0;
-    for (int64_t k = 0; k < columns; ++k) sum += g[static_cast<size_t>(r * columns + k)];
-    return g[static_cast<size_t>(r * columns + c)] - std::exp(log_p[static_cast<size_t>(r * columns + c)]) * sum;
+    for (int64_t k = 0; k < columns; ++k) sum += g[r * columns + k];
+    return g[r * columns + c] - std::exp(log_p[r * columns + c]) * sum;
   });
 }
 

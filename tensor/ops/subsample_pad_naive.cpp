@@ -13,7 +13,7 @@ Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) {
     for (int64_t h = 0; h < x.dim(1); h += stride)
       for (int64_t w = 0; w < x.dim(2); w += stride)
         for (int64_t c = -front; c < channels - front; ++c)
-          y.push_back(c >= 0 && c < x.dim(3) ? values[static_cast<size_t>(((n * x.dim(1) + h) * x.dim(2) + w) * x.dim(3) + c)] : 0);
+          y.push_back(c >= 0 && c < x.dim(3) ? values[((n * x.dim(1) + h) * x.dim(2) + w) * x.dim(3) + c] : 0);
   return rounded(y, {x.dim(0), (x.dim(1) + stride - 1) / stride, (x.dim(2) + stride - 1) / stride, channels}, x.dtype());
 }
 
@@ -27,7 +27,7 @@ Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride
         for (int64_t c = 0; c < x_shape[3]; ++c) {
           const bool taken = h % stride == 0 && w % stride == 0;
           const int64_t at = ((n * dy.dim(1) + h / stride) * dy.dim(2) + w / stride) * dy.dim(3) + front + c;
-          dx.push_back(taken ? g[static_cast<size_t>(at)] : 0);
+          dx.push_back(taken ? g[at] : 0);
         }
   return rounded(dx, x_shape, dy.dtype());
 }

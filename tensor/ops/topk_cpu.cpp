@@ -88,7 +88,7 @@ TopkResult topk(const Tensor& x, int64_t k, Order order) {
       std::iota(sorted.begin(), sorted.end(), 0);
       std::stable_sort(sorted.begin(), sorted.end(), [&](int64_t a, int64_t b) { return before(row[a], row[b], order); });
       for (int64_t i = 0; i < k; ++i) {
-        const int64_t c = sorted[static_cast<size_t>(i)];
+        const int64_t c = sorted[i];
         result.values.data<T>()[r * k + i] = row[c];
         result.indices.data<int64_t>()[r * k + i] = c;
       }

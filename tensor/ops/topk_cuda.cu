@@ -2,7 +2,7 @@
 // shapes   x (.., C) -> values, indices (.., k); f32 and f64
 // cost     k comparisons per element: each round reads the row, from cache, and takes the first of what stands after the round before;
 //          no scratch. Meant for small k
-// parallel a team of neighbouring threads owns a row, its first thread writes: no two write one place
+// parallel a team of neighboring threads owns a row, its first thread writes: no two write one place
 // numerics exact; equal values in order of their index, NaN after all numbers
 
 #include "tensor/cuda/runtime.h"

@@ -1,7 +1,7 @@
 // A program outside the project, against the installed package: includes every floor and runs a few lines of it.
 #include <cstdio>
 
-#include "mode/metrics.h"
+#include "mode/evaluation/metrics.h"
 #include "mode/version.h"
 #include "nn/resnet.h"
 #include "tensor/parallel.h"

@@ -42,7 +42,7 @@ int caught(const std::vector<float>& expected, const Run& run) {
 }
 
 template <bool barrier>
-__global__ void __launch_bounds__(128) neighbour(const float* in, float* out) {
+__global__ void __launch_bounds__(128) neighbor(const float* in, float* out) {
   SHARED(float, tile, [128]);
   tile[threadIdx.x] = in[threadIdx.x];
   if constexpr (barrier) __syncthreads();
@@ -50,17 +50,17 @@ __global__ void __launch_bounds__(128) neighbour(const float* in, float* out) {
 }
 
 template <bool barrier>
-std::vector<float> run_neighbour() {
+std::vector<float> run_neighbor() {
   DeviceArray<float> in(counted<float>(128)), out(128);
-  launch(neighbour<barrier>, 1, 128, 0, nullptr, in.data(), out.data());
+  launch(neighbor<barrier>, 1, 128, 0, nullptr, in.data(), out.data());
   return out.values();
 }
 
 TEST_F(Faults, MissingBarrier) {
   std::vector<float> expected = counted<float>(128, 1);
   expected[127] = 0;
-  EXPECT_EQ(caught(expected, run_neighbour<true>), 0);
-  EXPECT_EQ(caught(expected, run_neighbour<false>), 8);
+  EXPECT_EQ(caught(expected, run_neighbor<true>), 0);
+  EXPECT_EQ(caught(expected, run_neighbor<false>), 8);
 }
 
 using Four = cuda::Pack<float, 4>;

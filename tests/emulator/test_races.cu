@@ -65,7 +65,7 @@ TEST_F(Races, BarrierBetweenStoreAndLoad) {
   ONLY_WHERE_RACES_ARE_FOUND();
   for_each_order([] {
     const std::string message = message_of([] { run(transpose<Fault::barrier>, 4, 256); });
-    const bool found = message.find(no_barrier) != std::string::npos || message.find("is uninitialised") != std::string::npos;
+    const bool found = message.find(no_barrier) != std::string::npos || message.find("is uninitialized") != std::string::npos;
     EXPECT_TRUE(found) << message;
     const std::string misplaced = message_of([] { run(transpose<Fault::place>, 4, 256); });
     EXPECT_NE(misplaced.find("shared memory \"tile\""), std::string::npos) << misplaced;
@@ -251,7 +251,7 @@ __global__ void __launch_bounds__(64) half_written(const float* in, float* out) 
 TEST_F(Races, UnwrittenSharedMemory) {
   expect_sound([] { run(half_written<Fault::none>, 3, 64); });
   ONLY_WHERE_RACES_ARE_FOUND();
-  expect_race([] { run(half_written<Fault::unwritten>, 3, 64); }, "reads shared memory \"tile\" at byte 68, which is uninitialised");
+  expect_race([] { run(half_written<Fault::unwritten>, 3, 64); }, "reads shared memory \"tile\" at byte 68, which is uninitialized");
 }
 
 template <Fault fault>
@@ -300,9 +300,9 @@ TEST_F(Races, WritesAfterReadsOfSeveral) {
   expect_race([] { run(read_then_write<Fault::barrier>, 1, 96); }, no_barrier);
 }
 
-/// Threads own neighbouring elements.
+/// Threads own neighboring elements.
 template <class T>
-__global__ void __launch_bounds__(128) neighbours(const T* in, T* out) {
+__global__ void __launch_bounds__(128) neighbors(const T* in, T* out) {
   SHARED(T, tile, [131]);
   tile[threadIdx.x + 1] = in[blockIdx.x * 128 + threadIdx.x];
   if (threadIdx.x < 2) tile[129 * threadIdx.x] = 0;
@@ -313,10 +313,10 @@ __global__ void __launch_bounds__(128) neighbours(const T* in, T* out) {
   out[blockIdx.x * 127 + threadIdx.x + blockIdx.x] = tile[threadIdx.x + 1];
 }
 
-TEST_F(Races, NeighboursOfOneAndTwoBytes) {
-  expect_sound([] { run(neighbours<unsigned char>, 3, 128); });
-  expect_sound([] { run(neighbours<unsigned short>, 3, 128); });
-  expect_sound([] { run(neighbours<unsigned long long>, 3, 128); });
+TEST_F(Races, NeighborsOfOneAndTwoBytes) {
+  expect_sound([] { run(neighbors<unsigned char>, 3, 128); });
+  expect_sound([] { run(neighbors<unsigned short>, 3, 128); });
+  expect_sound([] { run(neighbors<unsigned long long>, 3, 128); });
 }
 
 struct Pointer {

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     options.choice("split", {"train", "test"});
   });
   fuzz::expect_value_or_one_line([&] {
-    // Nothing is below a file, so that only drawn pictures can be opened.
+    // Nothing is below a file, so that only drawn images can be opened.
     const size_t colon = text.find(':');
     const bool is_drawn = text.rfind("synthetic:", 0) == 0;
     const auto set = nn::open_dataset(

@@ -3,15 +3,15 @@
 
 #include "nn/data/dataset.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/picture_files.h"
+#include "tests/image_files.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const TemporaryDirectory directory;
   static const bool written = [] {
-    const files::Bytes picture = files::rgb_png(3, 2, files::random_bytes(18, 1));
+    const files::Bytes image = files::rgb_png(3, 2, files::random_bytes(18, 1));
     for (const char* name : {"train/n1/images/a.png", "train/n2/images/b.png", "val/images/v1.png", "val/images/v2.png"}) {
       std::filesystem::create_directories(std::filesystem::path(directory / name).parent_path());
-      directory.write(name, picture);
+      directory.write(name, image);
     }
     return true;
   }();

@@ -1,8 +1,8 @@
-// Lists of pictures. Input: a byte of switches, then the list. Beside it lie a.png, "b c.png" and broken.jpg.
+// Lists of images. Input: a byte of switches, then the list. Beside it lie a.png, "b c.png" and broken.jpg.
 
 #include "nn/data/dataset.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/picture_files.h"
+#include "tests/image_files.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const TemporaryDirectory directory;

@@ -1,8 +1,8 @@
 // What a training run left: state.safetensors and log.csv. Input: lines of KEY VALUE for the state's metadata, an empty line, the log.
 
+#include "mode/training/run_directory.h"
 #include "nn/safetensors_header.h"
 #include "tests/fuzz/fuzz.h"
-#include "tools/commands/run_directory.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const TemporaryDirectory folder;

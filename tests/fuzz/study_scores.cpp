@@ -1,6 +1,6 @@
 // A run's scores.csv, which mode study reads when it goes on. What is read, and written again, says the same.
 
-#include "mode/study.h"
+#include "mode/evaluation/study.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,4 +1,4 @@
-"""ALPA and the contrastive losses in PyTorch, the formulas as published: every attention and every resampled picture is stored, and each ordered
+"""ALPA and the contrastive losses in PyTorch, the formulas as published: every attention and every resampled image is stored, and each ordered
 pair is computed twice, once as (i, j) and once as (j, i). Also what tools/peers/alpa.py times.
 """
 
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from formula import values
 
-CASES = [  # pictures, regions, width, aggregate
+CASES = [  # images, regions, width, aggregate
     (6, 4, 5, "mean"),
     (4, 16, 8, "mean"),
     (5, 3, 7, "max"),
@@ -31,7 +31,7 @@ def aggregated(cosine, aggregate):
 
 
 def one_direction(q, k, v_anchor, v, aggregate):
-    """(N, N): row i asks how picture j looks on its own grid."""
+    """(N, N): row i asks how image j looks on its own grid."""
     scores = torch.einsum("irc,jtc->ijrt", q, k) / math.sqrt(q.shape[-1])
     resampled = torch.matmul(torch.softmax(scores, -1), v.unsqueeze(0))
     return aggregated(F.cosine_similarity(v_anchor.unsqueeze(1).expand_as(resampled), resampled, dim=-1), aggregate)

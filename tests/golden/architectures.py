@@ -1,4 +1,4 @@
-"""Golden numbers of torchvision's own residual networks. Weights, running statistics and pictures come from formula.py; results are stored.
+"""Golden numbers of torchvision's own residual networks. Weights, running statistics and images come from formula.py; results are stored.
 
 The CIFAR stem is torchvision's network with its first convolution replaced by a 3x3 of stride 1, and without the maximum.
 """
@@ -11,17 +11,17 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
-from resnet import filled, labels, off_kinks, pictures
+from resnet import filled, labels, off_kinks, images
 
 SIZES = {"cifar": 33, "imagenet": 65}  # odd, so that every stage meets an odd extent
-TRAINED = {  # what is stored of a training step: pictures and their size
+TRAINED = {  # what is stored of a training step: images and their size
     "resnet18.cifar": (2, 32), "resnet18.imagenet": (2, 64), "resnet50.cifar": (4, 9), "resnet50.imagenet": (4, 33),
 }
 
 
 def decided(net: nn.Module) -> nn.Module:
     """Every BatchNorm's bias 8, or -8 in every third channel, so that each ReLU is wide open or tightly shut. With the formula's biases some
-    of ResNet-50's million ReLU inputs lie within rounding of 0 whatever the pictures, and PyTorch's own f32 gradients are off by 1e-2."""
+    of ResNet-50's million ReLU inputs lie within rounding of 0 whatever the images, and PyTorch's own f32 gradients are off by 1e-2."""
     with torch.no_grad():
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -39,7 +39,7 @@ def network(arch: str, stem: str) -> nn.Module:
 
 def inference(out: dict, prefix: str, net: nn.Module, size: int):
     """Logits, and what the classifier sees."""
-    x = pictures(2, size, 0)
+    x = images(2, size, 0)
     for dtype in (torch.float32, torch.float64):  # the last is kept
         judge = copy.deepcopy(net).to(dtype).eval()
         seen = []
@@ -68,7 +68,7 @@ def training(out: dict, prefix: str, net: nn.Module, n: int, size: int, seed: in
     """Logits and loss of a step in training mode, of each gradient its norm, its first and its last element, and the running statistics'
     norms behind it."""
     student = copy.deepcopy(net).double().train()
-    logits = student(pictures(n, size, seed).double())
+    logits = student(images(n, size, seed).double())
     loss = F.cross_entropy(logits, labels(n))
     loss.backward()
     out[f"{prefix}.seed"] = np.array(seed)

@@ -59,7 +59,7 @@ def parameter(name: str, shape) -> np.ndarray:
     return value.astype(np.float32).reshape(shape)
 
 
-def picture(name: str, height: int, width: int) -> np.ndarray:
+def image(name: str, height: int, width: int) -> np.ndarray:
     """u8 (height, width, 3): slopes that wrap around (sharp edges) plus five bits of noise."""
     row, column, channel = np.meshgrid(np.arange(height), np.arange(width), np.arange(3), indexing="ij")
     noise = (words(name, height * width * 3) >> np.uint64(27)).astype(np.int64).reshape(height, width, 3)

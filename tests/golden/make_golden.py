@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/golden/*.safetensors. It never imports the product; see README.md beside it.
 
-    python3 tests/golden/make_golden.py [NAME ...]      NAME: ops resnet architectures training alpa metrics detectors knn resize colours; all when none is given
+    python3 tests/golden/make_golden.py [NAME ...]      NAME: ops resnet architectures training alpa metrics detectors knn resize colors; all when none is given
 """
 
 import importlib
@@ -20,9 +20,9 @@ MAKERS = {  # file -> module, function, the packages whose numbers they are
     "architectures": ("architectures", "make", ["torch", "torchvision"]),
     "metrics": ("metrics", "make", ["sklearn", "numpy"]),
     "detectors": ("metrics", "make_detectors", ["scipy"]),
-    "knn": ("neighbours", "make", ["faiss", "numpy"]),
-    "resize": ("pictures", "make", ["PIL"]),
-    "colours": ("colours", "make", ["PIL"]),
+    "knn": ("neighbors", "make", ["faiss", "numpy"]),
+    "resize": ("images", "make", ["PIL"]),
+    "colors": ("colors", "make", ["PIL"]),
 }
 
 

@@ -1,5 +1,5 @@
 """Golden numbers of He et al.'s CIFAR networks, which torchvision does not have (its own: architectures.py), from PyTorch. Weights and
-pictures come from formula.py, so that only results are stored."""
+images come from formula.py, so that only results are stored."""
 
 import copy
 
@@ -59,7 +59,7 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(inputs, classes)
 
     def forward(self, x):
-        """pictures (N, 3, H, W) -> the last map and the logits"""
+        """images (N, 3, H, W) -> the last map and the logits"""
         x = F.relu(self.bn1(self.conv1(x)))
         for s in range(self.stages):
             x = getattr(self, f"layer{s + 1}")(x)
@@ -75,8 +75,8 @@ def filled(net: ResNet) -> ResNet:
     return net
 
 
-def pictures(n: int, size: int, seed: int) -> torch.Tensor:
-    """Formula pictures, element index in (N, H, W, 3), between -2 and 2, as (N, 3, H, W)."""
+def images(n: int, size: int, seed: int) -> torch.Tensor:
+    """Formula images, element index in (N, H, W, 3), between -2 and 2, as (N, 3, H, W)."""
     return torch.from_numpy(values(f"pictures.{n}.{size}.{seed}", (n, size, size, 3), -2, 2)).permute(0, 3, 1, 2).contiguous()
 
 
@@ -94,21 +94,21 @@ def gradients(net: ResNet, x, dtype):
 
 
 def off_kinks(net: ResNet, n: int, size: int) -> int:
-    """The first seed of pictures for which rounding to f32 flips no ReLU and no maximum: a flip moves gradients by 1e-3 of themselves, where
+    """The first seed of images for which rounding to f32 flips no ReLU and no maximum: a flip moves gradients by 1e-3 of themselves, where
     rounding moves them by 1e-6. Told by PyTorch's own f32 gradients beside its f64 ones."""
     for seed in range(100):
-        x = pictures(n, size, seed)
+        x = images(n, size, seed)
         (_, _, exact), (_, _, rounded) = gradients(net, x, torch.float64), gradients(net, x, torch.float32)
         if max(((rounded[name] - exact[name]).norm() / exact[name].norm()).item() for name in exact) < 1e-5:
             return seed
-    raise SystemExit("no seed of pictures keeps off the kinks")
+    raise SystemExit("no seed of images keeps off the kinks")
 
 
 def once(out: dict, prefix: str, net: ResNet, n: int, size: int):
     """Inference and training mode logits, the inference map, the loss and the norm of every gradient."""
     seed = off_kinks(net, n, size)
     out[f"{prefix}.seed"] = np.array(seed)
-    x = pictures(n, size, seed)
+    x = images(n, size, seed)
     inference = copy.deepcopy(net).double().eval()
     with torch.no_grad():
         last, logits = inference(x.double())
@@ -124,25 +124,25 @@ def once(out: dict, prefix: str, net: ResNet, n: int, size: int):
 def run(net: ResNet, seed: int, dtype):
     """Ten SGD steps on one batch: the losses and the final state."""
     student = copy.deepcopy(net).to(dtype).train()
-    optimiser = torch.optim.SGD(student.parameters(), **SGD)
-    x, losses = pictures(BATCH, 32, seed).to(dtype), []
+    optimizer = torch.optim.SGD(student.parameters(), **SGD)
+    x, losses = images(BATCH, 32, seed).to(dtype), []
     for _ in range(STEPS):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = F.cross_entropy(student(x)[1], labels(BATCH))
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.item())
     return np.array(losses), student.state_dict()
 
 
 def train(out: dict, prefix: str, net: ResNet):
-    """In f64 and in f32, on the first pictures that keep off the kinks for all ten steps."""
+    """In f64 and in f32, on the first images that keep off the kinks for all ten steps."""
     for seed in range(100):
         runs = {"f64": run(net, seed, torch.float64), "f32": run(net, seed, torch.float32)}
         if np.abs(runs["f64"][0] - runs["f32"][0]).max() < 5e-7:
             break
     else:
-        raise SystemExit("no seed of pictures keeps off the kinks for ten steps")
+        raise SystemExit("no seed of images keeps off the kinks for ten steps")
     out[f"{prefix}.train_seed"] = np.array(seed)
     for tag, (losses, state) in runs.items():
         out[f"{prefix}.losses.{tag}"] = losses

@@ -28,13 +28,13 @@ def sgd(out: dict):
         decayed = [w for w in weights.values() if vectors or w.ndim != 1]
         others = [w for w in weights.values() if not vectors and w.ndim == 1]
         groups = [{"params": decayed}] + ([{"params": others, "weight_decay": 0.0}] if others else [])
-        optimiser = torch.optim.SGD(groups, lr=0.1, momentum=momentum, weight_decay=decay, nesterov=nesterov)
+        optimizer = torch.optim.SGD(groups, lr=0.1, momentum=momentum, weight_decay=decay, nesterov=nesterov)
         norms = []
         for step in range(STEPS):
             for name, w in weights.items():
                 w.grad = torch.from_numpy(values(f"dw.{name}.{step}", SHAPES[name], -0.2, 0.2)).double()
             norms.append(torch.nn.utils.clip_grad_norm_(weights.values(), clip or float("inf")).item())
-            optimiser.step()
+            optimizer.step()
         out[f"{prefix}.options"] = np.array([momentum, decay, nesterov, vectors, clip], dtype=np.float64)
         out[f"{prefix}.norms"] = np.array(norms)
         for name, w in weights.items():
@@ -60,15 +60,15 @@ def rates(out: dict):
     total, warmup, lr, low, start = 40, 6, 0.4, 0.4e-3, 0.01
 
     def run(make, warmup):
-        optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
-        scheduler = make(optimiser)
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+        scheduler = make(optimizer)
         if warmup:
-            rise = lr_scheduler.LinearLR(optimiser, start_factor=start / lr, total_iters=warmup)
-            scheduler = lr_scheduler.SequentialLR(optimiser, [rise, make(optimiser)], milestones=[warmup])
+            rise = lr_scheduler.LinearLR(optimizer, start_factor=start / lr, total_iters=warmup)
+            scheduler = lr_scheduler.SequentialLR(optimizer, [rise, make(optimizer)], milestones=[warmup])
         seen = []
         for _ in range(total):
-            seen.append(optimiser.param_groups[0]["lr"])
-            optimiser.step()
+            seen.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
             scheduler.step()
         return np.array(seen)
 

@@ -1,4 +1,4 @@
-// The binary on real pictures, and the demo: minutes, not seconds.
+// The binary on real images, and the demo: minutes, not seconds.
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -10,13 +10,13 @@ namespace {
 using command::Result;
 using command::run;
 
-TEST(CommandLine, RealPicturesThroughForeignWeights) {
+TEST(CommandLine, RealImagesThroughForeignWeights) {
   const char* root = std::getenv("MODE_DATA");
-  if (root == nullptr) GTEST_SKIP() << "MODE_DATA names no folder of real pictures";
-  const std::string pictures = root, weights = pictures + "/resnet20_cifar10.safetensors";
+  if (root == nullptr) GTEST_SKIP() << "MODE_DATA names no folder of real images";
+  const std::string images = root, weights = images + "/resnet20_cifar10.safetensors";
   if (!std::filesystem::exists(weights)) GTEST_SKIP() << weights << " is missing";
   const Result result = run({"eval", "--model", weights, "--arch", "resnet20", "--mean", ".485", ".456", ".406", "--std", ".229", ".224",
-                             ".225", "--id-test", "cifar10:" + pictures + "/cifar-10-batches-bin?split=test"});
+                             ".225", "--id-test", "cifar10:" + images + "/cifar-10-batches-bin?split=test"});
   ASSERT_EQ(result.status, 0) << result.err;
   const bool right = result.out.find("(9,173 of 10,000") != std::string::npos || result.out.find("(9,172 of 10,000") != std::string::npos ||
                      result.out.find("(9,174 of 10,000") != std::string::npos;

@@ -18,7 +18,7 @@ constexpr const char* usage =
     "usage: mode-bench [--filter REGEX] [--json FILE] [--threads N] [--min-time SECONDS] [--repetitions N] [--list]\n"
     "\n"
     "Prints one line per row: time of one call (median of the repetitions), GFLOP/s, GB/s, percent of the peak, percent of the roofline,\n"
-    "pictures/s, the most that tensors held at once. Work is counted from the shapes. The peak is that of f32 multiply-adds in registers "
+    "images/s, the most that tensors held at once. Work is counted from the shapes. The peak is that of f32 multiply-adds in registers "
     "(fma)\n"
     "or of a memory copy (copy), measured just before and just after the row; the larger counts. \"void\": the peak moved by more than 10 "
     "%\n"

@@ -89,7 +89,7 @@ std::string table_line(const Measurement& m) {
   const std::string percent = m.is_void() ? "void" : fmt::format("{:.0f}{}", m.percent_of_peak(), m.row.memory_bound ? " copy" : " fma");
   return fmt::format("{:<44} {:>10.3f} {:>9} {:>8} {:>8} {:>10} {:>9} {:>9}", m.row.name, m.seconds * 1e3,
                      number(m.row.flops / m.seconds * 1e-9, 1), number(m.row.bytes / m.seconds * 1e-9, 1), percent,
-                     m.is_void() ? "void" : fmt::format("{:.0f}", m.percent_of_roofline()), number(m.row.pictures / m.seconds, 1),
+                     m.is_void() ? "void" : fmt::format("{:.0f}", m.percent_of_roofline()), number(m.row.images / m.seconds, 1),
                      m.row.reports_memory ? fmt::format("{:.0f}", static_cast<double>(m.peak_bytes) / 1e6) : "-");
 }
 
@@ -105,8 +105,8 @@ std::string to_json(const std::vector<Measurement>& measurements, const Settings
   for (const Measurement& m : measurements) {
     text += fmt::format(
         "{}    {{\"name\": \"{}\", \"seconds\": {:.6g}, \"best_seconds\": {:.6g}, \"flops\": {:.6g}, \"bytes\": {:.6g},"
-        " \"pictures\": {}, \"memory_bound\": {}, \"peak_bytes\": {},",
-        separator, m.row.name, m.seconds, m.best_seconds, m.row.flops, m.row.bytes, m.row.pictures, m.row.memory_bound, m.peak_bytes);
+        " \"images\": {}, \"memory_bound\": {}, \"peak_bytes\": {},",
+        separator, m.row.name, m.seconds, m.best_seconds, m.row.flops, m.row.bytes, m.row.images, m.row.memory_bound, m.peak_bytes);
     for (const auto& [when, peak] : {std::pair{"before", m.before}, std::pair{"after", m.after}})
       text += fmt::format(" \"{}\": {{\"fma\": {:.6g}, \"fma_sustained\": {:.6g}, \"copy\": {:.6g}}},", when, peak.fma, peak.fma_sustained,
                           peak.copy);

@@ -40,7 +40,7 @@ Peak fma_peak(int threads) {
       slot.flops += stretch_flops;
       now = end;
     }
-    slots[static_cast<size_t>(thread)] = slot;
+    slots[thread] = slot;
   });
   const double elapsed = seconds() - start;
   Peak peak;

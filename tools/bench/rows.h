@@ -14,7 +14,7 @@ struct Row {
   std::string name;             ///< "conv2d/resnet18/forward/64@32"
   double flops = 0;             ///< of one call, from the shapes; a multiply-add is two
   double bytes = 0;             ///< that one call must move at least: each argument read and each result written once
-  double pictures = 0;          ///< of one call; 0 where the row has no pictures
+  double images = 0;            ///< of one call; 0 where the row has no images
   bool memory_bound = false;    ///< held against the copy bandwidth, else against the FMA peak
   bool reports_memory = false;  ///< print the most that tensors held at once
   /// Makes the inputs and returns the call. What it captures lives as long as the row is measured.

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "mode/alpa_loss.h"
+#include "mode/alpa/alpa_loss.h"
 #include "nn/init.h"
 #include "tools/bench/rows.h"
 

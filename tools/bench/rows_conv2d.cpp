@@ -1,4 +1,4 @@
-// Convolutions of ResNet-18 (batch 64) and ResNet-20 (batch 128) on 32x32 pictures, all three passes.
+// Convolutions of ResNet-18 (batch 64) and ResNet-20 (batch 128) on 32x32 images, all three passes.
 
 #include "tensor/ops/conv2d.h"
 #include "tools/bench/rows.h"
@@ -46,7 +46,7 @@ void add_shape(std::vector<Row>& rows, const std::string& net, int64_t batch, co
     rows.push_back({.name = "conv2d/" + net + "/" + pass + "/" + s.name, .flops = flops, .bytes = bytes, .prepare = std::move(prepare)});
   };
   add("forward", [=] { return [=, x = random_tensor(x_shape, 1), w = random_tensor(w_shape, 2)] { ops::conv2d(x, w, params); }; });
-  if (s.in > 3)  // no one needs the gradient of the pictures
+  if (s.in > 3)  // no one needs the gradient of the images
     add("dx",
         [=] { return [=, dy = random_tensor(y_shape, 1), w = random_tensor(w_shape, 2)] { ops::conv2d_dx(dy, w, x_shape, params); }; });
   add("dw", [=] { return [=, x = random_tensor(x_shape, 1), dy = random_tensor(y_shape, 2)] { ops::conv2d_dw(x, dy, w_shape, params); }; });

@@ -1,6 +1,6 @@
-// Exact nearest neighbours, K = 10. tools/peers/knn.py times FAISS on the same shapes.
+// Exact nearest neighbors, K = 10. tools/peers/knn.py times FAISS on the same shapes.
 
-#include "mode/knn.h"
+#include "mode/detectors/knn.h"
 #include "tools/bench/rows.h"
 
 namespace bench {

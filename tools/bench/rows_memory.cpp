@@ -1,7 +1,7 @@
 // Ops that move more than they compute. Bytes: each argument read once, each result written once; a kernel that must read twice
 // (BatchNorm's statistics come before its values) can reach 100 % only where the second reading is served by a cache.
 
-#include "mode/regions.h"
+#include "mode/detectors/regions.h"
 #include "tensor/ops/batch_norm.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/pool2d.h"

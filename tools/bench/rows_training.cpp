@@ -20,21 +20,21 @@ double step_flops(const nn::ResNet& net, int64_t batch) {
 
 struct Student {
   std::unique_ptr<nn::ResNet> net;
-  nn::Sgd optimiser;
-  tensor::Tensor pictures, labels;
+  nn::Sgd optimizer;
+  tensor::Tensor images, labels;
 
   Student(const std::string& arch, int64_t batch)
       : net(nn::make_resnet(arch, {.shortcut = nn::default_shortcut(arch)})),
-        optimiser(net->named_parameters(), {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4}),
-        pictures(random_tensor({batch, 32, 32, 3}, 1)),
+        optimizer(net->named_parameters(), {.lr = 0.01, .momentum = 0.9, .weight_decay = 5e-4}),
+        images(random_tensor({batch, 32, 32, 3}, 1)),
         labels({batch}, tensor::Dtype::i64) {
     for (int64_t i = 0; i < batch; ++i) labels.data<int64_t>()[i] = i % 10;
     net->train();
   }
   void step() {
-    optimiser.zero_grad();
-    nn::cross_entropy((*net)(pictures).logits, labels).backward();
-    optimiser.step();
+    optimizer.zero_grad();
+    nn::cross_entropy((*net)(images).logits, labels).backward();
+    optimizer.step();
   }
 };
 
@@ -50,7 +50,7 @@ std::vector<Row> training_rows() {
     rows.push_back(
         {.name = std::string("training/") + t.arch + "/batch" + std::to_string(t.batch),
          .flops = step_flops(*nn::make_resnet(t.arch, {.shortcut = nn::default_shortcut(t.arch)}, /*initialized=*/false), t.batch),
-         .pictures = static_cast<double>(t.batch),
+         .images = static_cast<double>(t.batch),
          .reports_memory = true,
          .prepare = [t] { return [student = std::make_shared<Student>(t.arch, t.batch)] { student->step(); }; }});
   }

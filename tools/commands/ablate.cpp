@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "mode/evaluation.h"
+#include "mode/evaluation/evaluation.h"
 #include "nn/atomic_file.h"
 #include "tools/commands/common.h"
 #include "tools/commands/progress.h"
@@ -12,46 +12,46 @@ namespace mode::tools {
 
 namespace {
 
-using Reduce = NeighbourOptions::Reduce;
+using Reduce = NeighborOptions::Reduce;
 
 /// One row of a table: csd with everything as in the paper but what the table varies.
 struct Variant {
   std::string table, name;
-  NeighbourOptions options;
+  NeighborOptions options;
 };
 
 std::vector<Variant> variants_of(const AblateOptions& options, const Features& train) {
-  const NeighbourOptions paper = {.k = options.k, .scale_sets = csd_scale_sets(), .seed = options.seed};
+  const NeighborOptions paper = {.k = options.k, .scale_sets = csd_scale_sets(), .seed = options.seed};
   std::vector<Variant> variants;
-  const auto add = [&](const char* table, const std::string& name, const NeighbourOptions& changed) {
+  const auto add = [&](const char* table, const std::string& name, const NeighborOptions& changed) {
     variants.push_back({table, name, changed});
   };
 
   for (const std::vector<std::string>& sets : std::vector<std::vector<std::string>>{{"global"},
                                                                                     {"quadrants"},
-                                                                                    {"centre"},
+                                                                                    {"center"},
                                                                                     {"global", "quadrants"},
-                                                                                    {"global", "centre"},
+                                                                                    {"global", "center"},
                                                                                     csd_scale_sets(),
-                                                                                    {"global", "quadrants", "centre", "grid3"},
+                                                                                    {"global", "quadrants", "center", "grid3"},
                                                                                     {"all"},
                                                                                     {"global", "all"}}) {
     const bool extracted = std::all_of(sets.begin(), sets.end(), [&](const std::string& set) {
       return std::any_of(train.scales.begin(), train.scales.end(), [&](const Scale& scale) { return scale.set == set; });
     });
     if (!extracted) continue;  // the map is too small: said when the features came
-    NeighbourOptions changed = paper;
+    NeighborOptions changed = paper;
     changed.scale_sets = sets;
     add("scales", join(sets, "+"), changed);
   }
   for (const int64_t k : {1, 2, 5, 10, 20, 50, 100, 200}) {
-    NeighbourOptions changed = paper;
+    NeighborOptions changed = paper;
     changed.k = k;
     add("K", std::to_string(k), changed);
   }
   for (const bool cross : {true, false})
     for (const Reduce reduce : {Reduce::min, Reduce::mean, Reduce::max}) {
-      NeighbourOptions changed = paper;
+      NeighborOptions changed = paper;
       changed.cross = cross;
       changed.reduce = reduce;
       add("matching",
@@ -67,11 +67,11 @@ std::vector<Variant> variants_of(const AblateOptions& options, const Features& t
                        }));
   add("bank", "all", paper);
   for (const int64_t share : {10, 100})
-    for (const BankChoice choice : {BankChoice::random, BankChoice::kcentre}) {
-      NeighbourOptions changed = paper;
+    for (const BankChoice choice : {BankChoice::random, BankChoice::kcenter}) {
+      NeighborOptions changed = paper;
       changed.bank_rows = std::max<int64_t>(1, rows / share);
       changed.bank_choice = choice;
-      add("bank", fmt::format("1/{} {}", share, choice == BankChoice::random ? "random" : "k-centre"), changed);
+      add("bank", fmt::format("1/{} {}", share, choice == BankChoice::random ? "random" : "k-center"), changed);
     }
   return variants;
 }
@@ -86,7 +86,7 @@ struct Line {
 /// One variant on every set: its line of the table and of the file.
 Line line_of(const Variant& variant, const Features& train, const Features& id_test, const std::vector<OodSet>& ood) {
   Line line;
-  const auto detector = make_neighbour_detector("csd", variant.options);
+  const auto detector = make_neighbor_detector("csd", variant.options);
   try {
     detector->fit(train);
   } catch (const tensor::Error& error) {  // a K beyond a small bank

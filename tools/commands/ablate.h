@@ -9,8 +9,8 @@ namespace mode::tools {
 
 struct AblateOptions {
   std::string model;
-  std::string id;                 ///< training pictures: the bank
-  std::string id_test;            ///< in-distribution pictures that are scored
+  std::string id;                 ///< training images: the bank
+  std::string id_test;            ///< in-distribution images that are scored
   std::vector<std::string> ood;   ///< "name=SPEC"
   std::string out;                ///< file of the table as CSV; empty: none
   std::string arch;               ///< for weights that do not say it

@@ -24,12 +24,12 @@ namespace mode::tools {
 namespace {
 
 const char* const data_help =
-    "Pictures are named by one word:\n"
+    "Images are named by one word:\n"
     "  cifar10:DIR?split=train|test   cifar100:DIR?split=train|test   svhn:FILE.mat   folder:DIR\n"
     "  folder:DIR?split=train|val|test (ImageNet, Tiny-ImageNet)   list:FILE?root=DIR (lines 'path label')\n"
     "  synthetic:NAME?split=train|test&seed=1&size=N\n"
     "and limit=N takes the first N records; with seed=S, and of folders, N spread over the classes: 'cifar10:DIR?split=test&limit=2000'\n"
-    "(quote the '&'). Of folder: and list:, cache=DIR keeps the decoded pictures there, outside the pictures' own folder.";
+    "(quote the '&'). Of folder: and list:, cache=DIR keeps the decoded images there, outside the images' own folder.";
 
 /// Lives until the command has run.
 struct Options {
@@ -88,7 +88,7 @@ CLI::Validator share() {
 
 void add_foreign(CLI::App* command, std::string& arch, std::vector<double>& mean, std::vector<double>& std) {
   command->add_option("--arch", arch, "network, for weights that do not say it (resnet20, resnet18, ...)");
-  command->add_option("--mean", mean, "three numbers of the normalisation, pixels in 0 .. 1, for weights that do not say it")
+  command->add_option("--mean", mean, "three numbers of the normalization, pixels in 0 .. 1, for weights that do not say it")
       ->expected(3)
       ->check(any_number());
   command->add_option("--std", std, "likewise")->expected(3)->check(positive_number());
@@ -97,16 +97,16 @@ void add_foreign(CLI::App* command, std::string& arch, std::vector<double>& mean
 namespace {
 
 CLI::App* add_eval(CLI::App& app, EvalOptions& o) {
-  CLI::App* command = app.add_subcommand("eval", "accuracy, and how well detectors tell out-of-distribution pictures");
+  CLI::App* command = app.add_subcommand("eval", "accuracy, and how well detectors tell out-of-distribution images");
   command->add_option("--model", o.model, "safetensors file of a network, ours or PyTorch's")->required();
-  command->add_option("--id", o.id, "in-distribution training pictures, which knn and csd compare with");
-  command->add_option("--id-test", o.id_test, "in-distribution test pictures; default: those of --id");
+  command->add_option("--id", o.id, "in-distribution training images, which knn and csd compare with");
+  command->add_option("--id-test", o.id_test, "in-distribution test images; default: those of --id");
   command->add_option("--ood", o.ood, "NAME=SPEC, any number of them; without any, ID accuracy alone is printed");
   command->add_option("--methods", o.methods, fmt::format("all, or some of {}", join(known_methods(), ", ")))->delimiter(',');
   command->add_option("--out", o.out, "directory for results.json and, with --ood, scores/SET.csv");
   add_foreign(command, o.arch, o.mean, o.std);
-  command->add_option("--csd-k", o.csd_k, "neighbour whose distance csd takes")->check(CLI::Range(1, 1024))->capture_default_str();
-  command->add_option("--knn-k", o.knn_k, "neighbour whose distance knn takes")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--csd-k", o.csd_k, "neighbor whose distance csd takes")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--knn-k", o.knn_k, "neighbor whose distance knn takes")->check(CLI::Range(1, 1024))->capture_default_str();
   command
       ->add_option(
           "--csd-scales", o.csd_scales,
@@ -116,16 +116,16 @@ CLI::App* add_eval(CLI::App& app, EvalOptions& o) {
   command->add_option("--csd-match", o.csd_match, "cross: csd's bank holds all scales together; same: each scale meets its own")
       ->check(CLI::IsMember({"cross", "same"}))
       ->capture_default_str();
-  command->add_option("--csd-reduce", o.csd_reduce, "min, mean or max over a picture's vectors")
+  command->add_option("--csd-reduce", o.csd_reduce, "min, mean or max over an image's vectors")
       ->check(CLI::IsMember({"min", "mean", "max"}))
       ->capture_default_str();
   command->add_option("--bank-rows", o.bank_rows, "rows of csd's bank that are kept; 0: all")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 31))
       ->capture_default_str();
-  command->add_option("--bank-choice", o.bank_choice, "which: random, or kcentre (farthest first)")
-      ->check(CLI::IsMember({"random", "kcentre"}))
+  command->add_option("--bank-choice", o.bank_choice, "which: random, or kcenter (farthest first)")
+      ->check(CLI::IsMember({"random", "kcenter"}))
       ->capture_default_str();
-  command->add_option("--batch", o.batch, "pictures at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--batch", o.batch, "images at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
   add_device(command, o.device);
   add_threads(command, o.threads);
   example(
@@ -137,14 +137,14 @@ CLI::App* add_eval(CLI::App& app, EvalOptions& o) {
 CLI::App* add_ablate(CLI::App& app, AblateOptions& o) {
   CLI::App* command = app.add_subcommand("ablate", "csd's choices one at a time: scales, K, matching, size of the bank");
   command->add_option("--model", o.model, "safetensors file of a network, ours or PyTorch's")->required();
-  command->add_option("--id", o.id, "in-distribution training pictures, the bank")->required();
-  command->add_option("--id-test", o.id_test, "in-distribution pictures that are scored")->required();
+  command->add_option("--id", o.id, "in-distribution training images, the bank")->required();
+  command->add_option("--id-test", o.id_test, "in-distribution images that are scored")->required();
   command->add_option("--ood", o.ood, "NAME=SPEC, any number of them")->required();
   command->add_option("--out", o.out, "file for the tables as CSV");
   add_foreign(command, o.arch, o.mean, o.std);
   command->add_option("--k", o.k, "K where it is not what is varied")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_option("--seed", o.seed, "of banks chosen by chance")->capture_default_str();
-  command->add_option("--batch", o.batch, "pictures at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--batch", o.batch, "images at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
   add_device(command, o.device);
   add_threads(command, o.threads);
   example(
@@ -155,8 +155,8 @@ CLI::App* add_ablate(CLI::App& app, AblateOptions& o) {
 
 CLI::App* add_explain(CLI::App& app, ExplainOptions& o) {
   CLI::App* command = app.add_subcommand(
-      "explain", "a PNG: where each region of one picture looks in another; or the training regions that decide one picture's score");
-  command->add_option("pictures", o.pictures, "PNG or JPEG files: A and B for their attention, A alone for its nearest training regions")
+      "explain", "a PNG: where each region of one image looks in another; or the training regions that decide one image's score");
+  command->add_option("images", o.images, "PNG or JPEG files: A and B for their attention, A alone for its nearest training regions")
       ->expected(-1)
       ->required();
   command->add_option("--run", o.run, "A and B: folder of a run with ALPA, whose heads attend");
@@ -170,15 +170,15 @@ CLI::App* add_explain(CLI::App& app, ExplainOptions& o) {
       ->check(CLI::IsMember({"ab", "ba", "both"}))
       ->capture_default_str();
   command->add_flag("--stretch", o.stretch,
-                    "A and B: colour each tile from its least to its largest attention, so that faint differences show");
-  command->add_option("--id", o.id, "A alone: the training pictures");
-  command->add_option("--k", o.k, "A alone: neighbour whose distance decides")->check(CLI::Range(1, 1024))->capture_default_str();
+                    "A and B: color each tile from its least to its largest attention, so that faint differences show");
+  command->add_option("--id", o.id, "A alone: the training images");
+  command->add_option("--k", o.k, "A alone: neighbor whose distance decides")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_option("--nearest", o.nearest, "A alone: regions that are shown")->check(CLI::Range(1, 100))->capture_default_str();
   command
       ->add_option("--scales", o.scales, fmt::format("A alone: sets of scales, some of {}; default: csd's", join(known_scale_sets(), ", ")))
       ->delimiter(',')
       ->check(CLI::IsMember(known_scale_sets()));
-  command->add_option("--batch", o.batch, "A alone: training pictures at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--batch", o.batch, "A alone: training images at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
   add_foreign(command, o.arch, o.mean, o.std);
   add_device(command, o.device);
   add_threads(command, o.threads);
@@ -189,18 +189,18 @@ CLI::App* add_explain(CLI::App& app, ExplainOptions& o) {
 }
 
 CLI::App* add_probe(CLI::App& app, ProbeCommandOptions& o) {
-  CLI::App* command = app.add_subcommand("probe", "a linear classifier on frozen features, and nearest neighbours beside it");
+  CLI::App* command = app.add_subcommand("probe", "a linear classifier on frozen features, and nearest neighbors beside it");
   command->add_option("--model", o.model, "safetensors file of a network, ours or PyTorch's")->required();
-  command->add_option("--data", o.data, "labelled training pictures")->required();
-  command->add_option("--test", o.test, "labelled pictures on which both are judged");
+  command->add_option("--data", o.data, "labeled training images")->required();
+  command->add_option("--test", o.test, "labeled images on which both are judged");
   command->add_option("--out", o.out, "file for the network with the probe as its classifier");
   add_foreign(command, o.arch, o.mean, o.std);
   command->add_option("--epochs", o.probe.epochs)->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--batch", o.probe.batch, "pictures per step")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--batch", o.probe.batch, "images per step")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--lr", o.probe.lr)->check(positive_number())->capture_default_str();
   command->add_option("--weight-decay", o.probe.weight_decay)->check(number_from_zero())->capture_default_str();
   command->add_option("--seed", o.probe.seed)->capture_default_str();
-  command->add_option("--k", o.k, "neighbours that vote")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--k", o.k, "neighbors that vote")->check(CLI::Range(1, 1024))->capture_default_str();
   add_device(command, o.device);
   add_threads(command, o.threads);
   example(command,
@@ -211,10 +211,10 @@ CLI::App* add_probe(CLI::App& app, ProbeCommandOptions& o) {
 CLI::App* add_features(CLI::App& app, FeaturesOptions& o) {
   CLI::App* command = app.add_subcommand("features", "region vectors, logits and labels of a data set, into a safetensors file");
   command->add_option("--model", o.model, "safetensors file of a network, ours or PyTorch's")->required();
-  command->add_option("--data", o.data, "pictures")->required();
+  command->add_option("--data", o.data, "images")->required();
   command->add_option("--out", o.out, "file to write: regions (N, M, E), logits (N, classes), labels (N), ids (N)")->required();
   add_foreign(command, o.arch, o.mean, o.std);
-  command->add_option("--batch", o.batch, "pictures at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--batch", o.batch, "images at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
   add_device(command, o.device);
   add_threads(command, o.threads);
   example(command, "mode features --model runs/resnet20/model.safetensors --data 'cifar10:DIR?split=test' --out features.safetensors");
@@ -225,21 +225,21 @@ CLI::App* add_info(CLI::App& app, InfoOptions& o) {
   CLI::App* command = app.add_subcommand("info", "what a network, a file or a data set is; without options, what this program is");
   command->add_option("--arch", o.arch, "layer table of a network; with --model: the network of weights that do not say it");
   command->add_option("--model", o.model, "safetensors file: what it says, how it was read, its layers");
-  command->add_option("--data", o.data, "pictures: how many, which classes, the first names");
+  command->add_option("--data", o.data, "images: how many, which classes, the first names");
   command->add_option("--size", o.size, "edge of the input, for --arch and --data")->check(CLI::Range(1, 4096))->capture_default_str();
   command->add_option("--classes", o.classes, "for --arch")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--stem", o.stem, "for --arch: cifar (3x3; default) or imagenet (7x7 stride 2, maximum)");
   command->add_option("--shortcut", o.shortcut, "for --arch: a (every second pixel, zero channels) or projection; default as in the paper");
   command->add_option("--dot", o.dot, "file for the network's graph in the language DOT, as autograd records it; - for stdout");
-  command->add_option("--sheet", o.sheet.path, "PNG to write: pictures of --data beside what augmentation makes of them");
+  command->add_option("--sheet", o.sheet.path, "PNG to write: images of --data beside what augmentation makes of them");
   command->add_option("--augment", o.sheet.augment, fmt::format("for --sheet: {}", join(nn::known_augments(), ", ")))
       ->check(CLI::IsMember(nn::known_augments()))
       ->capture_default_str();
-  command->add_option("--pictures", o.sheet.pictures, "for --sheet: rows")->check(CLI::Range(1, 1000))->capture_default_str();
-  command->add_option("--views", o.sheet.views, "for --sheet: views of each picture")->check(CLI::Range(1, 256))->capture_default_str();
+  command->add_option("--images", o.sheet.images, "for --sheet: rows")->check(CLI::Range(1, 1000))->capture_default_str();
+  command->add_option("--views", o.sheet.views, "for --sheet: views of each image")->check(CLI::Range(1, 256))->capture_default_str();
   command->add_option("--seed", o.sheet.seed, "for --sheet")->capture_default_str();
   command->add_option("--epoch", o.sheet.epoch, "for --sheet")->check(CLI::Range(0, 1000000))->capture_default_str();
-  command->add_option("--read-size", o.read_size, "for --sheet: edge at which pictures are read; 0: --size")
+  command->add_option("--read-size", o.read_size, "for --sheet: edge at which images are read; 0: --size")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   command->add_option("--mean", o.mean, "three numbers, for weights that do not say it")->expected(3)->check(any_number());
@@ -261,7 +261,7 @@ CLI::App* add_gradcheck(CLI::App& app, GradcheckOptions& o) {
 }
 
 CLI::App* add_demo(CLI::App& app, DemoOptions& o) {
-  CLI::App* command = app.add_subcommand("demo", "train, detect and print the table, on pictures that the program draws itself");
+  CLI::App* command = app.add_subcommand("demo", "train, detect and print the table, on images that the program draws itself");
   command->add_option("--epochs", o.epochs)->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--arch", o.arch)->capture_default_str();
   command->add_option("--out", o.out, "directory of the results; an earlier demo there is replaced")->capture_default_str();
@@ -291,7 +291,7 @@ std::function<int()> print(std::string text) {
 
 std::function<int()> parse_arguments(int argc, char** argv) {
   const auto options = std::make_shared<Options>();
-  CLI::App app("Trains residual networks and tells pictures they know from pictures they do not.", "mode");
+  CLI::App app("Trains residual networks and tells images they know from images they do not.", "mode");
   bool version = false;
   app.add_flag("--version", version, "commit, instruction set, CUDA");
   CLI::App* train = add_train(app, options->train);

@@ -37,8 +37,8 @@ void add_milestones(CLI::App* command, TrainOptions& o) {
   command->add_option("--gamma", o.gamma, "of step: the factor at each milestone")->check(share())->capture_default_str()->group(group);
 }
 
-void add_optimiser(CLI::App* command, TrainOptions& o) {
-  const char* const group = "Optimiser (SGD)";
+void add_optimizer(CLI::App* command, TrainOptions& o) {
+  const char* const group = "Optimizer (SGD)";
   command->add_option("--momentum", o.momentum)->check(share())->capture_default_str()->group(group);
   command->add_flag("--nesterov", o.nesterov, "Nesterov's momentum")->group(group);
   command->add_option("--weight-decay", o.weight_decay)->check(number_from_zero())->capture_default_str()->group(group);
@@ -76,12 +76,12 @@ void add_alpa_beside(CLI::App* command, TrainOptions& o) {
       ->check(positive_number())
       ->capture_default_str()
       ->group(group);
-  command->add_flag("--alpa-labels", o.alpa_labels, "under simclr: ALPA's positives by label, not by picture")->group(group);
+  command->add_flag("--alpa-labels", o.alpa_labels, "under simclr: ALPA's positives by label, not by image")->group(group);
 }
 
 void add_alpa(CLI::App* command, TrainOptions& o) {
   const char* const group = "Objective";
-  command->add_option("--views", o.views, "of each picture in a batch, each augmented anew; 0: 2 for supcon and simclr, else 1")
+  command->add_option("--views", o.views, "of each image in a batch, each augmented anew; 0: 2 for supcon and simclr, else 1")
       ->check(CLI::Range(0, 256))
       ->capture_default_str()
       ->group(group);
@@ -89,7 +89,7 @@ void add_alpa(CLI::App* command, TrainOptions& o) {
       ->check(positive_number())
       ->capture_default_str()
       ->group(group);
-  command->add_option("--alpa-aggregate", o.alpa_aggregate, "mean, max, sum or logsum over a picture's regions")
+  command->add_option("--alpa-aggregate", o.alpa_aggregate, "mean, max, sum or logsum over an image's regions")
       ->check(CLI::IsMember({"mean", "max", "sum", "logsum"}))
       ->capture_default_str()
       ->group(group);
@@ -100,12 +100,12 @@ void add_alpa(CLI::App* command, TrainOptions& o) {
 }
 
 void add_framing(CLI::App* command, TrainOptions& o) {
-  const char* const group = "Pictures";
+  const char* const group = "Images";
   command->add_option("--size", o.size, "edge of the network's input")->check(CLI::Range(1, 4096))->capture_default_str()->group(group);
-  command->add_option("--crop", o.crop, "how others become square: squash, or centre (short side resized, middle cut out)")
+  command->add_option("--crop", o.crop, "how others become square: squash, or center (short side resized, middle cut out)")
       ->capture_default_str()
       ->group(group);
-  command->add_option("--short-side", o.short_side, "of --crop centre: pixels before the middle is cut out; 0: --size")
+  command->add_option("--short-side", o.short_side, "of --crop center: pixels before the middle is cut out; 0: --size")
       ->check(CLI::Range(0, 8192))
       ->capture_default_str()
       ->group(group);
@@ -116,12 +116,12 @@ void add_framing(CLI::App* command, TrainOptions& o) {
   command->add_option("--std", o.std, "likewise")->expected(3)->check(positive_number())->group(group);
 }
 
-void add_pictures(CLI::App* command, TrainOptions& o) {
-  const char* const group = "Pictures";
+void add_images(CLI::App* command, TrainOptions& o) {
+  const char* const group = "Images";
   command->add_option("--augment", o.augment, fmt::format("one of {}", join(nn::known_augments(), ", ")))
       ->capture_default_str()
       ->group(group);
-  command->add_option("--read-size", o.read_size, "edge at which pictures are read before augmentation crops --size out of them; 0: --size")
+  command->add_option("--read-size", o.read_size, "edge at which images are read before augmentation crops --size out of them; 0: --size")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str()
       ->group(group);
@@ -143,15 +143,15 @@ void add_pictures(CLI::App* command, TrainOptions& o) {
 }  // namespace
 
 CLI::App* add_train(CLI::App& app, TrainOptions& o) {
-  CLI::App* command = app.add_subcommand("train", "train a ResNet to classify a labelled data set");
-  command->add_option("--data", o.data, "labelled training pictures");
+  CLI::App* command = app.add_subcommand("train", "train a ResNet to classify a labeled data set");
+  command->add_option("--data", o.data, "labeled training images");
   command->add_option("--out", o.out, "directory of the run: model, best and state.safetensors, log.csv; one process at a time");
   command->add_option("--preset", o.preset,
                       fmt::format("settings by name, which other options override: {}; list shows them", join(known_presets(), ", ")));
   command->add_option("--arch", o.arch, "resnet8 .. resnet56 (16-32-64 channels), resnet18, resnet34, resnet50, resnet101")
       ->capture_default_str();
   command->add_option("--epochs", o.epochs)->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--batch", o.batch, "pictures per step")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--batch", o.batch, "images per step")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--seed", o.seed, "of weights, order, augmentation and hold-out; the same seed gives the same weights")
       ->capture_default_str();
   command->add_option("--shortcut", o.shortcut,
@@ -159,7 +159,7 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
   command->add_option("--stem", o.stem, "cifar (3x3) or imagenet (7x7 stride 2, maximum)")->capture_default_str();
   add_learning_rate(command, o, "cosine, step or constant");
   add_milestones(command, o);
-  add_optimiser(command, o);
+  add_optimizer(command, o);
   add_base_loss(command, o, "ce (cross-entropy), supcon, simclr; none: ALPA alone", {"ce", "supcon", "simclr", "none"});
   command->add_option("--alpa", o.alpa, "joint: ALPA beside the loss (MODE-T)")
       ->check(CLI::IsMember({"off", "joint"}))
@@ -168,7 +168,7 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
   add_alpa_beside(command, o);
   add_alpa(command, o);
   add_framing(command, o);
-  add_pictures(command, o);
+  add_images(command, o);
   const char* const group = "Choice and saving";
   command
       ->add_option("--holdout", o.holdout,
@@ -176,11 +176,11 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
       ->check(share())
       ->capture_default_str()
       ->group(group);
-  command->add_option("--patience", o.patience, "end after that many epochs without a better one on the held-out pictures; 0: never")
+  command->add_option("--patience", o.patience, "end after that many epochs without a better one on the held-out images; 0: never")
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str()
       ->group(group);
-  command->add_option("--val", o.val, "pictures whose accuracy is printed after each epoch; nothing is chosen on them")->group(group);
+  command->add_option("--val", o.val, "images whose accuracy is printed after each epoch; nothing is chosen on them")->group(group);
   command->add_option("--save-every", o.save_every, "save within epochs too: every 500 (steps) or 10m (minutes). Ctrl-C always saves")
       ->group(group);
   command
@@ -194,7 +194,7 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
           "  mode train --data cifar10:DIR --preset cifar10-ce --batch 128 --lr 0.05 --out runs/base\n"
           "  mode train --data folder:DIR --schedule step --milestones 30,60 --gamma 0.1 --epochs 90 --out runs/step\n"
           "  mode train --data folder:DIR --nesterov --no-decay-norm-bias --label-smoothing 0.1 --clip 5 --out runs/smooth\n"
-          "  mode train --data folder:DIR --size 64 --crop centre --short-side 72 --augment imagenet --read-size 96 --workers 2 --out "
+          "  mode train --data folder:DIR --size 64 --crop center --short-side 72 --augment imagenet --read-size 96 --workers 2 --out "
           "runs/framed\n"
           "  mode train --data folder:DIR --holdout 0.1 --patience 10 --save-every 10m --out runs/patient\n"
           "  mode train --data cifar10:DIR --arch resnet20 --loss supcon --augment contrastive --alpa joint --out runs/mode-t\n"
@@ -204,20 +204,20 @@ CLI::App* add_train(CLI::App& app, TrainOptions& o) {
 
 CLI::App* add_finetune(CLI::App& app, TrainOptions& o) {
   CLI::App* command = app.add_subcommand("finetune", "ALPA alone, from a trained network (MODE-F)");
-  command->add_option("--from", o.from, "safetensors file of the network; input, normalisation and held-out pictures are its own");
-  command->add_option("--data", o.data, "labelled training pictures");
+  command->add_option("--from", o.from, "safetensors file of the network; input, normalization and held-out images are its own");
+  command->add_option("--data", o.data, "labeled training images");
   command->add_option("--out", o.out, "directory of the run, as mode train's");
   command->add_option("--preset", o.preset, "settings by name, which other options override: mode-f is the paper's; list shows all");
   command->add_option("--epochs", o.epochs)->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--batch", o.batch, "pictures per step")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--batch", o.batch, "images per step")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--seed", o.seed, "of ALPA's heads, order and augmentation")->capture_default_str();
   add_foreign(command, o.arch, o.mean, o.std);
   add_learning_rate(command, o, "cosine, step or constant");
   add_milestones(command, o);
-  add_optimiser(command, o);
-  command->add_flag("--alpa-labels", o.alpa_labels, "after simclr: positives by label, not by picture")->group("Objective");
+  add_optimizer(command, o);
+  command->add_flag("--alpa-labels", o.alpa_labels, "after simclr: positives by label, not by image")->group("Objective");
   add_alpa(command, o);
-  add_pictures(command, o);
+  add_images(command, o);
   command->add_option("--save-every", o.save_every, "save within epochs too: every 500 (steps) or 10m (minutes). Ctrl-C always saves");
   command->add_flag("--resume", o.resume,
                     "go on with the run in --out, to the same bits; but --threads and --workers, everything else is taken from it");
@@ -230,8 +230,8 @@ CLI::App* add_finetune(CLI::App& app, TrainOptions& o) {
 CLI::App* add_study(CLI::App& app, StudyOptions& study) {
   TrainOptions& o = study.train;
   CLI::App* command = app.add_subcommand("study", "what ALPA gains over as much further training without it, over seeds");
-  command->add_option("--data", o.data, "labelled training pictures, and the detectors' bank");
-  command->add_option("--id-test", study.id_test, "pictures of the same classes that are not trained on");
+  command->add_option("--data", o.data, "labeled training images, and the detectors' bank");
+  command->add_option("--id-test", study.id_test, "images of the same classes that are not trained on");
   command->add_option("--ood", study.ood, "NAME=SPEC, any number of them");
   command->add_option("--out", o.out,
                       "directory of the study; the same command again goes on there, with other --seeds, --arms, --ood if wanted");
@@ -248,17 +248,17 @@ CLI::App* add_study(CLI::App& app, StudyOptions& study) {
   command->add_option("--epochs", o.epochs, "of base and joint")->check(CLI::Range(1, 1000000))->capture_default_str();
   command->add_option("--extra-epochs", study.extra_epochs, "of extra and finetune, after those of base")->check(CLI::Range(1, 1000000));
   command->add_option("--extra-lr", study.extra_lr, "their learning rate at the peak")->check(positive_number())->capture_default_str();
-  command->add_option("--batch", o.batch, "pictures per step")->check(CLI::Range(1, 1000000))->capture_default_str();
-  command->add_option("--k", study.k, "neighbour whose distance both detectors take")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--batch", o.batch, "images per step")->check(CLI::Range(1, 1000000))->capture_default_str();
+  command->add_option("--k", study.k, "neighbor whose distance both detectors take")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_option("--shortcut", o.shortcut, "as mode train's");
   command->add_option("--stem", o.stem, "as mode train's")->capture_default_str();
   add_learning_rate(command, o, "cosine or constant");
-  add_optimiser(command, o);
+  add_optimizer(command, o);
   add_base_loss(command, o, "of base: ce (cross-entropy), supcon or simclr", {"ce", "supcon", "simclr"});
   add_alpa_beside(command, o);
   add_alpa(command, o);
   add_framing(command, o);
-  add_pictures(command, o);
+  add_images(command, o);
   command->add_option("--save-every", o.save_every, "save within epochs too: every 500 (steps) or 10m (minutes). Ctrl-C always saves");
   add_device(command, o.device);
   add_threads(command, o.threads);

@@ -129,7 +129,7 @@ NamedSpec parse_named_spec(const std::string& text) {
   const size_t equals = text.find('=');
   const size_t colon = text.find(':');
   if (equals == std::string::npos || equals == 0 || (colon != std::string::npos && colon < equals))
-    throw UsageError(fmt::format("--ood {}: expected NAME=SPEC, for example textures=folder:pictures/textures", text));
+    throw UsageError(fmt::format("--ood {}: expected NAME=SPEC, for example textures=folder:images/textures", text));
   NamedSpec result{text.substr(0, equals), text.substr(equals + 1)};
   return result;
 }
@@ -148,17 +148,17 @@ std::vector<std::string> parse_methods(const std::vector<std::string>& words) {
 
 Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t batch, const std::string& label,
                      const std::vector<std::string>& scale_sets) {
-  Progress progress(label, dataset.size(), "pictures");
+  Progress progress(label, dataset.size(), "images");
   Features features = extract_features(
       *model.net, dataset, model.checkpoint.preprocessing, batch, [&](int64_t done, int64_t) { progress.update(done); }, scale_sets);
-  progress.finish(fmt::format("{}: {} pictures in {}", label, with_commas(features.size()), format_seconds(progress.seconds())));
+  progress.finish(fmt::format("{}: {} images in {}", label, with_commas(features.size()), format_seconds(progress.seconds())));
   return features;
 }
 
 nn::LoadedModel load_usable_model(const std::string& path, const nn::ModelOverrides& overrides, tensor::Device device) {
   nn::LoadedModel model = nn::load_model(path, overrides);
   CHECK(model.checkpoint.has_preprocessing,
-        "{} does not say how its pictures were normalised; give --mean and --std, three numbers each, as its training had them", path);
+        "{} does not say how its images were normalized; give --mean and --std, three numbers each, as its training had them", path);
   if (!model.report.renamed.empty() || !model.report.missing.empty()) fmt::print("{}\n", model.report.to_string());
   model.net->to(device);
   return model;

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "mode/detectors.h"
-#include "mode/features.h"
+#include "mode/detectors/detectors.h"
+#include "mode/detectors/features.h"
 #include "nn/checkpoint.h"
 #include "nn/data/dataset.h"
 #include "tensor/check.h"
@@ -54,12 +54,12 @@ NamedSpec parse_named_spec(const std::string& text);
 /// "all" or names with commas or as several words -> names, each known.
 std::vector<std::string> parse_methods(const std::vector<std::string>& words);
 
-/// The file's network, on the device; refused where neither the file nor the arguments say how pictures are normalised.
+/// The file's network, on the device; refused where neither the file nor the arguments say how images are normalized.
 nn::LoadedModel load_usable_model(const std::string& path, const nn::ModelOverrides& overrides, tensor::Device device);
 /// A pass over the set with a progress line of the set's name.
 Features features_of(nn::LoadedModel& model, const nn::Dataset& dataset, int64_t batch, const std::string& label,
                      const std::vector<std::string>& scale_sets = csd_scale_sets());
-/// Layer by layer for one picture of size x size, with the sums below; columns as in nn::LayerRow.
+/// Layer by layer for one image of size x size, with the sums below; columns as in nn::LayerRow.
 void print_layer_table(const nn::ResNet& net, int64_t size);
 
 }  // namespace mode::tools

@@ -14,7 +14,7 @@ int run_demo(const DemoOptions& options) {
   const std::string train_set = fmt::format("synthetic:shapes?split=train&seed={}", options.seed);
   const std::string test_set = fmt::format("synthetic:shapes?split=test&seed={}", options.seed);
 
-  fmt::print("1. A small network ({}) learns to tell drawn shapes apart: pictures of {}.\n\n", options.arch, train_set);
+  fmt::print("1. A small network ({}) learns to tell drawn shapes apart: images of {}.\n\n", options.arch, train_set);
   TrainOptions train;
   train.data = train_set;
   train.val = test_set;
@@ -23,7 +23,7 @@ int run_demo(const DemoOptions& options) {
   train.epochs = options.epochs;
   train.batch = 64;
   train.seed = options.seed;
-  train.holdout = 0;  // nothing is chosen here: all pictures are trained on, and the last network is shown
+  train.holdout = 0;  // nothing is chosen here: all images are trained on, and the last network is shown
   train.device = options.device;
   train.threads = options.threads;
   train.made_by = "demo";  // it alone may replace what a demo left there
@@ -31,9 +31,9 @@ int run_demo(const DemoOptions& options) {
   if (status != 0) return status;
 
   fmt::print(
-      "\n2. Which of these pictures are none of the shapes it knows? Five methods score the test pictures of those shapes and five sets\n"
-      "   of other pictures. FPR95: share of the others taken for known when 95 % of the known ones are kept (less is better);\n"
-      "   AUROC: chance that a known picture scores above another one (50 % is guessing).\n\n");
+      "\n2. Which of these images are none of the shapes it knows? Five methods score the test images of those shapes and five sets\n"
+      "   of other images. FPR95: share of the others taken for known when 95 % of the known ones are kept (less is better);\n"
+      "   AUROC: chance that a known image scores above another one (50 % is guessing).\n\n");
   EvalOptions eval;
   eval.model = options.out + "/model.safetensors";
   eval.id = train_set;

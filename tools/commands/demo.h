@@ -1,5 +1,5 @@
 #pragma once
-// mode demo: the whole story on pictures that the program draws itself: train, detect, print the table.
+// mode demo: the whole story on images that the program draws itself: train, detect, print the table.
 
 #include <cstdint>
 #include <string>

@@ -4,8 +4,8 @@
 #include <charconv>
 #include <cmath>
 
-#include "mode/evaluation.h"
-#include "mode/probe.h"
+#include "mode/evaluation/evaluation.h"
+#include "mode/evaluation/probe.h"
 #include "mode/version.h"
 #include "nn/text.h"
 #include "tensor/isa.h"
@@ -17,8 +17,8 @@ namespace {
 
 void check_options(const EvalOptions& options, const std::vector<NamedSpec>& ood) {
   if (options.id.empty() && options.id_test.empty())
-    throw UsageError("--id SPEC (training pictures) or --id-test SPEC is needed, for example --id-test 'cifar10:DIR?split=test'");
-  if (!ood.empty() && options.id.empty()) throw UsageError("--ood needs --id SPEC: the training pictures that the detectors compare with");
+    throw UsageError("--id SPEC (training images) or --id-test SPEC is needed, for example --id-test 'cifar10:DIR?split=test'");
+  if (!ood.empty() && options.id.empty()) throw UsageError("--ood needs --id SPEC: the training images that the detectors compare with");
   std::vector<std::string> names;
   for (const NamedSpec& set : ood) names.push_back(set.name);
   check_ood_names(names);
@@ -47,7 +47,7 @@ std::vector<std::string> without_logit_methods(const std::vector<std::string>& m
 void print_accuracy(const Features& features, const std::string& spec) {
   for (int64_t row = 0; row < features.size(); ++row)
     if (features.labels.data<int64_t>()[row] < 0) {
-      fmt::print("ID accuracy: n/a ({} has pictures without a label)\n", spec);
+      fmt::print("ID accuracy: n/a ({} has images without a label)\n", spec);
       return;
     }
   const int64_t right = count_right(features.logits, features.labels);
@@ -55,13 +55,13 @@ void print_accuracy(const Features& features, const std::string& spec) {
              with_commas(right), with_commas(features.size()));
 }
 
-void print_neighbour_accuracy(const Features& train, const Features& id_test, int64_t k, const std::string& fault) {
-  const auto labelled = [](const Features& features) {
+void print_knn_accuracy(const Features& train, const Features& id_test, int64_t k, const std::string& fault) {
+  const auto labeled = [](const Features& features) {
     const int64_t* labels = features.labels.data<int64_t>();
     return std::all_of(labels, labels + features.size(), [](int64_t label) { return label >= 0; });
   };
-  if (train.labels.defined() && labelled(train) && labelled(id_test))
-    fmt::print("ID accuracy: {:.2f} % by the {} nearest neighbours; the classifier is {}\n\n", 100 * neighbour_accuracy(train, id_test, k),
+  if (train.labels.defined() && labeled(train) && labeled(id_test))
+    fmt::print("ID accuracy: {:.2f} % by the {} nearest neighbors; the classifier is {}\n\n", 100 * knn_accuracy(train, id_test, k),
                std::min(k, train.size()), fault);
   else
     fmt::print("ID accuracy: n/a; the classifier is {}; mode probe trains one\n\n", fault);
@@ -69,7 +69,7 @@ void print_neighbour_accuracy(const Features& train, const Features& id_test, in
 
 std::unique_ptr<nn::Dataset> open_checked(const std::string& spec, const nn::LoadedModel& model, bool in_distribution) {
   std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(spec, model.checkpoint.preprocessing.framing());
-  CHECK(dataset->size() > 0, "{} has no pictures", spec);
+  CHECK(dataset->size() > 0, "{} has no images", spec);
   if (!in_distribution) return dataset;
   // A label must mean what it meant in training.
   const std::vector<std::string>& trained = model.checkpoint.class_names;
@@ -82,7 +82,7 @@ std::unique_ptr<nn::Dataset> open_checked(const std::string& spec, const nn::Loa
 }
 
 DetectorOptions detector_options(const EvalOptions& options) {
-  using Reduce = NeighbourOptions::Reduce;
+  using Reduce = NeighborOptions::Reduce;
   DetectorOptions detectors;
   detectors.knn.k = options.knn_k;
   detectors.csd.k = options.csd_k;
@@ -90,18 +90,18 @@ DetectorOptions detector_options(const EvalOptions& options) {
   detectors.csd.cross = options.csd_match == "cross";
   detectors.csd.reduce = options.csd_reduce == "min" ? Reduce::min : options.csd_reduce == "mean" ? Reduce::mean : Reduce::max;
   detectors.csd.bank_rows = options.bank_rows;
-  detectors.csd.bank_choice = options.bank_choice == "random" ? BankChoice::random : BankChoice::kcentre;
+  detectors.csd.bank_choice = options.bank_choice == "random" ? BankChoice::random : BankChoice::kcenter;
   return detectors;
 }
 
 /// What has to be extracted for both knn, which takes the global vector, and csd.
-std::vector<std::string> scale_sets_of(const NeighbourOptions& csd) {
+std::vector<std::string> scale_sets_of(const NeighborOptions& csd) {
   std::vector<std::string> sets = csd.scale_sets;
   if (std::find(sets.begin(), sets.end(), "global") == sets.end()) sets.insert(sets.begin(), "global");
   return sets;
 }
 
-/// K beyond the bank: known from the number of pictures and the size of the last map, before any feature is extracted.
+/// K beyond the bank: known from the number of images and the size of the last map, before any feature is extracted.
 void check_banks(const std::vector<std::string>& methods, const DetectorOptions& options, const nn::LoadedModel& model,
                  const nn::Dataset& train) {
   const int64_t edge = model.checkpoint.preprocessing.size;
@@ -155,7 +155,7 @@ int run_eval(const EvalOptions& options) {
 
   const std::string test_spec = options.id_test.empty() ? options.id : options.id_test;
   const std::unique_ptr<nn::Dataset> test_set = open_checked(test_spec, model, true);
-  // Every set is opened before the first is read: a misspelt one must not cost an hour.
+  // Every set is opened before the first is read: a misspelled one must not cost an hour.
   std::unique_ptr<nn::Dataset> train_set;
   std::vector<std::unique_ptr<nn::Dataset>> ood_sets;
   if (!ood_specs.empty()) train_set = open_checked(options.id, model, true);
@@ -172,14 +172,14 @@ int run_eval(const EvalOptions& options) {
   std::vector<OodSet> ood;
   if (!ood_specs.empty()) {
     if (options.id_test.empty())
-      fmt::print("note: without --id-test the detectors are judged on the pictures they were fitted on, each its own nearest neighbour\n");
+      fmt::print("note: without --id-test the detectors are judged on the images they were fitted on, each its own nearest neighbor\n");
     train = options.id_test.empty() ? id_test : features_of(model, *train_set, options.batch, "ID training", scale_sets);
     for (size_t set = 0; set < ood_sets.size(); ++set)
       ood.push_back({ood_specs[set].name, features_of(model, *ood_sets[set], options.batch, "OOD " + ood_specs[set].name, scale_sets)});
     fmt::print("scoring with {} ...\n\n", join(methods, ", "));
     std::fflush(stdout);
   }
-  if (!fault.empty()) print_neighbour_accuracy(train, id_test, options.knn_k, fault);
+  if (!fault.empty()) print_knn_accuracy(train, id_test, options.knn_k, fault);
   Evaluation evaluation = evaluate(ood.empty() ? std::vector<std::string>() : methods, detectors, train, id_test, ood);
   if (!fault.empty()) evaluation.id_accuracy = std::nan("");
   fmt::print("{}", format_table(evaluation));

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <initializer_list>
 
-#include "nn/data/picture_files.h"
+#include "nn/data/image_files.h"
 #include "tools/commands/common.h"
 
 namespace mode::tools {
@@ -17,35 +17,35 @@ void refuse(const ExplainOptions& options, std::initializer_list<const char*> na
 
 }  // namespace
 
-std::unique_ptr<nn::Dataset> open_pictures(const std::vector<std::string>& paths, const nn::Framing& framing) {
-  nn::PictureFiles files;
-  files.spec = "the given pictures";
+std::unique_ptr<nn::Dataset> open_images(const std::vector<std::string>& paths, const nn::Framing& framing) {
+  nn::ImageFiles files;
+  files.spec = "the given images";
   for (const std::string& path : paths) files.entries.push_back({path, -1});
-  return nn::open_picture_files(std::move(files), nn::Options({}, {}), framing);
+  return nn::open_image_files(std::move(files), nn::Options({}, {}), framing);
 }
 
-nn::Picture picture_of(const nn::Dataset& dataset, int64_t index) {
-  const int64_t size = dataset.picture_size();
-  nn::Picture picture{size, size, std::vector<uint8_t>(static_cast<size_t>(size * size * 3))};
-  dataset.read(index, picture.pixels.data());
-  return picture;
+nn::Image image_of(const nn::Dataset& dataset, int64_t index) {
+  const int64_t size = dataset.image_size();
+  nn::Image image{size, size, std::vector<uint8_t>(static_cast<size_t>(size * size * 3))};
+  dataset.read(index, image.pixels.data());
+  return image;
 }
 
 int run_explain(const ExplainOptions& options) {
-  const bool pair = options.pictures.size() == 2;
-  if (!pair && options.pictures.size() != 1) throw UsageError(fmt::format("{} pictures; give one or two", options.pictures.size()));
+  const bool pair = options.images.size() == 2;
+  if (!pair && options.images.size() != 1) throw UsageError(fmt::format("{} images; give one or two", options.images.size()));
   if (pair) {
-    refuse(options, {"id", "k", "nearest", "scales", "batch"}, "one picture and its training pictures; here are two");
+    refuse(options, {"id", "k", "nearest", "scales", "batch"}, "one image and its training images; here are two");
     if (options.run.empty() == options.model.empty())
-      throw UsageError("two pictures need either --run DIR, whose ALPA heads attend, or --model FILE, whose local vectors do");
+      throw UsageError("two images need either --run DIR, whose ALPA heads attend, or --model FILE, whose local vectors do");
     if (!options.run.empty()) refuse(options, {"arch", "mean", "std"}, "--model; a run says what its network is");
     if (!options.run.empty()) refuse(options, {"temperature"}, "--model; ALPA's heads have none");
   } else {
-    refuse(options, {"run", "grid", "temperature", "direction", "stretch"}, "two pictures; here is one");
+    refuse(options, {"run", "grid", "temperature", "direction", "stretch"}, "two images; here is one");
     if (options.model.empty() || options.id.empty())
-      throw UsageError("one picture needs --model FILE and --id SPEC, the training pictures that it is compared with");
+      throw UsageError("one image needs --model FILE and --id SPEC, the training images that it is compared with");
   }
-  std::vector<std::string> read = options.pictures;
+  std::vector<std::string> read = options.images;
   read.insert(read.end(), {options.model, options.run + "/state.safetensors", options.run + "/model.safetensors"});
   for (const std::string& path : read) {
     std::error_code ignored;

@@ -1,19 +1,19 @@
-// mode explain A B: where each region of one picture looks in the other.
+// mode explain A B: where each region of one image looks in the other.
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 
-#include "mode/attention.h"
-#include "mode/regions.h"
+#include "mode/alpa/attention.h"
+#include "mode/detectors/regions.h"
+#include "mode/report/drawing.h"
+#include "mode/training/run_directory.h"
+#include "mode/training/trainer.h"
 #include "nn/data/encode.h"
 #include "nn/data/loader.h"
 #include "nn/text.h"
 #include "tools/commands/common.h"
-#include "tools/commands/drawing.h"
 #include "tools/commands/explain.h"
-#include "tools/commands/run_directory.h"
-#include "tools/commands/training.h"
 
 namespace mode::tools {
 
@@ -75,19 +75,19 @@ Looker from_model(const ExplainOptions& options, tensor::Device device) {
   return {std::move(model.net), model.checkpoint.preprocessing, nullptr, {}, name};
 }
 
-/// The last map of all pictures, on the cpu.
-tensor::Tensor map_of(nn::ResNet& net, const nn::Dataset& pictures, const nn::Preprocessing& preprocessing) {
+/// The last map of all images, on the cpu.
+tensor::Tensor map_of(nn::ResNet& net, const nn::Dataset& images, const nn::Preprocessing& preprocessing) {
   const autograd::NoGrad no_grad;
   net.eval();
   nn::LoaderOptions options;
-  options.batch = pictures.size();
+  options.batch = images.size();
   options.shuffle = false;
   options.preprocessing = preprocessing;
   tensor::Tensor map;
-  for (const nn::Batch& batch : nn::Loader(pictures, options)) map = net(batch.pictures.to(net.device())).map.value().to({});
+  for (const nn::Batch& batch : nn::Loader(images, options)) map = net(batch.images.to(net.device())).map.value().to({});
   const float* values = map.data<float>();
   CHECK(std::all_of(values, values + map.numel(), [](float value) { return std::isfinite(value); }),
-        "the network gives features that are not finite; its weights are broken or do not fit its normalisation");
+        "the network gives features that are not finite; its weights are broken or do not fit its normalization");
   return map;
 }
 
@@ -97,7 +97,7 @@ std::string name_of(AlpaAggregate aggregate) {
   return {};
 }
 
-/// Regions of picture `from` looking at picture `to`; 0 is A, 1 is B.
+/// Regions of image `from` looking at image `to`; 0 is A, 1 is B.
 struct Direction {
   size_t from, to;
   Attention attention;
@@ -121,33 +121,33 @@ void print_numbers(const Direction& direction, int64_t rows, int64_t columns) {
   }
 }
 
-/// The range of attention that the colours span, from none to yellow.
-struct Colours {
+/// The range of attention that the colors span, from none to yellow.
+struct Colors {
   double least, full;
 };
-Colours stretched(const double* weights, int64_t regions) {
+Colors stretched(const double* weights, int64_t regions) {
   const auto [least, most] = std::minmax_element(weights, weights + regions);
   return {*least, std::max(*most, *least + 1e-12)};
 }
 
 constexpr int64_t gap = 12, between_halves = 2, caption = 16, heading = 32;
 
-/// A tile for each region, at the region's place: the picture with the region outlined, the other one under its attention. Without shared
-/// colours every tile has its own.
-void draw(nn::Picture& sheet, int64_t top, const Direction& direction, const std::vector<nn::Picture>& pictures,
-          const std::vector<Region>& boxes, int64_t columns, const Colours* shared) {
-  const int64_t edge = pictures[0].width, regions = static_cast<int64_t>(boxes.size());
+/// A tile for each region, at the region's place: the image with the region outlined, the other one under its attention. Without shared
+/// colors every tile has its own.
+void draw(nn::Image& sheet, int64_t top, const Direction& direction, const std::vector<nn::Image>& images, const std::vector<Region>& boxes,
+          int64_t columns, const Colors* shared) {
+  const int64_t edge = images[0].width, regions = static_cast<int64_t>(boxes.size());
   write_text(sheet, top + 6, gap,
              fmt::format("{} > {}  S {:.3f}", letters[direction.from], letters[direction.to], direction.attention.similarity), 3);
   const double* weights = direction.attention.weights.data<double>();
   for (int64_t r = 0; r < regions; ++r) {
     const int64_t y = top + heading + r / columns * (edge + caption + gap), x = gap + r % columns * (2 * edge + between_halves + gap);
-    nn::Picture from = pictures[direction.from], to = pictures[direction.to];
-    outline(from, boxes[static_cast<size_t>(r)]);
+    nn::Image from = images[direction.from], to = images[direction.to];
+    outline(from, boxes[r]);
     const double* row = weights + r * regions;
-    const Colours colours = shared != nullptr ? *shared : stretched(row, regions);
+    const Colors colors = shared != nullptr ? *shared : stretched(row, regions);
     std::vector<double> heat;
-    for (int64_t at = 0; at < regions; ++at) heat.push_back((row[at] - colours.least) / (colours.full - colours.least));
+    for (int64_t at = 0; at < regions; ++at) heat.push_back((row[at] - colors.least) / (colors.full - colors.least));
     lay_heat(to, boxes, heat);
     paste(sheet, y, x, from);
     paste(sheet, y, x + edge + between_halves, to);
@@ -162,15 +162,15 @@ int explain_pair(const ExplainOptions& options) {
   const tensor::Device device = device_of(options.device);
   Looker looker = options.run.empty() ? from_model(options, device) : from_run(options.run, device);
   const nn::Preprocessing& input = looker.preprocessing;
-  CHECK(input.size >= 1 && input.size <= 4096, "pictures of {0} x {0} pixels; the edge must be 1 to 4096", input.size);
+  CHECK(input.size >= 1 && input.size <= 4096, "images of {0} x {0} pixels; the edge must be 1 to 4096", input.size);
   fmt::print("mode explain: {}; {}\n", looker.name, machine_line(device));
-  const auto files = open_pictures(options.pictures, input.framing());
-  std::vector<nn::Picture> pictures;
-  for (int64_t no = 0; no < 2; ++no) pictures.push_back(with_edge(picture_of(*files, no), edge_to_look_at(input.size)));
+  const auto files = open_images(options.images, input.framing());
+  std::vector<nn::Image> images;
+  for (int64_t no = 0; no < 2; ++no) images.push_back(with_edge(image_of(*files, no), edge_to_look_at(input.size)));
 
   const tensor::Tensor map = map_of(*looker.net, *files, input);
   const int64_t height = map.dim(1), width = map.dim(2), grid = options.grid > 0 ? options.grid : looker.alpa.grid;
-  CHECK(options.grid <= std::max(height, width), "--grid {}: the network's map of these pictures is {} x {}; take at most {}", options.grid,
+  CHECK(options.grid <= std::max(height, width), "--grid {}: the network's map of these images is {} x {}; take at most {}", options.grid,
         height, width, std::max(height, width));
   const std::vector<Region> windows = alpa_windows(height, width, grid);
   const tensor::Tensor regions = alpa_regions(autograd::Variable(map), grid).value();
@@ -185,7 +185,7 @@ int explain_pair(const ExplainOptions& options) {
     own[no] = attention_of(vectors, i, i, aggregate).similarity;
     directions.push_back({no, 1 - no, attention_of(vectors, i, 1 - i, aggregate)});
   }
-  for (size_t no = 0; no < 2; ++no) fmt::print("{}          {}\n", letters[no], nn::printable(options.pictures[no]));
+  for (size_t no = 0; no < 2; ++no) fmt::print("{}          {}\n", letters[no], nn::printable(options.images[no]));
   fmt::print("regions    {} x {} of the map of {} x {}\n", rows, columns, height, width);
   if (looker.heads)
     fmt::print("attention  softmax(q k / sqrt {}) by the run's ALPA heads\n", vectors.q.dim(2));
@@ -205,20 +205,20 @@ int explain_pair(const ExplainOptions& options) {
 
   // Attention that is the same everywhere must not look like a find: full heat is at least four times that.
   const double uniform = 1.0 / static_cast<double>(rows * columns), full = std::max(largest, std::min(1.0, 4 * uniform));
-  const Colours shared = {0, full};
-  const int64_t edge = pictures[0].width, block = heading + rows * (edge + caption + gap);
+  const Colors shared = {0, full};
+  const int64_t edge = images[0].width, block = heading + rows * (edge + caption + gap);
   std::vector<Region> boxes;
   for (const Region& window : windows) boxes.push_back(in_pixels(window, height, width, edge));
-  nn::Picture sheet = blank_sheet(static_cast<int64_t>(directions.size()) * block, gap + columns * (2 * edge + between_halves + gap),
-                                  "take a smaller --grid");
+  nn::Image sheet = blank_sheet(static_cast<int64_t>(directions.size()) * block, gap + columns * (2 * edge + between_halves + gap),
+                                "take a smaller --grid");
   for (size_t no = 0; no < directions.size(); ++no)
-    draw(sheet, static_cast<int64_t>(no) * block, directions[no], pictures, boxes, columns, options.stretch ? nullptr : &shared);
+    draw(sheet, static_cast<int64_t>(no) * block, directions[no], images, boxes, columns, options.stretch ? nullptr : &shared);
   nn::write_png(options.out, sheet);
   if (options.stretch)
-    fmt::print("\npicture    {}: each tile from its least attention (no colour) to its largest (yellow), however close they are\n",
+    fmt::print("\nimage    {}: each tile from its least attention (no color) to its largest (yellow), however close they are\n",
                options.out);
   else
-    fmt::print("\npicture    {}: yellow is attention of {:.3f} or more, no colour is 0 (alike everywhere: {:.3f})\n", options.out, full,
+    fmt::print("\nimage    {}: yellow is attention of {:.3f} or more, no color is 0 (alike everywhere: {:.3f})\n", options.out, full,
                uniform);
   return 0;
 }

@@ -14,13 +14,13 @@ std::string metadata_of(const nn::Checkpoint& checkpoint, const std::string& key
   return found == checkpoint.metadata.end() ? fallback : found->second;
 }
 
-/// The share and seed of the base's hold-out choose the same pictures of the same set alone.
+/// The share and seed of the base's hold-out choose the same images of the same set alone.
 void check_held_out(const TrainOptions& options, const nn::Checkpoint& base) {
   if (options.data.empty() || nn::held_out_ids(base).empty()) return;
   const std::shared_ptr<const nn::Dataset> data = nn::open_dataset(options.data, base.preprocessing.framing());
-  nn::held_out_pictures(base, data);  // an Error where the names are others
+  nn::held_out_images(base, data);  // an Error where the names are others
   CHECK(nn::hold_out(*data, options.holdout, holdout_seed_of(options)).held_out == nn::held_out_ids(base),
-        "{} is not the set that {} was trained on: what it held out would be trained on; name the same pictures, limit= and all",
+        "{} is not the set that {} was trained on: what it held out would be trained on; name the same images, limit= and all",
         options.data, options.from);
 }
 
@@ -41,26 +41,25 @@ int run_finetune(TrainOptions options) {
   if (options.from.empty()) throw UsageError("--from MODEL is needed: the trained network to begin with");
   const nn::LoadedModel model = nn::load_model(options.from, {.arch = options.arch, .mean = options.mean, .std = options.std});
   const nn::Checkpoint& base = model.checkpoint;
-  CHECK(base.has_preprocessing, "{} does not say how its pictures were normalised; give --mean and --std, three numbers each",
-        options.from);
+  CHECK(base.has_preprocessing, "{} does not say how its images were normalized; give --mean and --std, three numbers each", options.from);
   const nn::ResNetConfig& config = model.net->config();
   options.arch = model.net->arch();
   options.stem = config.stem == nn::Stem::imagenet ? "imagenet" : "cifar";
   options.shortcut = config.shortcut == nn::Shortcut::option_a ? "a" : "projection";
   options.size = base.preprocessing.size;
-  options.crop = base.preprocessing.crop == nn::Crop::centre ? "centre" : "squash";
+  options.crop = base.preprocessing.crop == nn::Crop::center ? "center" : "squash";
   options.short_side = base.preprocessing.short_side;
   options.mean.assign(base.preprocessing.mean, base.preprocessing.mean + 3);
   options.std.assign(base.preprocessing.std, base.preprocessing.std + 3);
-  // What the base never saw, this must not see either, or no picture would be left to set a threshold on.
+  // What the base never saw, this must not see either, or no image would be left to set a threshold on.
   const std::map<std::string, std::string> held_out = {{"holdout", metadata_of(base, "holdout", "0")},
                                                        {"holdout-seed", metadata_of(base, "holdout_seed", "")}};
   options_from_text(held_out, options);
   check_held_out(options, base);
-  // Two views where the base learnt from two; after cross-entropy one, as the paper has it.
+  // Two views where the base learned from two; after cross-entropy one, as the paper has it.
   const std::string loss = metadata_of(base, "loss", "ce");
   const bool contrastive = loss == "supcon" || loss == "simclr";
-  options.alpa_by_picture = loss == "simclr" && !options.alpa_labels;
+  options.alpa_by_image = loss == "simclr" && !options.alpa_labels;
   if (options.given.count("views") == 0 && options.preset.empty()) options.views = contrastive ? 2 : 1;
   if (options.given.count("augment") == 0 && options.preset.empty()) options.augment = contrastive ? "contrastive" : "crop-flip";
   return run_train(options);

@@ -93,7 +93,7 @@ void print_elements(const std::vector<GradcheckElement>& elements, const OpExpla
 /// How one numeric derivative was made, so that it can be made again with a pencil.
 void print_by_hand(const GradcheckElement& e, const OpExplanation& op, const GradcheckCase& c, const Tensor& projection) {
   const std::string name = op.inputs[e.input].name + index_of(e.element, c.inputs[e.input].shape());
-  const double x = c.inputs[e.input].to_vector()[static_cast<size_t>(e.element)];
+  const double x = c.inputs[e.input].to_vector()[e.element];
   const std::vector<double> p = projection.to_vector();
   fmt::print("\nby hand    {} = {}, h = 1e-5 max(1, |{}|) = {:.6g}: the op once at {:.15g} and once at {:.15g}\n", name, x, name,
              e.right - x, e.right, e.left);

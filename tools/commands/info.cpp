@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "mode/detectors.h"
+#include "mode/detectors/detectors.h"
 #include "mode/version.h"
 #include "nn/atomic_file.h"
 #include "nn/data/synthetic.h"
@@ -42,8 +42,8 @@ void print_program() {
 
 void print_data(const std::string& spec, int64_t size) {
   const std::unique_ptr<nn::Dataset> dataset = nn::open_dataset(spec, {size});
-  fmt::print("{}: {} pictures of {} x {}, {} classes\n", spec, with_commas(dataset->size()), dataset->picture_size(),
-             dataset->picture_size(), dataset->classes());
+  fmt::print("{}: {} images of {} x {}, {} classes\n", spec, with_commas(dataset->size()), dataset->image_size(), dataset->image_size(),
+             dataset->classes());
   const nn::Framing& framing = dataset->framing();
   fmt::print("  framing    {}\n",
              framing.crop == nn::Crop::squash
@@ -51,32 +51,29 @@ void print_data(const std::string& spec, int64_t size) {
                  : fmt::format("short side to {}, the middle {} x {} cut out", framing.short_side == 0 ? framing.size : framing.short_side,
                                framing.size, framing.size));
   fmt::print("  cache      {}\n", dataset->cache().empty() ? "none" : dataset->cache());
-  fmt::print("  ignored    {} files that are no pictures\n", with_commas(dataset->ignored_files()));
+  fmt::print("  ignored    {} files that are no images\n", with_commas(dataset->ignored_files()));
   std::map<int64_t, int64_t> count;
   for (int64_t index = 0; index < dataset->size(); ++index) ++count[dataset->label(index)];
   constexpr size_t most_classes = 20;
   size_t shown = 0;
-  for (const auto& [label, pictures] : count) {
+  for (const auto& [label, images] : count) {
     if (shown++ == most_classes) {
       std::string names;
       for (auto rest = count.find(label); rest != count.end() && names.size() < 1000; ++rest)
-        if (rest->first < dataset->classes())
-          names += (names.empty() ? "" : "; ") + dataset->class_names()[static_cast<size_t>(rest->first)];
+        if (rest->first < dataset->classes()) names += (names.empty() ? "" : "; ") + dataset->class_names()[rest->first];
       fmt::print("  ... and {} more classes: {}{}\n", count.size() - most_classes, names, names.size() < 1000 ? "" : "; ...");
       break;
     }
-    const std::string name = label < 0                    ? "(no label)"
-                             : label < dataset->classes() ? dataset->class_names()[static_cast<size_t>(label)]
-                                                          : "?";
-    fmt::print("  {:>4}  {:<24} {:>9} pictures\n", label, name, with_commas(pictures));
+    const std::string name = label < 0 ? "(no label)" : label < dataset->classes() ? dataset->class_names()[label] : "?";
+    fmt::print("  {:>4}  {:<24} {:>9} images\n", label, name, with_commas(images));
   }
   for (int64_t index = 0; index < std::min<int64_t>(dataset->size(), 5); ++index)
-    fmt::print("  picture {}: {}, label {}\n", index, dataset->picture_name(index), dataset->label(index));
+    fmt::print("  image {}: {}, label {}\n", index, dataset->image_name(index), dataset->label(index));
 }
 
 void print_network(const nn::ResNet& net, int64_t size) {
   print_layer_table(net, size);
-  fmt::print("\nMFLOP: forward pass of one picture, multiply and add count as two. kept KiB: what a training step in f32 keeps of it.\n");
+  fmt::print("\nMFLOP: forward pass of one image, multiply and add count as two. kept KiB: what a training step in f32 keeps of it.\n");
 }
 
 /// To a file, whole or not at all, or to stdout.
@@ -100,7 +97,7 @@ void print_model(const InfoOptions& options, const nn::LoadedModel& model) {
     fmt::print("input      {} x {}; mean {:.4f} {:.4f} {:.4f}, std {:.4f} {:.4f} {:.4f}\n", input.size, input.size, input.mean[0],
                input.mean[1], input.mean[2], input.std[0], input.std[1], input.std[2]);
   else
-    fmt::print("input      the file states no normalisation\n");
+    fmt::print("input      the file states no normalization\n");
   if (!model.checkpoint.class_names.empty()) fmt::print("classes    {}\n", join(model.checkpoint.class_names, ", "));
   for (const auto& [key, value] : model.checkpoint.metadata) {
     constexpr size_t most = 160;
@@ -143,7 +140,7 @@ int run_info(const InfoOptions& options) {
   }
   if (!options.data.empty()) print_data(options.data, options.size);
   if (!options.sheet.path.empty()) {
-    if (options.data.empty()) throw UsageError("--sheet needs --data SPEC: whose pictures?");
+    if (options.data.empty()) throw UsageError("--sheet needs --data SPEC: whose images?");
     SheetOptions sheet = options.sheet;
     sheet.size = options.size;
     write_sheet(*nn::open_dataset(options.data, {options.read_size > 0 ? options.read_size : options.size}), sheet);

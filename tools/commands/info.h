@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/commands/sheet.h"
+#include "mode/report/sheet.h"
 
 namespace mode::tools {
 

@@ -11,22 +11,22 @@ namespace mode::tools {
 
 namespace {
 
-/// What the network never saw, the probe must not see either; where the held-out pictures are another set's, the file no longer speaks of
+/// What the network never saw, the probe must not see either; where the held-out images are another set's, the file no longer speaks of
 /// them.
 std::shared_ptr<const nn::Dataset> without_held_out(std::shared_ptr<const nn::Dataset> data, nn::Checkpoint& checkpoint) {
   const std::vector<int64_t> held_out = nn::held_out_ids(checkpoint);
   if (held_out.empty()) return data;
   try {
-    nn::held_out_pictures(checkpoint, data);
+    nn::held_out_images(checkpoint, data);
   } catch (const tensor::Error&) {
-    fmt::print("note: {} is not the set of which the network held pictures out; the file that is written names none\n", data->spec());
+    fmt::print("note: {} is not the set of which the network held images out; the file that is written names none\n", data->spec());
     for (const char* key : {"held_out_ids", "held_out_of", "held_out_names"}) checkpoint.metadata.erase(key);
     return data;
   }
   std::vector<int64_t> training;
   for (int64_t index = 0; index < data->size(); ++index)
     if (!std::binary_search(held_out.begin(), held_out.end(), index)) training.push_back(index);
-  fmt::print("held out   {} of {} pictures, as in the network's training\n", with_commas(static_cast<int64_t>(held_out.size())),
+  fmt::print("held out   {} of {} images, as in the network's training\n", with_commas(static_cast<int64_t>(held_out.size())),
              with_commas(data->size()));
   return nn::subset(std::move(data), std::move(training));
 }
@@ -53,8 +53,8 @@ int run_probe(const ProbeCommandOptions& options) {
   fmt::print("training   {:.2f} % by the probe\n", 100 * accuracy(with_probe(train, probe)));
   if (test_set) {
     const Features test = features_of(model, *test_set, 256, "test");
-    fmt::print("test       {:.2f} % by the probe, {:.2f} % by the {} nearest neighbours\n", 100 * accuracy(with_probe(test, probe)),
-               100 * neighbour_accuracy(train, test, options.k), std::min(options.k, train.size()));
+    fmt::print("test       {:.2f} % by the probe, {:.2f} % by the {} nearest neighbors\n", 100 * accuracy(with_probe(test, probe)),
+               100 * knn_accuracy(train, test, options.k), std::min(options.k, train.size()));
   }
   if (options.out.empty()) return 0;
   nn::Checkpoint checkpoint = model.checkpoint;

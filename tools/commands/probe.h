@@ -1,17 +1,17 @@
 #pragma once
-// mode probe: a linear classifier on a network's frozen features, and the accuracy of nearest neighbours beside it.
+// mode probe: a linear classifier on a network's frozen features, and the accuracy of nearest neighbors beside it.
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "mode/probe.h"
+#include "mode/evaluation/probe.h"
 
 namespace mode::tools {
 
 struct ProbeCommandOptions {
   std::string model, data;
-  std::string test;               ///< pictures on which both are judged; empty: none
+  std::string test;               ///< images on which both are judged; empty: none
   std::string out;                ///< the network with the probe as its classifier; empty: not written
   std::string arch;               ///< for weights that do not say it
   std::vector<double> mean, std;  ///< likewise

@@ -9,7 +9,7 @@ namespace mode::tools {
 
 class Progress {
  public:
-  /// `label` begins the line; `total` units of what is counted ("pictures"). Starts the clock. `done` units are behind already (resume).
+  /// `label` begins the line; `total` units of what is counted ("images"). Starts the clock. `done` units are behind already (resume).
   Progress(std::string label, int64_t total, std::string unit, int64_t done = 0);
   ~Progress();
   Progress(const Progress&) = delete;

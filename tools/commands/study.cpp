@@ -6,9 +6,12 @@
 #include <set>
 #include <sstream>
 
-#include "mode/evaluation.h"
-#include "mode/probe.h"
-#include "mode/study.h"
+#include "mode/evaluation/evaluation.h"
+#include "mode/evaluation/probe.h"
+#include "mode/evaluation/study.h"
+#include "mode/training/run_directory.h"
+#include "mode/training/run_lock.h"
+#include "mode/training/trainer.h"
 #include "nn/atomic_file.h"
 #include "nn/data/readers.h"
 #include "nn/safetensors.h"
@@ -17,10 +20,7 @@
 #include "tools/commands/finetune.h"
 #include "tools/commands/interrupt.h"
 #include "tools/commands/progress.h"
-#include "tools/commands/run_directory.h"
-#include "tools/commands/run_lock.h"
 #include "tools/commands/train.h"
-#include "tools/commands/training.h"
 
 namespace mode::tools {
 
@@ -29,7 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t longest_file = 1 << 20;  // of the study's own texts
-constexpr int64_t pictures_at_once = 256;  // when features are extracted
+constexpr int64_t images_at_once = 256;    // when features are extracted
 
 std::string text_of(const std::string& path) {
   const std::vector<uint8_t> bytes = nn::read_file(path, longest_file);
@@ -65,9 +65,9 @@ TrainOptions options_of(const StudyOptions& study, uint64_t seed, const std::str
     run.made_by = "finetune";
     run.loss = "none";
     run.alpa = "joint";
-    run.alpa_by_picture = study.train.loss == "simclr" && !study.train.alpa_labels;
+    run.alpa_by_image = study.train.loss == "simclr" && !study.train.alpa_labels;
     run.label_smoothing = 0;            // cross-entropy's alone
-    run.views = views_of(study.train);  // the same pictures as extra sees: they differ in what is minimised, and in nothing else
+    run.views = views_of(study.train);  // the same images as extra sees: they differ in what is minimized, and in nothing else
     run.given = {"views", "augment"};
   }
   return run;
@@ -80,7 +80,7 @@ void check_study(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
   };
   need(!train.out.empty(), "--out DIR is needed");
   need(!train.data.empty(), "--data SPEC is needed, for example --data cifar10:DIR");
-  need(!study.id_test.empty(), "--id-test SPEC is needed: pictures of the same classes that are not trained on");
+  need(!study.id_test.empty(), "--id-test SPEC is needed: images of the same classes that are not trained on");
   need(!ood.empty(), "--ood NAME=SPEC is needed, once for each set");
   need(train.loss != "none" && train.alpa == "off", "a study compares a loss without ALPA and with it: take --loss ce, supcon or simclr");
   need(train.schedule != "step", "--schedule step: milestones of the base are not those of a shorter run; take cosine or constant");
@@ -102,11 +102,11 @@ void check_study(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
   for (const std::string& arm : study.arms) check_options(options_of(study, study.seeds.front(), arm));
 }
 
-/// What must be the same when the study goes on with a run, a line each: its settings, its pictures and the network it begins with.
-std::string record_of(const StudyOptions& study, uint64_t seed, const std::string& arm, const std::string& pictures) {
+/// What must be the same when the study goes on with a run, a line each: its settings, its images and the network it begins with.
+std::string record_of(const StudyOptions& study, uint64_t seed, const std::string& arm, const std::string& images) {
   std::map<std::string, std::string> settings = options_to_text(options_of(study, seed, arm));
   for (const char* free : {"save-every", "val", "from"}) settings.erase(free);
-  settings["pictures"] = pictures;
+  settings["images"] = images;
   if (goes_on(arm)) settings["base"] = weights_of(study, seed, "base");
   std::string text = fmt::format("arm {}\n", arm);
   for (const auto& [name, value] : settings) text += fmt::format("{} {}\n", name, nn::escaped(value));
@@ -164,7 +164,7 @@ RunScores judge(const StudyOptions& study, const std::vector<NamedSpec>& ood_spe
   nn::LoadedModel model = load_usable_model(directory.model_path(), {}, device_of(study.train.device));
   const nn::Framing framing = model.checkpoint.preprocessing.framing();
   const auto extract = [&](const std::string& spec, const std::string& label) {
-    return features_of(model, *nn::open_dataset(spec, framing), pictures_at_once, label);
+    return features_of(model, *nn::open_dataset(spec, framing), images_at_once, label);
   };
   const Features train = extract(study.train.data, "ID training"), id_test = extract(study.id_test, "ID test");
   std::vector<OodSet> ood;
@@ -174,7 +174,7 @@ RunScores judge(const StudyOptions& study, const std::vector<NamedSpec>& ood_spe
   detectors.knn.k = detectors.csd.k = study.k;
   const Evaluation evaluation = evaluate({"knn", "csd"}, detectors, train, id_test, ood);
   RunScores scores;
-  scores.neighbour_accuracy = neighbour_accuracy(train, id_test, study.k);
+  scores.knn_accuracy = knn_accuracy(train, id_test, study.k);
   scores.classifier_accuracy = study.train.loss == "ce" && arm != "finetune" ? accuracy(id_test) : std::nan("");
   for (const auto& [method, sets] : evaluation.results)
     for (const auto& [set, of_set] : sets) {
@@ -186,24 +186,23 @@ RunScores judge(const StudyOptions& study, const std::vector<NamedSpec>& ood_spe
 
 /// What a study looks at, as text that changes with it.
 struct Sets {
-  std::string pictures;  ///< trained on
-  std::string judging;   ///< K and the sets that runs are judged by, a line each
+  std::string images;   ///< trained on
+  std::string judging;  ///< K and the sets that runs are judged by, a line each
 };
 
-/// Every set is opened before hours of training: misspelt, it would be found at the end.
+/// Every set is opened before hours of training: misspelled, it would be found at the end.
 Sets open_sets(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
   const nn::Framing framing = framing_of(study.train);
   const auto train = nn::open_dataset(study.train.data, framing), test = nn::open_dataset(study.id_test, framing);
   CHECK(train->class_names() == test->class_names(), "the classes of --id-test {} are not those of --data {}", study.id_test,
         study.train.data);
   for (int64_t index = 0; index < test->size(); ++index)
-    CHECK(test->label(index) >= 0, "{}: {} has no label; --id-test needs one for every picture", study.id_test, test->picture_name(index));
-  CHECK(train->size() >= study.k, "--k {} of the {} training pictures of {}; choose a smaller one", study.k, train->size(),
-        study.train.data);
+    CHECK(test->label(index) >= 0, "{}: {} has no label; --id-test needs one for every image", study.id_test, test->image_name(index));
+  CHECK(train->size() >= study.k, "--k {} of the {} training images of {}; choose a smaller one", study.k, train->size(), study.train.data);
   Sets sets{hash_of(*train), fmt::format("k {}\nid-test {} {}\n", study.k, hash_of(*test), nn::escaped(study.id_test))};
   for (const NamedSpec& of : ood) {
     const auto set = nn::open_dataset(of.spec, framing);
-    CHECK(set->size() > 0, "{} has no pictures", of.spec);
+    CHECK(set->size() > 0, "{} has no images", of.spec);
     sets.judging += fmt::format("ood {} {}={}\n", hash_of(*set), nn::escaped(of.name), nn::escaped(of.spec));
   }
   return sets;
@@ -259,7 +258,7 @@ int run_study(StudyOptions study) {
                  format_seconds(clock.seconds()));
       std::fflush(stdout);
       const std::string run = directory_of(study, seed, arm), path = run + "/scores.csv", judged = run + "/judged.txt";
-      keep_record(run, record_of(study, seed, arm, sets.pictures));
+      keep_record(run, record_of(study, seed, arm, sets.images));
       const auto judging = [&] { return fmt::format("{}weights {}\n", sets.judging, weights_of(study, seed, arm)); };
       if (!fs::exists(path) || !fs::exists(judged) || text_of(judged) != judging()) {
         int status = train(study, seed, arm);

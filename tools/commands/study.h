@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/commands/train_options.h"
+#include "mode/training/options.h"
 
 namespace mode::tools {
 

@@ -3,12 +3,12 @@
 #include <filesystem>
 #include <optional>
 
+#include "mode/training/run_lock.h"
+#include "mode/training/trainer.h"
 #include "mode/version.h"
 #include "nn/atomic_file.h"
 #include "tensor/isa.h"
 #include "tools/commands/common.h"
-#include "tools/commands/run_lock.h"
-#include "tools/commands/training.h"
 
 namespace mode::tools {
 

@@ -1,7 +1,7 @@
 #pragma once
-// mode train: a ResNet learns to classify a labelled data set.
+// mode train: a ResNet learns to classify a labeled data set.
 
-#include "tools/commands/train_options.h"
+#include "mode/training/options.h"
 
 namespace mode::tools {
 

@@ -2,7 +2,7 @@
 """The ALPA objective in PyTorch, forward and backward with its heads, on the shapes of mode-bench's alpa rows, each setting in a fresh process.
 
 Settings: published (the formulas as they stand: tests/golden/alpa.py), gram (the best rewrite in plain PyTorch that we know: one direction, and
-norms through Gram matrices, so that no resampled picture is stored). Memory is the most the process held, and beside it what was held before.
+norms through Gram matrices, so that no resampled image is stored). Memory is the most the process held, and beside it what was held before.
 """
 
 import argparse

@@ -4,8 +4,8 @@
     build/mode features --model runs/x/model.safetensors --data 'cifar10:DIR?split=test&limit=200' --out F.safetensors
     tools/peers/load_weights.py --model runs/x/model.safetensors --data 'cifar10:DIR?split=test' --features F.safetensors
 
-The pictures are read from the official CIFAR records by the ids that F holds. Exit status: 0 when max |difference| / max |logit| <= 1e-4
-(and at least one picture was compared), 1 when not, 2 for wrong use or an absent package.
+The images are read from the official CIFAR records by the ids that F holds. Exit status: 0 when max |difference| / max |logit| <= 1e-4
+(and at least one image was compared), 1 when not, 2 for wrong use or an absent package.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def main() -> int:
     difference, scale = np.abs(ours - theirs).max(), np.abs(theirs).max()
     agreeing = (ours.argmax(1) == theirs.argmax(1)).mean()
     good = len(ids) > 0 and bool(difference <= TOLERANCE * scale)
-    print(f"{len(tensors)} tensors loaded with strict=True; {len(ids)} pictures: max |difference| {difference:.3g} / max |logit| {scale:.3g}"
+    print(f"{len(tensors)} tensors loaded with strict=True; {len(ids)} images: max |difference| {difference:.3g} / max |logit| {scale:.3g}"
           f" = {difference / scale:.2g} (allowed {TOLERANCE:g}), same class for {agreeing:.2%}: {'ok' if good else 'FAILED'}")
     return 0 if good else 1
 

@@ -32,7 +32,7 @@ fi
 has() { "$python" -c "import $1" >/dev/null 2>&1; }
 groups=()
 if has torch; then groups+=(training conv2d alpa); else echo "absent: torch (PyTorch). Left out: training steps, convolutions, ALPA."; fi
-if has faiss; then groups+=(knn); else echo "absent: faiss. Left out: nearest neighbours."; fi
+if has faiss; then groups+=(knn); else echo "absent: faiss. Left out: nearest neighbors."; fi
 if [ ${#groups[@]} -eq 0 ]; then
   echo "No peer is here: $python -m pip install -r $here/requirements.txt, or set PEERS_PYTHON."
   exit 0

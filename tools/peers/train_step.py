@@ -27,13 +27,13 @@ def run(arguments) -> int:
     if arguments.setting != "eager":
         net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     labels = torch.arange(int(batch)) % 10
-    optimiser = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
     forward = torch.compile(net) if arguments.setting == "compile" else net
 
     def step():
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         F.cross_entropy(forward(x)[1], labels).backward()
-        optimiser.step()
+        optimizer.step()
 
     seconds = common.measure(step, arguments)
     peak = common.resident_bytes()

@@ -1,0 +1,177 @@
+#include "mode/evaluation/study.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <functional>
+#include <limits>
+
+#include "mode/evaluation/table.h"
+#include "nn/text.h"
+#include "tensor/check.h"
+
+namespace mode {
+
+namespace {
+
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+const char* const header = "method,set,fpr95,auroc";
+const char* const neighbors = "neighbor-accuracy";
+const char* const classifier = "classifier-accuracy";
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> parts = {""};
+  for (const char c : text) {
+    if (c == at)
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  }
+  return parts;
+}
+
+std::string rows_of(const RunScores& scores, const std::string& prefix) {
+  std::string text = fmt::format("{}{},{},{},\n", prefix, "", neighbors, scores.knn_accuracy);
+  text += fmt::format("{}{},{},{},\n", prefix, "", classifier, scores.classifier_accuracy);
+  for (const auto& [method, sets] : scores.detections)
+    for (const auto& [set, detection] : sets) text += fmt::format("{}{},{},{},{}\n", prefix, method, set, detection.fpr95, detection.auroc);
+  return text;
+}
+
+using Number = std::function<double(const RunScores&)>;
+
+std::vector<double> over_seeds(const Study& study, const std::string& arm, const Number& number) {
+  std::vector<double> values;
+  for (const uint64_t seed : study.seeds) values.push_back(number(study.runs.at(arm).at(seed)));
+  return values;
+}
+
+/// "83.12 ± 0.40" in %, with a sign where it is a difference.
+std::string cell(const std::vector<double>& values, bool difference = false) {
+  const Spread spread = spread_of(values);
+  if (std::isnan(spread.mean)) return "n/a";
+  const std::string mean = difference ? fmt::format("{:+.2f}", 100 * spread.mean) : fmt::format("{:.2f}", 100 * spread.mean);
+  return std::isnan(spread.deviation) ? mean : fmt::format("{} ± {:.2f}", mean, 100 * spread.deviation);
+}
+
+double RunScores::Detection::*const metrics[] = {&RunScores::Detection::auroc, &RunScores::Detection::fpr95};
+
+Number on_set(const std::string& method, const std::string& set, double RunScores::Detection::*metric) {
+  return [=](const RunScores& run) { return run.detections.at(method).at(set).*metric; };
+}
+Number mean_over_sets(const Study& study, const std::string& method, double RunScores::Detection::*metric) {
+  return [=, &study](const RunScores& run) {
+    double sum = 0;
+    for (const std::string& set : study.sets) sum += run.detections.at(method).at(set).*metric;
+    return sum / static_cast<double>(study.sets.size());
+  };
+}
+
+std::string accuracy_table(const Study& study) {
+  std::vector<std::vector<std::string>> rows = {{"arm", "epochs", "ID accuracy (nearest neighbors)", "(classifier)"}};
+  for (const std::string& arm : study.arms)
+    rows.push_back({arm, study.epochs.at(arm), cell(over_seeds(study, arm, [](const RunScores& run) { return run.knn_accuracy; })),
+                    cell(over_seeds(study, arm, [](const RunScores& run) { return run.classifier_accuracy; }))});
+  return align(rows, 2);
+}
+
+std::string metric_table(const Study& study, double RunScores::Detection::*metric) {
+  std::vector<std::vector<std::string>> rows = {{"arm", "method"}};
+  rows[0].insert(rows[0].end(), study.sets.begin(), study.sets.end());
+  rows[0].emplace_back("mean");
+  for (const std::string& arm : study.arms)
+    for (const std::string& method : study.methods) {
+      rows.push_back({arm, method});
+      for (const std::string& set : study.sets) rows.back().push_back(cell(over_seeds(study, arm, on_set(method, set, metric))));
+      rows.back().push_back(cell(over_seeds(study, arm, mean_over_sets(study, method, metric))));
+    }
+  return align(rows, 2);
+}
+
+/// Differences of the mean over sets, each between two runs of one seed.
+std::string gain_table(const Study& study) {
+  std::vector<std::vector<std::string>> rows = {{"gain", "by", "AUROC", "FPR95"}};
+  const auto has = [&](const std::string& arm) { return std::find(study.arms.begin(), study.arms.end(), arm) != study.arms.end(); };
+  const auto add = [&](const std::string& name, const std::string& by, const std::string& arm, const std::string& method,
+                       const std::string& other_arm, const std::string& other_method) {
+    rows.push_back({name, by});
+    for (const auto metric : metrics) {
+      std::vector<double> gained = over_seeds(study, arm, mean_over_sets(study, method, metric));
+      const std::vector<double> before = over_seeds(study, other_arm, mean_over_sets(study, other_method, metric));
+      for (size_t at = 0; at < gained.size(); ++at) gained[at] -= before[at];
+      rows.back().push_back(cell(gained, true));
+    }
+  };
+  struct Question {
+    const char *name, *arm, *other;
+  };
+  for (const Question& question :
+       {Question{"further training", "extra", "base"}, Question{"ALPA after it (MODE-F)", "finetune", "base"},
+        Question{"ALPA over as much further training", "finetune", "extra"}, Question{"ALPA at once (MODE-T)", "joint", "base"}})
+    if (has(question.arm) && has(question.other))
+      for (const std::string& method : study.methods)
+        add(question.name, fmt::format("{} - {}, {}", question.arm, question.other, method), question.arm, method, question.other, method);
+  if (study.methods.size() == 2)
+    for (const std::string& arm : study.arms)
+      add("regions over the global vector", fmt::format("{} - {}, {}", study.methods[1], study.methods[0], arm), arm, study.methods[1], arm,
+          study.methods[0]);
+  return align(rows, 2);
+}
+
+}  // namespace
+
+std::string scores_to_csv(const RunScores& scores) { return fmt::format("{}\n{}", header, rows_of(scores, "")); }
+
+RunScores scores_from_csv(const std::string& text, const std::string& path) {
+  const auto need = [&](bool holds) {
+    CHECK(holds, "{} is no run's scores, or not all of them; delete it to have the run judged again", nn::printable(path));
+  };
+  const auto number = [&](const std::string& word) {
+    char* end = nullptr;
+    const double value = std::strtod(word.c_str(), &end);
+    need(end != word.c_str() && *end == 0);
+    return value;
+  };
+  const std::vector<std::string> lines = split(text, '\n');
+  need(lines.size() >= 4 && lines.front() == header && lines.back().empty());
+  RunScores scores;
+  bool has_neighbors = false, has_classifier = false;
+  for (size_t at = 1; at + 1 < lines.size(); ++at) {
+    const std::vector<std::string> words = split(lines[at], ',');
+    need(words.size() == 4);
+    if (words[0].empty()) {
+      need(words[1] == neighbors || words[1] == classifier);
+      (words[1] == neighbors ? scores.knn_accuracy : scores.classifier_accuracy) = number(words[2]);
+      (words[1] == neighbors ? has_neighbors : has_classifier) = true;
+    } else {
+      scores.detections[words[0]][words[1]] = {number(words[2]), number(words[3])};
+    }
+  }
+  need(has_neighbors && has_classifier);
+  return scores;
+}
+
+Spread spread_of(const std::vector<double>& values) {
+  const auto n = static_cast<double>(values.size());
+  double mean = 0, squares = 0;
+  for (const double value : values) mean += value / n;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {values.empty() ? none : mean, values.size() > 1 ? std::sqrt(squares / (n - 1)) : none};
+}
+
+std::string format_study(const Study& study) {
+  return fmt::format(
+      "In %, mean ± standard deviation over {} ({})\n\n{}\nAUROC (higher is better)\n\n{}\nFPR95 as the papers count it (lower is "
+      "better)\n\n{}\nGains in points, of the mean over sets, seed by seed (AUROC: + is better, FPR95: -)\n\n{}",
+      study.seeds.size() == 1 ? "one seed" : fmt::format("{} seeds", study.seeds.size()), nn::joined(study.seeds, ", "),
+      accuracy_table(study), metric_table(study, metrics[0]), metric_table(study, metrics[1]), gain_table(study));
+}
+
+std::string study_to_csv(const Study& study) {
+  std::string text = fmt::format("arm,seed,{}\n", header);
+  for (const std::string& arm : study.arms)
+    for (const uint64_t seed : study.seeds) text += rows_of(study.runs.at(arm).at(seed), fmt::format("{},{},", arm, seed));
+  return text;
+}
+
+}  // namespace mode

@@ -1,0 +1,44 @@
+#include "mode/report/sheet.h"
+
+#include <algorithm>
+
+#include "mode/report/drawing.h"
+#include "nn/data/augment.h"
+#include "nn/data/encode.h"
+#include "tools/commands/common.h"
+
+namespace mode::tools {
+
+namespace {
+
+constexpr int64_t gap = 4, least_cell = 96;
+
+/// The image in cell (row, column), each pixel as a square of `zoom` pixels.
+void show(nn::Image& sheet, int64_t row, int64_t column, int64_t cell, const std::vector<uint8_t>& pixels, int64_t size, int64_t zoom) {
+  paste(sheet, row * (cell + gap) + gap, column * (cell + gap) + gap, enlarged({size, size, pixels}, zoom));
+}
+
+}  // namespace
+
+void write_sheet(const nn::Dataset& dataset, const SheetOptions& options) {
+  const nn::Augment augment = nn::augment_by_name(options.augment);
+  const int64_t from_size = dataset.image_size(), size = augment ? options.size : from_size, views = augment ? options.views : 0;
+  const int64_t rows = std::min(options.images, dataset.size());
+  CHECK(rows >= 1, "--sheet: {} has no images", dataset.spec());
+  const int64_t zoom = std::max<int64_t>(1, (least_cell + size - 1) / size), from_zoom = std::max<int64_t>(1, size * zoom / from_size);
+  const int64_t cell = std::max(size * zoom, from_size * from_zoom);
+  nn::Image sheet = blank_sheet(rows * (cell + gap) + gap, (1 + views) * (cell + gap) + gap, "ask for fewer --images or --views");
+  std::vector<uint8_t> source(static_cast<size_t>(from_size * from_size * 3)), pixels(static_cast<size_t>(size * size * 3));
+  for (int64_t row = 0; row < rows; ++row) {
+    dataset.read(row, source.data());
+    show(sheet, row, 0, cell, source, from_size, from_zoom);
+    for (int64_t view = 0; view < views; ++view) {
+      augment(source.data(), from_size, pixels.data(), size, {options.seed, options.epoch, row, view});
+      show(sheet, row, 1 + view, cell, pixels, size, zoom);
+    }
+  }
+  nn::write_png(options.path, sheet);
+  fmt::print("sheet      {}: {} images, each as the set has it and in {} views of {}\n", options.path, rows, views, options.augment);
+}
+
+}  // namespace mode::tools
