@@ -15,7 +15,7 @@
 #include <system_error>
 
 #include "nn/text.h"
-#include "tools/commands/arguments.h"
+#include "tools/commands/commands.h"
 #include "tools/commands/common.h"
 
 namespace {

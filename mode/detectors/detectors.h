@@ -1,6 +1,7 @@
 #pragma once
 // Out-of-distribution scores: higher = more in-distribution. Each method cites its source and states its settings.
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,10 +10,14 @@
 
 namespace mode {
 
+/// Default K of each method, here and on every command line.
+constexpr int64_t csd_default_k = 10;  // mode/README.md, section "CSD"
+constexpr int64_t knn_default_k = 50;  // Sun et al., ICML 2022
+
 /// score = - reduce over an image's vectors of the K-th smallest squared distance to the bank's.
 struct NeighborOptions {
   enum class Reduce { min, mean, max };
-  int64_t k = 10;
+  int64_t k = csd_default_k;
   std::vector<std::string> scale_sets = {};  ///< which of the features' (mode/detectors/regions.h); none: all that they have
   bool cross = true;                         ///< the bank holds all scales together; false: each scale meets its own alone
   Reduce reduce = Reduce::min;
@@ -22,8 +27,8 @@ struct NeighborOptions {
 };
 
 struct DetectorOptions {
-  NeighborOptions csd = {.k = 10};                            ///< METHOD, section 4
-  NeighborOptions knn = {.k = 50, .scale_sets = {"global"}};  ///< Sun et al., ICML 2022
+  NeighborOptions csd = {};
+  NeighborOptions knn = {.k = knn_default_k, .scale_sets = {"global"}};
 };
 
 /// What decided an image's score, for a person to look at.

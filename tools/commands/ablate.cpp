@@ -1,4 +1,4 @@
-#include "tools/commands/ablate.h"
+#include "tools/commands/commands.h"
 
 #include <algorithm>
 #include <cmath>

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tools/commands/study.h"
+#include "tools/commands/commands.h"
 
 namespace CLI {
 class App;

@@ -1,4 +1,4 @@
-#include "tools/commands/arguments.h"
+#include "tools/commands/commands.h"
 
 #include <CLI/CLI.hpp>
 #include <cmath>
@@ -6,18 +6,8 @@
 #include <memory>
 
 #include "nn/data/augment.h"
-#include "tools/commands/ablate.h"
 #include "tools/commands/argument_parts.h"
 #include "tools/commands/common.h"
-#include "tools/commands/demo.h"
-#include "tools/commands/eval.h"
-#include "tools/commands/explain.h"
-#include "tools/commands/features.h"
-#include "tools/commands/finetune.h"
-#include "tools/commands/gradcheck.h"
-#include "tools/commands/info.h"
-#include "tools/commands/probe.h"
-#include "tools/commands/train.h"
 
 namespace mode::tools {
 

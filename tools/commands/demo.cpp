@@ -1,10 +1,8 @@
-#include "tools/commands/demo.h"
+#include "tools/commands/commands.h"
 
 #include "nn/data/synthetic.h"
 #include "tools/commands/common.h"
-#include "tools/commands/eval.h"
 #include "tools/commands/progress.h"
-#include "tools/commands/train.h"
 
 namespace mode::tools {
 

@@ -1,4 +1,4 @@
-#include "tools/commands/eval.h"
+#include "tools/commands/commands.h"
 
 #include <algorithm>
 #include <charconv>

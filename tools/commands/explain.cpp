@@ -1,4 +1,4 @@
-#include "tools/commands/explain.h"
+#include "tools/commands/commands.h"
 
 #include <filesystem>
 #include <initializer_list>

@@ -8,8 +8,8 @@
 #include "mode/report/drawing.h"
 #include "nn/data/encode.h"
 #include "nn/text.h"
+#include "tools/commands/commands.h"
 #include "tools/commands/common.h"
-#include "tools/commands/explain.h"
 
 namespace mode::tools {
 

@@ -12,8 +12,8 @@
 #include "nn/data/encode.h"
 #include "nn/data/loader.h"
 #include "nn/text.h"
+#include "tools/commands/commands.h"
 #include "tools/commands/common.h"
-#include "tools/commands/explain.h"
 
 namespace mode::tools {
 

@@ -1,4 +1,4 @@
-#include "tools/commands/features.h"
+#include "tools/commands/commands.h"
 
 #include "mode/version.h"
 #include "nn/safetensors.h"

@@ -1,9 +1,8 @@
-#include "tools/commands/finetune.h"
+#include "tools/commands/commands.h"
 
 #include "nn/checkpoint.h"
 #include "nn/holdout.h"
 #include "tools/commands/common.h"
-#include "tools/commands/train.h"
 
 namespace mode::tools {
 

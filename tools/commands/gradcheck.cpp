@@ -1,4 +1,4 @@
-#include "tools/commands/gradcheck.h"
+#include "tools/commands/commands.h"
 
 #include <algorithm>
 #include <chrono>

@@ -5,8 +5,8 @@
 
 #include "autograd/gradcheck.h"
 #include "mode/gradchecks.h"
+#include "tools/commands/commands.h"
 #include "tools/commands/common.h"
-#include "tools/commands/gradcheck.h"
 
 namespace mode::tools {
 

@@ -1,4 +1,4 @@
-#include "tools/commands/info.h"
+#include "tools/commands/commands.h"
 
 #include <algorithm>
 #include <map>

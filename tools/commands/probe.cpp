@@ -1,4 +1,4 @@
-#include "tools/commands/probe.h"
+#include "tools/commands/commands.h"
 
 #include <algorithm>
 

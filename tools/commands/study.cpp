@@ -1,4 +1,4 @@
-#include "tools/commands/study.h"
+#include "tools/commands/commands.h"
 
 #include <algorithm>
 #include <cmath>
@@ -17,10 +17,8 @@
 #include "nn/safetensors.h"
 #include "nn/text.h"
 #include "tools/commands/common.h"
-#include "tools/commands/finetune.h"
 #include "tools/commands/interrupt.h"
 #include "tools/commands/progress.h"
-#include "tools/commands/train.h"
 
 namespace mode::tools {
 

@@ -1,4 +1,4 @@
-#include "tools/commands/train.h"
+#include "tools/commands/commands.h"
 
 #include <filesystem>
 #include <optional>
