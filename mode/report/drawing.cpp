@@ -6,11 +6,11 @@
 
 #include "tensor/check.h"
 
-namespace mode::tools {
+namespace mode {
 
 namespace {
 
-constexpr int64_t most_edge = 16384, least_look = 128, most_look = 256;
+constexpr int64_t max_edge = 16384, min_shown = 128, max_shown = 256;
 
 uint8_t* pixel_of(nn::Image& image, int64_t y, int64_t x) { return image.pixels.data() + (y * image.width + x) * 3; }
 
@@ -21,7 +21,7 @@ void set_pixel(nn::Image& image, int64_t y, int64_t x, const Color& color) {
   pixel[2] = color.blue;
 }
 
-/// From blue over red to yellow.
+/// Blue at 0, purple, red, yellow at 1; RGB in 0 .. 255.
 std::array<double, 3> heat_color(double heat) {
   constexpr std::array<std::array<double, 3>, 4> stops = {{{40, 60, 200}, {170, 40, 160}, {240, 70, 40}, {255, 230, 50}}};
   const double place = std::clamp(heat, 0.0, 1.0) * (stops.size() - 1);
@@ -32,7 +32,7 @@ std::array<double, 3> heat_color(double heat) {
   return color;
 }
 
-/// Five rows of three squares, a digit (in octal) a row, the left square its highest bit.
+/// A 3 x 5 bitmap in 15 bits: one octal digit per row from the top, the left square in its highest bit. 0 for unknown characters.
 uint16_t glyph_of(char c) {
   constexpr std::array<uint16_t, 10> digits = {075557, 026227, 071747, 071717, 055711, 074717, 074757, 071122, 075757, 075717};
   constexpr std::array<uint16_t, 26> letters = {025755, 065656, 034443, 065556, 074647, 074644, 034553, 055755, 072227,
@@ -60,7 +60,8 @@ uint16_t glyph_of(char c) {
 }  // namespace
 
 nn::Image blank_sheet(int64_t height, int64_t width, const std::string& remedy) {
-  CHECK(height <= most_edge && width <= most_edge, "a sheet of {} x {} pixels; at most {} an edge: {}", width, height, most_edge, remedy);
+  CHECK(height <= max_edge && width <= max_edge, "the PNG would have {} x {} pixels; the maximum edge is {}: {}", width, height, max_edge,
+        remedy);
   return {height, width, std::vector<uint8_t>(static_cast<size_t>(height * width * 3), 255)};
 }
 
@@ -73,7 +74,7 @@ nn::Image enlarged(const nn::Image& image, int64_t zoom) {
   return large;
 }
 
-int64_t edge_to_look_at(int64_t size) { return size > most_look ? most_look : (least_look + size - 1) / size * size; }
+int64_t shown_edge(int64_t size) { return size > max_shown ? max_shown : (min_shown + size - 1) / size * size; }
 
 nn::Image with_edge(const nn::Image& image, int64_t edge) {
   return edge % image.width == 0 ? enlarged(image, edge / image.width) : nn::resize(image, edge, edge);
@@ -81,12 +82,13 @@ nn::Image with_edge(const nn::Image& image, int64_t edge) {
 
 void paste(nn::Image& sheet, int64_t top, int64_t left, const nn::Image& image) {
   CHECK(top >= 0 && left >= 0 && top + image.height <= sheet.height && left + image.width <= sheet.width,
-        "an image of {} x {} at {}, {} does not fit a sheet of {} x {}", image.width, image.height, left, top, sheet.width, sheet.height);
+        "paste: an image of {} x {} at ({}, {}) exceeds the sheet of {} x {}; make the sheet larger", image.width, image.height, left, top,
+        sheet.width, sheet.height);
   for (int64_t y = 0; y < image.height; ++y)
     std::memcpy(pixel_of(sheet, top + y, left), image.pixels.data() + y * image.width * 3, static_cast<size_t>(image.width * 3));
 }
 
-void outline(nn::Image& image, const Region& box) {
+void outline(nn::Image& image, const tensor::ops::Region& box) {
   constexpr int64_t bright = 3;
   for (int64_t y = std::max<int64_t>(box.top, 0); y < std::min(box.bottom, image.height); ++y)
     for (int64_t x = std::max<int64_t>(box.left, 0); x < std::min(box.right, image.width); ++x) {
@@ -95,8 +97,8 @@ void outline(nn::Image& image, const Region& box) {
     }
 }
 
-void lay_heat(nn::Image& image, const std::vector<Region>& boxes, const std::vector<double>& heat) {
-  CHECK(boxes.size() == heat.size(), "heat for {} of {} boxes", heat.size(), boxes.size());
+void lay_heat(nn::Image& image, const std::vector<tensor::ops::Region>& boxes, const std::vector<double>& heat) {
+  CHECK(boxes.size() == heat.size(), "lay_heat: {} heats for {} boxes; pass one heat per box", heat.size(), boxes.size());
   const auto count = static_cast<size_t>(image.height * image.width);
   std::vector<double> sum(count, 0), covered(count, 0);
   for (size_t no = 0; no < boxes.size(); ++no)
@@ -126,4 +128,4 @@ void write_text(nn::Image& sheet, int64_t top, int64_t left, const std::string& 
   }
 }
 
-}  // namespace mode::tools
+}  // namespace mode

@@ -5,29 +5,29 @@
 #include "mode/report/drawing.h"
 #include "nn/data/augment.h"
 #include "nn/data/encode.h"
-#include "tools/commands/common.h"
+#include "tensor/check.h"
 
-namespace mode::tools {
+namespace mode {
 
 namespace {
 
 constexpr int64_t gap = 4, least_cell = 96;
 
-/// The image in cell (row, column), each pixel as a square of `zoom` pixels.
+/// Pastes the image, enlarged by `zoom`, into cell (row, column).
 void show(nn::Image& sheet, int64_t row, int64_t column, int64_t cell, const std::vector<uint8_t>& pixels, int64_t size, int64_t zoom) {
   paste(sheet, row * (cell + gap) + gap, column * (cell + gap) + gap, enlarged({size, size, pixels}, zoom));
 }
 
 }  // namespace
 
-void write_sheet(const nn::Dataset& dataset, const SheetOptions& options) {
+int64_t write_sheet(const nn::Dataset& dataset, const SheetOptions& options) {
   const nn::Augment augment = nn::augment_by_name(options.augment);
   const int64_t from_size = dataset.image_size(), size = augment ? options.size : from_size, views = augment ? options.views : 0;
   const int64_t rows = std::min(options.images, dataset.size());
-  CHECK(rows >= 1, "--sheet: {} has no images", dataset.spec());
+  CHECK(rows >= 1, "write_sheet: the dataset {} has no images; choose another", dataset.spec());
   const int64_t zoom = std::max<int64_t>(1, (least_cell + size - 1) / size), from_zoom = std::max<int64_t>(1, size * zoom / from_size);
   const int64_t cell = std::max(size * zoom, from_size * from_zoom);
-  nn::Image sheet = blank_sheet(rows * (cell + gap) + gap, (1 + views) * (cell + gap) + gap, "ask for fewer --images or --views");
+  nn::Image sheet = blank_sheet(rows * (cell + gap) + gap, (1 + views) * (cell + gap) + gap, "choose fewer --images or --views");
   std::vector<uint8_t> source(static_cast<size_t>(from_size * from_size * 3)), pixels(static_cast<size_t>(size * size * 3));
   for (int64_t row = 0; row < rows; ++row) {
     dataset.read(row, source.data());
@@ -38,7 +38,7 @@ void write_sheet(const nn::Dataset& dataset, const SheetOptions& options) {
     }
   }
   nn::write_png(options.path, sheet);
-  fmt::print("sheet      {}: {} images, each as the set has it and in {} views of {}\n", options.path, rows, views, options.augment);
+  return rows;
 }
 
-}  // namespace mode::tools
+}  // namespace mode

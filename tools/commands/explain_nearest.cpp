@@ -15,6 +15,8 @@ namespace mode::tools {
 
 namespace {
 
+using tensor::ops::Region;
+
 /// A row of the bank, near the vector that decided.
 struct Neighbor {
   int64_t image, label;  // index in the training set
@@ -56,7 +58,7 @@ constexpr int64_t gap = 12, caption = 36;
 class Row {
  public:
   Row(int64_t size, size_t neighbors)
-      : edge_(edge_to_look_at(size)),
+      : edge_(shown_edge(size)),
         sheet_(blank_sheet(gap + edge_ + caption, 2 * gap + static_cast<int64_t>(1 + neighbors) * (edge_ + gap),
                            "take a smaller --nearest")) {}
   void add(const nn::Image& image, const Scale& scale, const Features& features, const std::string& text) {

@@ -19,6 +19,8 @@ namespace mode::tools {
 
 namespace {
 
+using tensor::ops::Region;
+
 /// A network and how its regions attend.
 struct Looker {
   std::unique_ptr<nn::ResNet> net;
@@ -166,7 +168,7 @@ int explain_pair(const ExplainOptions& options) {
   fmt::print("mode explain: {}; {}\n", looker.name, machine_line(device));
   const auto files = open_images(options.images, input.framing());
   std::vector<nn::Image> images;
-  for (int64_t no = 0; no < 2; ++no) images.push_back(with_edge(image_of(*files, no), edge_to_look_at(input.size)));
+  for (int64_t no = 0; no < 2; ++no) images.push_back(with_edge(image_of(*files, no), shown_edge(input.size)));
 
   const tensor::Tensor map = map_of(*looker.net, *files, input);
   const int64_t height = map.dim(1), width = map.dim(2), grid = options.grid > 0 ? options.grid : looker.alpa.grid;

@@ -143,7 +143,9 @@ int run_info(const InfoOptions& options) {
     if (options.data.empty()) throw UsageError("--sheet needs --data SPEC: whose images?");
     SheetOptions sheet = options.sheet;
     sheet.size = options.size;
-    write_sheet(*nn::open_dataset(options.data, {options.read_size > 0 ? options.read_size : options.size}), sheet);
+    const int64_t rows = write_sheet(*nn::open_dataset(options.data, {options.read_size > 0 ? options.read_size : options.size}), sheet);
+    fmt::print("sheet      {}: {} images, each with {} views of {}\n", sheet.path, rows, sheet.augment == "none" ? 0 : sheet.views,
+               sheet.augment);
   }
   if (options.model.empty() && options.arch.empty() && options.data.empty()) print_program();
   return 0;
