@@ -27,7 +27,7 @@ struct Checkpoint {
   Preprocessing preprocessing;
   bool has_preprocessing = false;
   std::vector<std::string> class_names;
-  std::map<std::string, std::string> metadata;  ///< everything the file says: seed, epoch, isa, commit, ids of held-out images ...
+  std::map<std::string, std::string> metadata;  ///< everything the file says: seed, epoch, isa, commit, indices of the validation split ...
 };
 
 struct LoadReport {
@@ -58,7 +58,7 @@ struct ModelOverrides {
 /// the shortcut from whether downsample tensors are there; arch must come from the overrides.
 LoadedModel load_model(const std::string& path, const ModelOverrides& overrides = {});
 /// Writes weights and metadata: arch, classes, class_names, stem, shortcut, input_size, mean, std, crop_policy, resize_filter, seed, isa,
-/// content_hash, and whatever checkpoint.metadata has beside them (epoch, commit, held-out ids ...). Where two of them speak of the same,
+/// content_hash, and whatever checkpoint.metadata has beside them (epoch, commit, the validation split ...). Where two of them speak of the same,
 /// the network and the struct's fields win.
 void save_model(const std::string& path, const ResNet& net, const Checkpoint& checkpoint);
 

@@ -78,7 +78,7 @@ TEST(CliMethod, FinetuneTrainsEverythingButTheClassifier) {
       EXPECT_EQ(after.at(name).to_vector() == tensor.to_vector(), name.rfind("fc.", 0) == 0) << name;
     }
   EXPECT_EQ(tuned.checkpoint.metadata.at("classifier"), "stale");
-  for (const char* same : {"mean", "std", "arch", "shortcut", "input_size", "held_out_ids", "held_out_names"})
+  for (const char* same : {"mean", "std", "arch", "shortcut", "input_size", "val_ids", "val_names"})
     EXPECT_EQ(tuned.checkpoint.metadata.at(same), base.checkpoint.metadata.at(same)) << same;
 }
 
@@ -119,16 +119,16 @@ TEST(CliMethod, WhatWasHeldOutStaysHeldOut) {
     return run({"finetune", "--from", model, "--data", spec, "--epochs", "1", "--batch", "20", "--seed", "7", "--out", directory / out});
   };
   ASSERT_EQ(finetune(data, "tuned").status, 0);
-  EXPECT_EQ(metadata(directory / "tuned/model.safetensors").at("held_out_ids"), metadata(model).at("held_out_ids"));
+  EXPECT_EQ(metadata(directory / "tuned/model.safetensors").at("val_ids"), metadata(model).at("val_ids"));
   command::expect_one_line(finetune("synthetic:shapes?split=train&limit=80", "more"), 1, "held out");
   // A probe leaves them out, or where the set is another says so and forgets them.
   const auto probe = [&](const std::string& spec) {
     return run({"probe", "--model", model, "--data", spec, "--epochs", "2", "--out", directory / "probed.safetensors"});
   };
-  EXPECT_NE(probe(data).out.find("held out   10 of 60"), std::string::npos);
-  EXPECT_EQ(metadata(directory / "probed.safetensors").at("held_out_ids"), metadata(model).at("held_out_ids"));
+  EXPECT_NE(probe(data).out.find("validation 10 of 60"), std::string::npos);
+  EXPECT_EQ(metadata(directory / "probed.safetensors").at("val_ids"), metadata(model).at("val_ids"));
   EXPECT_NE(probe("synthetic:shapes?split=test&limit=60").out.find("note:"), std::string::npos);
-  EXPECT_EQ(metadata(directory / "probed.safetensors").count("held_out_ids"), 0u);
+  EXPECT_EQ(metadata(directory / "probed.safetensors").count("val_ids"), 0u);
 }
 
 TEST(CliMethod, PresetsAndResumesKnowTheirCommand) {

@@ -1,6 +1,6 @@
 // What mode train is told: presets, schedules, held-out images, the best epoch, early ends, and what makes no sense.
 
-#include "nn/holdout.h"
+#include "nn/data/split.h"
 #include "tests/command.h"
 #include "tests/command_training.h"
 
@@ -153,10 +153,10 @@ TEST(HeldOut, AreNeverTrainedOnAndChooseTheBestEpoch) {
 
   // Who reads the model finds the images, and counts the same number right.
   const std::shared_ptr<const nn::Dataset> all = nn::open_dataset(data, {16});
-  const auto held_out = nn::held_out_images(last.checkpoint, all);
+  const auto held_out = nn::validation_images(last.checkpoint, all);
   ASSERT_EQ(held_out->size(), 40);
-  const nn::Split split = nn::hold_out(*all, 0.25, 1);
-  EXPECT_EQ(nn::held_out_ids(model.checkpoint), split.held_out);
+  const nn::Split split = nn::split_by_class(*all, 0.25, 1);
+  EXPECT_EQ(nn::validation_ids(model.checkpoint), split.validation);
   for (const double norm : column(out + "/log.csv", "grad_norm")) EXPECT_TRUE(norm > 0 && norm < 100) << norm;
   EXPECT_EQ(column(out + "/log.csv", "loss"), column(out + "/log.csv", "cross_entropy"));
 }

@@ -4,9 +4,9 @@
 #include <filesystem>
 
 #include "mode/version.h"
+#include "nn/data/split.h"
 #include "nn/data/statistics.h"
 #include "nn/gradient_norm.h"
-#include "nn/holdout.h"
 #include "nn/init.h"
 #include "nn/losses.h"
 #include "nn/text.h"
@@ -117,8 +117,8 @@ void Training::open_images() {
         "a new run in another --out",
         options.data);
 
-  nn::Split split = nn::hold_out(*all_, options.holdout, holdout_seed_of(options));
-  held_out_ids_ = std::move(split.held_out);
+  nn::Split split = nn::split_by_class(*all_, options.holdout, holdout_seed_of(options));
+  held_out_ids_ = std::move(split.validation);
   data_ = options.read_size > 0 ? nn::open_dataset(options.data, read_framing_of(options)) : all_;
   if (!held_out_ids_.empty()) {
     data_ = nn::subset(data_, std::move(split.training));
@@ -382,7 +382,7 @@ void Training::save_model(const std::string& path) const {
   checkpoint.metadata["isa"] = tensor::name(tensor::isa());
   checkpoint.metadata["device"] = name_of(device_);
   checkpoint.metadata["commit"] = mode::commit();
-  nn::record_held_out(checkpoint, *all_, held_out_ids_);
+  nn::record_validation(checkpoint, *all_, held_out_ids_);
   nn::save_model(path, *net_, checkpoint);
 }
 

@@ -70,7 +70,7 @@ struct DataSpec {
 };
 DataSpec parse_data_spec(const std::string& spec);
 
-/// A subset by indices into another set (held-out images, limits).
+/// A subset by indices into another set (the validation split, limits).
 std::unique_ptr<Dataset> subset(std::shared_ptr<const Dataset> dataset, std::vector<int64_t> indices);
 
 }  // namespace nn

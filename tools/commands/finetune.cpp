@@ -1,7 +1,7 @@
 #include "tools/commands/commands.h"
 
 #include "nn/checkpoint.h"
-#include "nn/holdout.h"
+#include "nn/data/split.h"
 #include "tools/commands/common.h"
 
 namespace mode::tools {
@@ -15,10 +15,10 @@ std::string metadata_of(const nn::Checkpoint& checkpoint, const std::string& key
 
 /// The share and seed of the base's hold-out choose the same images of the same set alone.
 void check_held_out(const TrainOptions& options, const nn::Checkpoint& base) {
-  if (options.data.empty() || nn::held_out_ids(base).empty()) return;
+  if (options.data.empty() || nn::validation_ids(base).empty()) return;
   const std::shared_ptr<const nn::Dataset> data = nn::open_dataset(options.data, base.preprocessing.framing());
-  nn::held_out_images(base, data);  // an Error where the names are others
-  CHECK(nn::hold_out(*data, options.holdout, holdout_seed_of(options)).held_out == nn::held_out_ids(base),
+  nn::validation_images(base, data);  // an Error where the names are others
+  CHECK(nn::split_by_class(*data, options.holdout, holdout_seed_of(options)).validation == nn::validation_ids(base),
         "{} is not the set that {} was trained on: what it held out would be trained on; name the same images, limit= and all",
         options.data, options.from);
 }

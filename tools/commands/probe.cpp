@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "mode/version.h"
-#include "nn/holdout.h"
+#include "nn/data/split.h"
 #include "tools/commands/common.h"
 #include "tools/commands/progress.h"
 
@@ -11,22 +11,23 @@ namespace mode::tools {
 
 namespace {
 
-/// What the network never saw, the probe must not see either; where the held-out images are another set's, the file no longer speaks of
-/// them.
-std::shared_ptr<const nn::Dataset> without_held_out(std::shared_ptr<const nn::Dataset> data, nn::Checkpoint& checkpoint) {
-  const std::vector<int64_t> held_out = nn::held_out_ids(checkpoint);
-  if (held_out.empty()) return data;
+/// The training images without the network's validation split. Of another dataset all images are used, and the split is removed from the
+/// metadata.
+std::shared_ptr<const nn::Dataset> training_split(std::shared_ptr<const nn::Dataset> data, nn::Checkpoint& checkpoint) {
+  const std::vector<int64_t> validation = nn::validation_ids(checkpoint);
+  if (validation.empty()) return data;
   try {
-    nn::held_out_images(checkpoint, data);
+    nn::validation_images(checkpoint, data);
   } catch (const tensor::Error&) {
-    fmt::print("note: {} is not the set of which the network held images out; the file that is written names none\n", data->spec());
-    for (const char* key : {"held_out_ids", "held_out_of", "held_out_names"}) checkpoint.metadata.erase(key);
+    fmt::print("note: {} is not the network's training dataset; all its images are used, the written file has no validation split\n",
+               data->spec());
+    nn::forget_validation(checkpoint);
     return data;
   }
   std::vector<int64_t> training;
   for (int64_t index = 0; index < data->size(); ++index)
-    if (!std::binary_search(held_out.begin(), held_out.end(), index)) training.push_back(index);
-  fmt::print("held out   {} of {} images, as in the network's training\n", with_commas(static_cast<int64_t>(held_out.size())),
+    if (!std::binary_search(validation.begin(), validation.end(), index)) training.push_back(index);
+  fmt::print("validation {} of {} images, the split of the network's training\n", with_commas(static_cast<int64_t>(validation.size())),
              with_commas(data->size()));
   return nn::subset(std::move(data), std::move(training));
 }
@@ -40,7 +41,7 @@ int run_probe(const ProbeCommandOptions& options) {
   nn::LoadedModel model = load_usable_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std}, device);
   fmt::print("mode probe: {} from {}; {}\n", model.net->arch(), options.model, machine_line(device));
   const nn::Framing framing = model.checkpoint.preprocessing.framing();
-  const std::shared_ptr<const nn::Dataset> train_set = without_held_out(nn::open_dataset(options.data, framing), model.checkpoint);
+  const std::shared_ptr<const nn::Dataset> train_set = training_split(nn::open_dataset(options.data, framing), model.checkpoint);
   const auto test_set = options.test.empty() ? nullptr : nn::open_dataset(options.test, framing);
   const int64_t classes = model.net->config().classes;
   CHECK(train_set->classes() == classes, "{} has {} classes, the network {}; a probe takes the place of the network's classifier",
