@@ -7,6 +7,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "mode/evaluation/results.h"
+#include "mode/evaluation/tables.h"
 #include "tests/errors.h"
 #include "tests/temporary.h"
 
@@ -104,7 +106,7 @@ TEST(Evaluation, ConstantScoresAreFlaggedInTheTable) {
 TEST(Evaluation, TableSaysWhatAPersonNeeds) {
   const std::string table = mode::format_table(small_evaluation());
   for (const std::string part : {"FPR95 / AUROC in %", "maxlogit  100.00 / 66.67  100.00 / 50.00  100.00 / 58.33",
-                                 "  csd       K = 1, global, bank of 4 rows", "AUIN", "AUPR_OUT", "openood"})
+                                 "  csd       K = 1, global, bank of 4 rows", "AUIN", "AUPR_OUT", "OpenOOD"})
     EXPECT_NE(table.find(part), std::string::npos) << part << "\n" << table;
   EXPECT_EQ(table.find(" \n"), std::string::npos) << "trailing blanks";
   EXPECT_EQ(mode::format_table(mode::evaluate({"msp"}, options, train, id_test, {})), "");
@@ -113,7 +115,7 @@ TEST(Evaluation, TableSaysWhatAPersonNeeds) {
 TEST(Evaluation, SaysHowOftenEachScaleDecided) {
   const std::vector<mode::Scale> scales = {{"global", {0, 0, 4, 4}}, {"center", {1, 1, 3, 3}}, {"quadrant 1", {0, 0, 2, 2}}};
   Evaluation evaluation = small_evaluation();
-  EXPECT_EQ(mode::format_table(evaluation).find("Which scale"), std::string::npos) << "one scale decides nothing";
+  EXPECT_EQ(mode::format_table(evaluation).find("Deciding scale"), std::string::npos) << "one scale decides nothing";
   evaluation.scales = scales;
   evaluation.decisions["id"]["csd"] = {{"center", "a", "global", 0}, {"global", "a", "global", 0}, {"center", "b", "global", 0}};
   evaluation.decisions["far"]["csd"] = {{"quadrant 1", "a", "global", 0}, {"quadrant 1", "b", "global", 0}};
@@ -244,14 +246,14 @@ TEST(Evaluation, Errors) {
   for (const std::string name : {"", "id", "mean", "..", "a/b"})
     expect_error([&] { mode::check_ood_names({name}); }, "cannot name an OOD set");
   expect_error([] { mode::check_ood_names({"svhn", "svhn"}); }, "two OOD sets are called 'svhn'");
-  expect_error([&] { mode::evaluate({"csd", "csd"}, options, train, id_test, ood); }, "asked for twice");
+  expect_error([&] { mode::evaluate({"csd", "csd"}, options, train, id_test, ood); }, "named twice");
   expect_error([&] { mode::evaluate({"nothing"}, options, train, id_test, ood); }, "unknown");
   fs::remove(directory.path);
   expect_error(
       [&] {
         mode::write_report(directory.path, small_evaluation(), id_test, ood, {.seed = {}, .arguments = {}, .facts = {{"results", "x"}}});
       },
-      "'results' is a key of its own");
+      "context key 'results' is a key of the results");
   EXPECT_FALSE(fs::exists(directory.path / "results.json"));
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "mode/evaluation/metrics.h"
 #include "nn/resnet.h"
 #include "tests/errors.h"
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "mode/evaluation/metrics.h"
 #include "tensor/philox.h"
 #include "tests/errors.h"
 

@@ -6,7 +6,6 @@
 #include "nn/data/loader.h"
 #include "nn/text.h"
 #include "tensor/check.h"
-#include "tensor/ops/reduce.h"
 
 namespace mode {
 namespace {
@@ -110,24 +109,6 @@ Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn:
   }
   CHECK(done == total, "{}: {} of {} images came", dataset.spec(), done, total);
   return features;
-}
-
-int64_t count_right(const Tensor& logits, const Tensor& labels) {
-  const Tensor best = tensor::ops::argmax_columns(logits).to({});
-  int64_t right = 0;
-  for (int64_t row = 0; row < labels.numel(); ++row) right += best.data<int64_t>()[row] == labels.data<int64_t>()[row];
-  return right;
-}
-
-double accuracy(const Features& features) {
-  check_features(features, "accuracy");
-  for (int64_t at = 0; at < features.size(); ++at) {
-    const int64_t label = features.labels.data<int64_t>()[at];
-    CHECK(label >= 0, "image {} has no label; accuracy needs one for every image", features.image_names[at]);
-    CHECK(label < features.logits.dim(1), "image {} has label {}, but the network has {} classes", features.image_names[at], label,
-          features.logits.dim(1));
-  }
-  return static_cast<double>(count_right(features.logits, features.labels)) / static_cast<double>(features.size());
 }
 
 }  // namespace mode

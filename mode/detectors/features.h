@@ -37,10 +37,4 @@ Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn:
                           const std::function<void(int64_t, int64_t)>& progress = {},
                           const std::vector<std::string>& scale_sets = csd_scale_sets());
 
-/// Rows of logits (N, classes) whose largest number is at the label; the labels are on the cpu.
-int64_t count_right(const Tensor& logits, const Tensor& labels);
-
-/// Share of images whose largest logit is at the label; images without label are an error, and so are labels without logit.
-double accuracy(const Features& features);
-
 }  // namespace mode

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
-#include "mode/detectors/bank.h"
-#include "mode/detectors/knn.h"
+#include "mode/evaluation/metrics.h"
 #include "nn/data/readers.h"
 #include "nn/init.h"
 #include "nn/layers.h"
@@ -19,16 +17,7 @@ namespace {
 
 using tensor::Dtype;
 
-void check_labels(const Features& features, int64_t classes, const char* what) {
-  check_features(features, what);
-  for (int64_t at = 0; at < features.size(); ++at) {
-    const int64_t label = features.labels.data<int64_t>()[at];
-    CHECK(label >= 0 && (classes == 0 || label < classes), "{}: image {} has label {}, expected 0 to {}", what, features.image_names[at],
-          label, classes == 0 ? "any" : std::to_string(classes - 1));
-  }
-}
-
-/// (N, E): scale 0.
+/// (N, E): the global vectors (scale 0).
 Tensor global_rows(const Features& features) {
   const int64_t n = features.size(), scales = features.regions.dim(1), width = features.regions.dim(2);
   Tensor rows({n, width});
@@ -42,7 +31,7 @@ struct Statistics {
 };
 Statistics statistics_of(const Tensor& rows) {
   const int64_t n = rows.dim(0), width = rows.dim(1);
-  Statistics statistics{std::vector<double>(static_cast<size_t>(width)), std::vector<double>(static_cast<size_t>(width))};
+  Statistics statistics{std::vector<double>(width), std::vector<double>(width)};
   for (int64_t e = 0; e < width; ++e) {
     double sum = 0, squares = 0;
     for (int64_t at = 0; at < n; ++at) sum += static_cast<double>(rows.data<float>()[at * width + e]);
@@ -53,48 +42,25 @@ Statistics statistics_of(const Tensor& rows) {
     }
     const double std = std::sqrt(squares / static_cast<double>(n));
     statistics.mean[e] = mean;
-    statistics.inverse_std[e] = std > 1e-12 ? 1 / std : 0;  // a feature that never changes says nothing
+    statistics.inverse_std[e] = std > 1e-12 ? 1 / std : 0;  // a constant feature carries no information
   }
   return statistics;
 }
 
 }  // namespace
 
-double knn_accuracy(const Features& train, const Features& test, int64_t k) {
-  check_labels(train, 0, "the training images");
-  check_labels(test, 0, "the test images");
-  k = std::min(k, train.size());
-  const KnnResult found = knn(normalized_rows(test, {0}), normalized_rows(train, {0}), k);
-  int64_t right = 0;
-  for (int64_t at = 0; at < test.size(); ++at) {
-    struct Votes {
-      int64_t count = 0, first = 0;
-    };
-    std::map<int64_t, Votes> votes;
-    for (int64_t place = 0; place < k; ++place) {
-      Votes& of_label = votes[train.labels.data<int64_t>()[found.rows.data<int64_t>()[at * k + place]]];
-      if (of_label.count++ == 0) of_label.first = place;
-    }
-    const auto winner = std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) {
-      return a.second.count != b.second.count ? a.second.count < b.second.count : a.second.first > b.second.first;
-    });
-    right += winner->first == test.labels.data<int64_t>()[at];
-  }
-  return static_cast<double>(right) / static_cast<double>(test.size());
-}
-
 Probe train_probe(const Features& train, int64_t classes, const ProbeOptions& options, const std::function<void(int64_t)>& progress) {
-  CHECK(classes >= 2 && options.epochs >= 1 && options.batch >= 1, "a probe of {} classes, {} epochs, batches of {}", classes,
-        options.epochs, options.batch);
-  check_labels(train, classes, "the probe");
+  CHECK(classes >= 2 && options.epochs >= 1 && options.batch >= 1,
+        "train_probe: a probe of {} classes, {} epochs, batches of {}; expected at least 2, 1 and 1", classes, options.epochs,
+        options.batch);
+  check_labels(train, classes, "train_probe");
   Tensor rows = global_rows(train);
   const int64_t n = rows.dim(0), width = rows.dim(1);
   const Statistics statistics = statistics_of(rows);
   for (int64_t at = 0; at < n; ++at)
     for (int64_t e = 0; e < width; ++e) {
       float& value = rows.data<float>()[at * width + e];
-      const auto column = static_cast<size_t>(e);
-      value = static_cast<float>((static_cast<double>(value) - statistics.mean[column]) * statistics.inverse_std[column]);
+      value = static_cast<float>((static_cast<double>(value) - statistics.mean[e]) * statistics.inverse_std[e]);
     }
 
   nn::Linear classifier(width, classes);
@@ -117,7 +83,7 @@ Probe train_probe(const Features& train, int64_t classes, const ProbeOptions& op
       sgd.set_lr(schedule.at(epoch * steps + step));
       sgd.zero_grad();
       const nn::Variable loss = nn::cross_entropy(classifier(nn::Variable(x)), labels);
-      CHECK(std::isfinite(loss.value().item()), "the probe's loss became {} in epoch {}; try a smaller --lr", loss.value().item(),
+      CHECK(std::isfinite(loss.value().item()), "train_probe: the loss became {} in epoch {}; choose a smaller --lr", loss.value().item(),
             epoch + 1);
       loss.backward();
       sgd.step();

@@ -6,7 +6,7 @@
 #include <functional>
 #include <limits>
 
-#include "mode/evaluation/table.h"
+#include "mode/evaluation/tables.h"
 #include "nn/text.h"
 #include "tensor/check.h"
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "mode/evaluation/metrics.h"
 #include "mode/version.h"
 #include "nn/data/split.h"
 #include "nn/data/statistics.h"

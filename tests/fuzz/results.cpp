@@ -1,6 +1,6 @@
 // An earlier results.json, which a new report reads to know the files that it replaces. Nothing else may go.
 
-#include "mode/evaluation/evaluation.h"
+#include "mode/evaluation/results.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

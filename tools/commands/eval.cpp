@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "mode/evaluation/evaluation.h"
-#include "mode/evaluation/probe.h"
+#include "mode/evaluation/metrics.h"
+#include "mode/evaluation/results.h"
+#include "mode/evaluation/tables.h"
 #include "mode/version.h"
 #include "nn/text.h"
 #include "tensor/isa.h"

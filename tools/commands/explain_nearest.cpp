@@ -4,7 +4,7 @@
 
 #include "mode/detectors/bank.h"
 #include "mode/detectors/knn.h"
-#include "mode/evaluation/table.h"
+#include "mode/evaluation/tables.h"
 #include "mode/report/drawing.h"
 #include "nn/data/encode.h"
 #include "nn/text.h"

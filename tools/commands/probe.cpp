@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mode/evaluation/metrics.h"
 #include "mode/version.h"
 #include "nn/data/split.h"
 #include "tools/commands/common.h"

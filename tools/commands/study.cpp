@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "mode/evaluation/evaluation.h"
-#include "mode/evaluation/probe.h"
+#include "mode/evaluation/metrics.h"
 #include "mode/evaluation/study.h"
 #include "mode/training/run_directory.h"
 #include "mode/training/run_lock.h"

@@ -1,4 +1,5 @@
-// The written side of an evaluation: the table a person reads, results.json and scores/*.csv.
+#include "mode/evaluation/results.h"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,8 +9,6 @@
 #include <set>
 #include <system_error>
 
-#include "mode/evaluation/evaluation.h"
-#include "mode/evaluation/table.h"
 #include "nn/data/readers.h"
 #include "nn/safetensors.h"
 #include "nn/text.h"
@@ -20,91 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-// ---- the table
-
-std::string percent(double fraction) { return fmt::format("{:.2f}", 100 * fraction); }
-
-std::string why_not(const Metrics& metrics) { return fmt::format("n/a ({})", metrics.flag.substr(0, metrics.flag.find(' '))); }
-
-std::string main_cell(const Metrics& metrics) {
-  if (!metrics.valid) return why_not(metrics);
-  return fmt::format("{} / {}{}", percent(metrics.paper.fpr95), percent(metrics.paper.auroc), metrics.flag.empty() ? "" : "*");
-}
-
-std::string main_table(const Evaluation& evaluation) {
-  std::vector<std::vector<std::string>> rows = {{"method"}};
-  for (const std::string& set : evaluation.ood_sets) rows[0].push_back(set);
-  rows[0].push_back("mean");
-  bool partial = false;
-  for (const std::string& method : evaluation.methods) {
-    rows.push_back({method});
-    for (const std::string& set : evaluation.ood_sets) rows.back().push_back(main_cell(evaluation.results.at(method).at(set)));
-    const Metrics& mean = evaluation.mean.at(method);
-    rows.back().push_back(main_cell(mean));
-    partial = partial || (mean.valid && !mean.flag.empty());
-  }
-  return fmt::format("FPR95 / AUROC in %, as the papers count them (FPR95: lower is better, AUROC: higher)\n\n{}{}", align(rows, 1),
-                     partial ? "\n* without the sets that have no number\n" : "");
-}
-
-/// Whether a method had scales to choose from (knn has the global vector alone).
-bool has_choice(const Evaluation& evaluation, const std::string& method) {
-  std::set<std::string> scales;
-  for (const auto& [set, of_methods] : evaluation.decisions)
-    if (const auto found = of_methods.find(method); found != of_methods.end())
-      for (const Decision& decision : found->second) scales.insert(decision.scale);
-  return scales.size() > 1;
-}
-
-/// Which scale decided, in % of each set's images: a column for each scale that ever did.
-std::string decision_table(const Evaluation& evaluation) {
-  std::vector<std::vector<std::string>> rows = {{"method", "set"}};
-  std::vector<std::string> sets = {"id"};
-  sets.insert(sets.end(), evaluation.ood_sets.begin(), evaluation.ood_sets.end());
-  const auto column_of = [&](const std::string& scale) {
-    const auto found = std::find(rows[0].begin() + 2, rows[0].end(), scale);
-    if (found == rows[0].end()) {
-      rows[0].push_back(scale);
-      return rows[0].size() - 1;
-    }
-    return static_cast<size_t>(found - rows[0].begin());
-  };
-  for (const std::string& set : sets) {
-    if (evaluation.decisions.count(set) == 0) continue;
-    for (const auto& [method, decisions] : evaluation.decisions.at(set)) {
-      if (!has_choice(evaluation, method)) continue;
-      std::vector<std::string> row = {method, set};
-      for (const auto& [scale, share] : decided_by(decisions, evaluation.scales)) {
-        const size_t column = column_of(scale);
-        row.resize(std::max(row.size(), column + 1), "0.0");
-        row[column] = fmt::format("{:.1f}", 100 * share);
-      }
-      rows.push_back(row);
-    }
-  }
-  if (rows.size() == 1) return {};
-  for (auto& row : rows) row.resize(rows[0].size(), "0.0");
-  return fmt::format("Which scale decided, in % of the images\n\n{}\n", align(rows, 2));
-}
-
-std::string other_table(const Evaluation& evaluation) {
-  std::vector<std::vector<std::string>> rows = {{"method", "OOD set", "AUIN", "AUOUT", "DTERR", "| openood: FPR95", "AUPR_IN", "AUPR_OUT"}};
-  const auto add = [&](const std::string& method, const std::string& set, const Metrics& m) {
-    rows.push_back({method, set});
-    for (const double number : {m.paper.auin, m.paper.auout, m.paper.dterr, m.openood.fpr95, m.openood.aupr_in, m.openood.aupr_out})
-      rows.back().push_back(m.valid ? percent(number) : why_not(m));
-  };
-  for (const std::string& method : evaluation.methods) {
-    for (const std::string& set : evaluation.ood_sets) add(method, set, evaluation.results.at(method).at(set));
-    if (evaluation.ood_sets.size() > 1) add(method, "mean", evaluation.mean.at(method));
-  }
-  return fmt::format(
-      "The other metrics in %. openood fixes the OOD recall at 95 % where the papers fix the ID recall: never compare the two FPR95.\n\n{}",
-      align(rows, 2));
-}
-
-// ---- files
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
@@ -121,9 +35,9 @@ Json to_json(const Metrics& metrics) {
   return json;
 }
 
-/// Each scale's rectangle as shares of the image: top, left, bottom, right.
-Json boxes_of(const std::vector<Scale>& scales) {
-  double height = 1, width = 1;  // of the map: no region ends beyond it, and the global one, or the last position, ends there
+/// Rectangle of each scale as fractions of the image: top, left, bottom, right.
+Json fractions_of(const std::vector<Scale>& scales) {
+  double height = 1, width = 1;  // of the feature map: its global region, or its last position, ends at its edge
   for (const Scale& scale : scales) {
     height = std::max(height, static_cast<double>(scale.region.bottom));
     width = std::max(width, static_cast<double>(scale.region.right));
@@ -149,15 +63,15 @@ std::string results_json(const Evaluation& evaluation, const ReportContext& cont
   for (const auto& [set, of_methods] : evaluation.decisions)
     for (const auto& [method, decisions] : of_methods)
       for (const auto& [scale, share] : decided_by(decisions, evaluation.scales)) json["decided_by"][method][set][scale] = share;
-  if (!evaluation.decisions.empty()) json["scales"] = boxes_of(evaluation.scales);
+  if (!evaluation.decisions.empty()) json["scales"] = fractions_of(evaluation.scales);
   json["id_accuracy"] = number(evaluation.id_accuracy);
   json["seed"] = context.seed ? Json(*context.seed) : Json(nullptr);
   json["arguments"] = context.arguments;
   for (const auto& [key, value] : context.facts) {
-    CHECK(!json.contains(key), "results.json: '{}' is a key of its own and cannot be context", key);
+    CHECK(!json.contains(key), "results.json: the context key '{}' is a key of the results; rename it", key);
     json[key] = value;
   }
-  // Names of files may hold any bytes; what is not UTF-8 is replaced.
+  // File names may hold any bytes; bytes that are not UTF-8 are replaced.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -168,8 +82,8 @@ std::string csv_cell(const std::string& text) {
   return fmt::format("\"{}\"", quoted);
 }
 
-// The image, a score of each method, and where regions decided: which of the image's, and the training region nearest to it, with its
-// box in pixels of the network's input (empty where that is not known).
+// Columns: image, label, one score per method. For methods with decisions also: the deciding scale, the nearest training region, and its
+// box in pixels of the network's input (empty where unknown).
 std::string scores_csv(const Evaluation& evaluation, const std::string& set, const Features& features) {
   const std::map<std::string, std::vector<double>>& scores = evaluation.scores.at(set);
   const auto found = evaluation.decisions.find(set);
@@ -198,7 +112,7 @@ std::string scores_csv(const Evaluation& evaluation, const std::string& set, con
   return text;
 }
 
-// What the earlier report in results.json wrote into scores/; nothing where there is none, or it is none of ours.
+// Names of the score files of the earlier report whose results.json is at `path`; empty where it is missing or of another program.
 std::set<std::string> sets_of_report(const fs::path& path) {
   std::set<std::string> sets;
   if (!fs::exists(path)) return sets;
@@ -214,7 +128,7 @@ std::set<std::string> sets_of_report(const fs::path& path) {
   return sets;
 }
 
-// A failure on the way may leave scores without results, but never results beside scores of another evaluation.
+// results.json is removed first: a failure may leave scores without results, but never results with scores of another evaluation.
 void remove_earlier_report(const fs::path& directory, const Evaluation& evaluation) {
   std::set<std::string> old = sets_of_report(directory / "results.json");
   fs::remove(directory / "results.json");
@@ -226,23 +140,13 @@ void remove_earlier_report(const fs::path& directory, const Evaluation& evaluati
     const fs::path path = directory / "scores" / (set + ".csv");
     std::error_code fault;
     fs::remove(path, fault);
-    CHECK(!fault || fault == std::errc::filename_too_long, "cannot remove {}, of the earlier report: {}", nn::printable(path.string()),
+    CHECK(!fault || fault == std::errc::filename_too_long,
+          "cannot remove {} of the earlier report: {}; remove it or choose another directory with --out", nn::printable(path.string()),
           fault.message());
   }
 }
 
 }  // namespace
-
-std::string format_table(const Evaluation& evaluation) {
-  if (evaluation.methods.empty() || evaluation.ood_sets.empty()) return {};
-  std::vector<std::vector<std::string>> settings;
-  for (const std::string& method : evaluation.methods) {
-    const std::string& of_method = evaluation.settings.at(method);
-    settings.push_back({fmt::format("  {}", method), of_method.empty() ? "none" : of_method});
-  }
-  return fmt::format("{}\nsettings\n{}\n{}{}", main_table(evaluation), align(settings, 2), decision_table(evaluation),
-                     other_table(evaluation));
-}
 
 void prepare_report(const std::string& directory, bool with_scores) {
   std::vector<fs::path> paths = {directory};
@@ -269,7 +173,7 @@ void write_report(const std::string& directory, const Evaluation& evaluation, co
     nn::write_file(scores + "id.csv", scores_csv(evaluation, "id", id_test));
     for (const OodSet& set : ood) nn::write_file(scores + set.name + ".csv", scores_csv(evaluation, set.name, set.features));
   }
-  nn::write_file((fs::path(directory) / "results.json").string(), json);  // last: where it stands, the rest does too
+  nn::write_file((fs::path(directory) / "results.json").string(), json);  // last: its presence means a complete report
 }
 
 }  // namespace mode
