@@ -65,14 +65,14 @@ cuda:
 else
 cuda: ## everything with the kernels compiled by nvcc, and a look at their machine code
 	@tools/setup.sh test bench
-	$(call configure,build,-DMODE_CUDA=on -DMODE_TESTS=ON -DMODE_BENCH=ON)
+	$(call configure,build,-DMODE_CUDA=on -DMODE_CUDA_ALL=ON -DMODE_TESTS=ON -DMODE_BENCH=ON)
 	$(call ninja,build,all)
 	$(call ctest,build,-R test_sass -V)
 endif
 
 lint: ## the rules of the house (tools/lint.py) and clang-tidy
 	@tools/setup.sh lint
-	$(call configure,build-lint,-DMODE_CUDA=emulated -DMODE_TESTS=ON -DMODE_BENCH=ON)
+	$(call configure,build-lint,-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DMODE_CUDA=emulated -DMODE_TESTS=ON -DMODE_BENCH=ON)
 	@ninja $(quiet) -C build-lint mode_commit
 	@python3 tools/lint.py --self-test
 	@python3 tools/lint.py --tidy build-lint
