@@ -71,8 +71,10 @@ class Metadata {
 };
 
 const std::vector<std::pair<std::string, Stem>> stems = {{"cifar", Stem::cifar}, {"imagenet", Stem::imagenet}};
-const std::vector<std::pair<std::string, Crop>> crops = {
-    {"squash", Crop::squash}, {"center", Crop::center}, {"whole image", Crop::squash}};  // the last: what early files say
+const std::vector<std::pair<std::string, Crop>> crops = {{"squash", Crop::squash},
+                                                         {"center", Crop::center},
+                                                         {"centre", Crop::center},
+                                                         {"whole picture", Crop::squash}};  // the last two: earlier files
 const std::vector<std::pair<std::string, Shortcut>> shortcuts = {{"projection", Shortcut::projection}, {"option_a", Shortcut::option_a}};
 
 template <class Choice>

@@ -1,5 +1,5 @@
 #pragma once
-// Module: named parameters and buffers in a tree, under the names that PyTorch gives them (DESIGN: checkpoints).
+// Module: named parameters and buffers in a tree, under PyTorch's names, which checkpoints use (nn/README.md).
 
 #include <map>
 #include <string>

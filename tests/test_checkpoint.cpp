@@ -253,6 +253,18 @@ TEST_F(Models, MetadataThatLie) {
   expect_contains(load_fault({.arch = "resnet18"}), "says that its arch is resnet8, but resnet18 was asked for");
 }
 
+TEST_F(Models, EarlierNamesOfTheCropAreRead) {
+  nn::save_model(path, *nn::make_resnet("resnet8", {.classes = 3}), checkpoint());
+  TensorFile file = nn::read_safetensors(path);
+  for (const auto& [name, crop] :
+       {std::pair{"center", nn::Crop::center}, {"centre", nn::Crop::center}, {"whole picture", nn::Crop::squash}}) {
+    file.metadata["crop_policy"] = name;
+    nn::seal(file);
+    nn::write_safetensors(path, file);
+    EXPECT_EQ(nn::load_model(path).checkpoint.preprocessing.crop, crop) << name;
+  }
+}
+
 TEST_F(Models, WrongTensorsUnderAGoodHeader) {
   const auto net = nn::make_resnet("resnet8", {.classes = 3});
   const auto with = [&](const auto& change) {

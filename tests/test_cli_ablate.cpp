@@ -53,6 +53,13 @@ TEST(CliAblate, EvalTakesTheSameOptions) {
   EXPECT_EQ(command::value_after(plain.out, "knn"), command::value_after(changed.out, "knn"));
 }
 
+TEST(CliAblate, EvalTakesTheEarlierSpellingOfCenter) {
+  const command::Result earlier = run(on_trained_model("eval", {"--methods", "csd", "--csd-scales", "centre"}));
+  const command::Result current = run(on_trained_model("eval", {"--methods", "csd", "--csd-scales", "center"}));
+  ASSERT_EQ(earlier.status, 0) << earlier.err;
+  EXPECT_EQ(command::value_after(earlier.out, "csd"), command::value_after(current.out, "csd"));
+}
+
 TEST(CliAblate, RefusesWhatCannotBeMeant) {
   command::expect_one_line(run(on_trained_model("eval", {"--csd-scales", "halves"})), 2, "halves");
   command::expect_one_line(run(on_trained_model("eval", {"--csd-match", "both"})), 2, "--csd-match");

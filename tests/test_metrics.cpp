@@ -17,7 +17,7 @@ using mode::Metrics;
 using Scores = std::vector<double>;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// The oracle: scans every threshold and every pair, O((n + m)^2), straight from METHOD, section 7.
+// The oracle: scans every threshold and every pair, O((n + m)^2), straight from mode/README.md, section "Metrics".
 struct Counts {
   double id_kept, ood_kept;
 };

@@ -51,7 +51,7 @@ TEST(Objective, HeadsHaveTheirNames) {
   int64_t parameters = 0;
   for (const auto& parameter : Objective({.base = Base::none, .alpa_weight = 1}, 512).named_parameters())
     parameters += parameter.variable.value().numel();
-  EXPECT_EQ(parameters, 909312);  // METHOD 3
+  EXPECT_EQ(parameters, 909312);  // mode/README.md, eq. (1)
 }
 
 TEST(Objective, TermsAddUpWithTheirWeights) {

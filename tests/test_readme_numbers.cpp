@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "autograd/ops.h"
+#include "mode/evaluation/metrics.h"
 #include "tensor/ops/batch_norm.h"
 #include "tensor/ops/conv2d.h"
 #include "tests/temporary.h"
@@ -92,6 +93,16 @@ TEST(ReadmeNumbers, AutogradsFirstLines) {
   const std::vector<double> g = w.grad().to_vector();
   expect_line(page, "Variable w(Tensor::from<double>({1, 2, 3}, {3}), /*requires_grad=*/true);\n    Variable loss = sum(w * w);");
   expect_line(page, fmt::format("w.grad();        // {{{}, {}, {}}}", g[0], g[1], g[2]));
+}
+
+TEST(ReadmeNumbers, MetricsOfTheWorkedExample) {
+  const std::string page = readme("mode");
+  const mode::Metrics metrics = mode::evaluate_scores({.9, .8, .8, .7, .6, .5, .4, .4, .3, .2}, {.6, .4, .4, .3, .2, .2, .1, .1});
+  expect_line(page, "    ID   0.9 0.8 0.8 0.7 0.6 0.5 0.4 0.4 0.3 0.2\n    OOD  0.6 0.4 0.4 0.3 0.2 0.2 0.1 0.1\n");
+  expect_line(page, fmt::format("paper    FPR95 {:.5f}  AUROC {:.5f}  AUIN {:.5f}  AUOUT {:.5f}  DTERR {:.5f}", metrics.paper.fpr95,
+                                metrics.paper.auroc, metrics.paper.auin, metrics.paper.auout, metrics.paper.dterr));
+  expect_line(page, fmt::format("openood  FPR95 {:.5f}  AUPR_IN {:.5f}  AUPR_OUT {:.5f}", metrics.openood.fpr95, metrics.openood.aupr_in,
+                                metrics.openood.aupr_out));
 }
 
 /// The program's body stands in the README word for word, but for the indentation.

@@ -9,7 +9,7 @@ namespace {
 using mode::csd_scales;
 using tensor::ops::Region;
 
-// Worked by hand from METHOD, section 4: the halves and the center of one axis of length H = 1 .. 9.
+// Worked by hand from mode/README.md, eq. (11): the halves and the center of one axis of length H = 1 .. 9.
 struct Axis {
   int64_t length, first_end, second_begin, center_begin, center_end;
 };
@@ -70,6 +70,13 @@ TEST(Regions, OtherSetsByHand) {
   ASSERT_EQ(left_out.size(), 1u);
   EXPECT_NE(left_out[0].find("grid3: a map of 2 x 2"), std::string::npos);
   EXPECT_THROW(mode::scales_of({"halves"}, 4, 4), tensor::Error);
+}
+
+TEST(Regions, TheEarlierSpellingOfCenterIsAccepted) {
+  const auto scales = mode::scales_of({"centre"}, 4, 4);
+  ASSERT_EQ(scales.size(), 1u);
+  EXPECT_EQ(scales[0].name, "center");
+  EXPECT_EQ(scales[0].set, "center");
 }
 
 TEST(Regions, InPixelsOfTheInput) {

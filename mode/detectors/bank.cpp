@@ -31,9 +31,8 @@ Bank make_bank(const Features& features, const std::vector<int64_t>& chosen) {
   check_features(features, "the bank");
   Bank bank;
   bank.rows = normalized_rows(features, chosen);
-  const int64_t rows = bank.rows.dim(0), width = bank.rows.dim(1), scales = rows / features.size();
+  const int64_t rows = bank.rows.dim(0), scales = rows / features.size();
   CHECK(rows <= std::numeric_limits<int32_t>::max(), "a bank of {} rows; at most 2^31 - 1 are counted", rows);
-  bank.norms = Tensor({rows});
   bank.ids = Tensor({rows}, Dtype::i32);
   bank.labels = Tensor({rows}, Dtype::i32);
   bank.scales = Tensor({rows}, Dtype::i32);
@@ -42,13 +41,9 @@ Bank make_bank(const Features& features, const std::vector<int64_t>& chosen) {
     bank.scale_names.push_back(features.scales[index].name);
   }
 
-  const float* data = bank.rows.data<float>();
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t image = row / scales, id = features.ids.data<int64_t>()[image];
     CHECK(id >= 0 && id <= std::numeric_limits<int32_t>::max(), "image id {} is outside 0 .. 2^31 - 1", id);
-    double norm = 0;
-    for (int64_t e = 0; e < width; ++e) norm += static_cast<double>(data[row * width + e]) * static_cast<double>(data[row * width + e]);
-    bank.norms.data<float>()[row] = static_cast<float>(norm);
     bank.ids.data<int32_t>()[row] = static_cast<int32_t>(id);
     bank.labels.data<int32_t>()[row] = static_cast<int32_t>(features.labels.data<int64_t>()[image]);
     bank.scales.data<int32_t>()[row] = static_cast<int32_t>(row % scales);
@@ -62,13 +57,16 @@ Bank make_bank(const Features& features, const std::vector<int64_t>& chosen) {
 
 Bank rows_of(const Bank& bank, const std::vector<int64_t>& rows) {
   const int64_t width = bank.rows.dim(1), count = static_cast<int64_t>(rows.size());
-  Bank part{Tensor({count, width}), Tensor({count}), Tensor({count}, Dtype::i32), Tensor({count}, Dtype::i32), Tensor({count}, Dtype::i32),
-            bank.scale_names,       bank.image_names};
+  Bank part = {.rows = Tensor({count, width}),
+               .ids = Tensor({count}, Dtype::i32),
+               .labels = Tensor({count}, Dtype::i32),
+               .scales = Tensor({count}, Dtype::i32),
+               .scale_names = bank.scale_names,
+               .image_names = bank.image_names};
   for (int64_t at = 0; at < count; ++at) {
     const int64_t row = rows[at];
     CHECK(row >= 0 && row < bank.rows.dim(0), "row {} of a bank of {}", row, bank.rows.dim(0));
     std::copy_n(bank.rows.data<float>() + row * width, width, part.rows.data<float>() + at * width);
-    part.norms.data<float>()[at] = bank.norms.data<float>()[row];
     for (const auto& [from, to] :
          {std::pair(&bank.ids, &part.ids), std::pair(&bank.labels, &part.labels), std::pair(&bank.scales, &part.scales)})
       to->data<int32_t>()[at] = from->data<int32_t>()[row];

@@ -10,7 +10,6 @@ namespace mode {
 
 struct Bank {
   Tensor rows;    ///< (B, E) f32, L2-normalized
-  Tensor norms;   ///< (B): squared L2 norm of each row (about 1)
   Tensor ids;     ///< i32 (B): image
   Tensor labels;  ///< i32 (B)
   Tensor scales;  ///< i32 (B): index into scale_names

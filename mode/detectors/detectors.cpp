@@ -63,7 +63,7 @@ const std::vector<Method>& methods() {
       {"energy", [](const DetectorOptions&) { return std::make_unique<LogitDetector>("energy", "temperature 1", &log_sum_exp); }},
       // Sun, Ming, Zhu, Li: "Out-of-distribution detection with deep nearest neighbors", ICML 2022.
       {"knn", [](const DetectorOptions& options) { return make_neighbor_detector("knn", options.knn); }},
-      // Zhang et al.: "From global to local: multi-scale out-of-distribution detection", IEEE TIP 2023; METHOD, section 4.
+      // Zhang et al.: "From global to local: multi-scale out-of-distribution detection", IEEE TIP 2023; mode/README.md, eq. (13).
       {"csd", [](const DetectorOptions& options) { return make_neighbor_detector("csd", options.csd); }},
   };
   return all;
@@ -83,7 +83,7 @@ std::unique_ptr<Detector> make_detector(const std::string& name, const DetectorO
     if (name == method.name) return method.make(options);
     known += fmt::format("{}{}", known.empty() ? "" : ", ", method.name);
   }
-  throw tensor::Error(fmt::format("method '{}' is unknown; known are {}", name, known));
+  throw tensor::Error(fmt::format("method '{}' is unknown; known methods: {}", name, known));
 }
 
 }  // namespace mode

@@ -17,7 +17,8 @@ class NeighborDetector : public Detector {
   NeighborDetector(std::string name, NeighborOptions options) : name_(std::move(name)), options_(std::move(options)) {
     CHECK(options_.k >= 1 && options_.k <= 1024, "{}: K = {}; expected 1 .. 1024", name_, options_.k);
     CHECK(options_.bank_rows >= 0, "{}: a bank of {} rows; expected 0 (all) or more", name_, options_.bank_rows);
-    for (const std::string& set : options_.scale_sets) scales_of({set}, 1, 1);  // an unknown one is an error
+    scales_of(options_.scale_sets, 1, 1);  // an unknown set is an error
+    for (std::string& set : options_.scale_sets) set = scale_set_name(set);
   }
 
   std::string name() const override { return name_; }

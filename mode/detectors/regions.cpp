@@ -48,11 +48,13 @@ constexpr ScaleSet scale_sets[] = {
 
 const ScaleSet& find_set(const std::string& name) {
   for (const ScaleSet& set : scale_sets)
-    if (name == set.name) return set;
-  throw tensor::Error(fmt::format("there is no set of scales '{}'; known are {}", nn::printable(name), nn::joined(known_scale_sets())));
+    if (scale_set_name(name) == set.name) return set;
+  throw tensor::Error(fmt::format("scale set '{}' is unknown; known sets: {}", nn::printable(name), nn::joined(known_scale_sets())));
 }
 
 }  // namespace
+
+std::string scale_set_name(const std::string& name) { return name == "centre" ? "center" : name; }
 
 const std::vector<std::string>& known_scale_sets() {
   static const std::vector<std::string> names = [] {
@@ -75,7 +77,7 @@ std::vector<Scale> scales_of(const std::vector<std::string>& sets, int64_t heigh
       continue;
     }
     for (Scale& scale : set.make({height, width})) {
-      scale.set = name;
+      scale.set = set.name;
       scales.push_back(std::move(scale));
     }
   }

@@ -1,5 +1,5 @@
 #pragma once
-// Which rectangles of the last map CSD looks at (METHOD, section 4).
+// The scales of CSD: named rectangles of a feature map (mode/README.md, eq. (11)).
 
 #include <string>
 #include <vector>
@@ -20,6 +20,8 @@ struct Scale {
 /// grid3      thirds as quadrants are halves; not for H or W < 3
 /// all        every position
 const std::vector<std::string>& known_scale_sets();
+/// The current name of a scale set: "center" for the earlier spelling "centre", else `name` itself.
+std::string scale_set_name(const std::string& name);
 /// The scales of an H x W map that these sets have, set by set in the given order. `left_out`, when not null, says which the map is too
 /// small for. An unknown name is an error that lists the known ones.
 std::vector<Scale> scales_of(const std::vector<std::string>& sets, int64_t height, int64_t width,

@@ -43,7 +43,7 @@ struct TrainOptions {
   double temperature = 0.1;             ///< of supcon and simclr
   double loss_scale = 1;                ///< of supcon and simclr; the published code's is 0.1 / 0.07
   double alpa_weight = 1;               ///< lambda
-  double alpa_temperature = 0.1;        ///< METHOD's t is its inverse
+  double alpa_temperature = 0.1;        ///< 1 / t of mode/README.md, eq. (5)
   std::string alpa_aggregate = "mean";  ///< over an image's regions: "max", "sum", "logsum"
   int64_t alpa_grid = 4;
   bool alpa_labels = false;    ///< under simclr: positives by label; under the others they always are

@@ -38,7 +38,7 @@ Augment crop_and_flip(int64_t pad = 4);
 /// The augmentations that a command line, a run's state or a preset names:
 ///   none         empty
 ///   crop-flip    a border of 4, crop, flip                                      He et al., 2016, for CIFAR
-///   contrastive  crops of 20 to 100 % of the area, flip, jitter .4 .4 .4 .1 with probability .8, gray with .2     METHOD 5
+///   contrastive  crops of 20 to 100 % of the area, flip, jitter .4 .4 .4 .1 with probability .8, gray with .2     Chen et al., 2020 (SimCLR)
 ///   imagenet     crops of 8 to 100 % of the area, flip                          Szegedy et al., 2015
 /// An unknown name is an error that lists them.
 Augment augment_by_name(const std::string& name);

@@ -1,5 +1,5 @@
 #pragma once
-// Mean over rectangles of a map: global average pooling is the case of one rectangle, MODE's multi-scale regions (METHOD: "CSD") are six.
+// Mean over rectangles of a map: global average pooling is the case of one rectangle, MODE's multi-scale regions (mode/README.md, section "CSD") are six.
 //
 // maths    y[n,m,c] = mean of x[n,h,w,c] over top <= h < bottom, left <= w < right of rectangle m
 // shapes   x (N,H,W,C)  y, dy (N,M,C); f32 and f64

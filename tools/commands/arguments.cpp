@@ -102,6 +102,7 @@ CLI::App* add_eval(CLI::App& app, EvalOptions& o) {
           "--csd-scales", o.csd_scales,
           fmt::format("sets of scales for csd, some of {}; default: {}", join(known_scale_sets(), ", "), join(csd_scale_sets(), ",")))
       ->delimiter(',')
+      ->transform(scale_set_name)
       ->check(CLI::IsMember(known_scale_sets()));
   command->add_option("--csd-match", o.csd_match, "cross: csd's bank holds all scales together; same: each scale meets its own")
       ->check(CLI::IsMember({"cross", "same"}))
@@ -167,6 +168,7 @@ CLI::App* add_explain(CLI::App& app, ExplainOptions& o) {
   command
       ->add_option("--scales", o.scales, fmt::format("A alone: sets of scales, some of {}; default: csd's", join(known_scale_sets(), ", ")))
       ->delimiter(',')
+      ->transform(scale_set_name)
       ->check(CLI::IsMember(known_scale_sets()));
   command->add_option("--batch", o.batch, "A alone: training images at a time")->check(CLI::Range(1, 1000000))->capture_default_str();
   add_foreign(command, o.arch, o.mean, o.std);
