@@ -193,7 +193,7 @@ TEST(Eval, RefusalsLeaveNoReport) {
   refused(trained_model(), train_data, {"--knn-k", "97"}, "knn: K = 97, but the bank has only 96 rows");
   refused(trained_model(), train_data, {"--csd-k", "577"}, "csd: K = 577, but the bank has only 576 rows");
   write_images(directory / "images");
-  refused(trained_model(), "folder:" + (directory / "images"), {}, "are not those the network was trained on");
+  refused(trained_model(), "folder:" + (directory / "images"), {}, "that the network was trained on");
 }
 
 TEST(Demo, ReplacesOnlyAnotherDemo) {

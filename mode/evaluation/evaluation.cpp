@@ -5,6 +5,8 @@
 #include <limits>
 #include <set>
 
+#include "nn/resnet.h"
+#include "nn/text.h"
 #include "tensor/check.h"
 
 namespace mode {
@@ -66,5 +68,33 @@ std::vector<std::pair<std::string, double>> decided_by(const std::vector<Decisio
   }
   return shares;
 }
+
+std::vector<std::string> scale_sets_of(const DetectorOptions& options) {
+  std::vector<std::string> sets = options.csd.scale_sets;
+  for (const std::string& set : options.knn.scale_sets)
+    if (std::find(sets.begin(), sets.end(), set) == sets.end()) sets.insert(sets.begin(), set);
+  return sets;
+}
+
+void check_banks(const std::vector<std::string>& methods, const DetectorOptions& options, const nn::ResNet& net, int64_t input_size,
+                 int64_t images) {
+  tensor::Shape map;  // (1, H, W, E): the last output with a height and a width
+  for (const nn::LayerRow& row : net.layer_table(input_size, input_size))
+    if (row.output.rank() == 4) map = row.output;
+  const std::vector<Scale> scales = scales_of(scale_sets_of(options), map[1], map[2]);
+  for (const std::string& method : methods) make_detector(method, options)->check_bank(images, scales);
+}
+
+std::string classifier_fault(const nn::Checkpoint& checkpoint) {
+  const auto value_of = [&](const char* key) {
+    const auto found = checkpoint.metadata.find(key);
+    return found == checkpoint.metadata.end() ? std::string() : found->second;
+  };
+  const std::string classifier = value_of("classifier");
+  if (classifier == "untrained") return fmt::format("untrained (loss {})", nn::printable(value_of("loss")));
+  return classifier == "stale" ? "stale (the other layers were trained further without it)" : "";
+}
+
+bool needs_classifier(const std::string& method) { return method != "knn" && method != "csd"; }
 
 }  // namespace mode

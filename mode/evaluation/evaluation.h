@@ -33,6 +33,18 @@ struct Evaluation {
 Evaluation evaluate(const std::vector<std::string>& methods, const DetectorOptions& options, const Features& train, const Features& id_test,
                     const std::vector<OodSet>& ood);
 
+/// Sets of scales that `options` needs extracted: csd's, and "global" for knn.
+std::vector<std::string> scale_sets_of(const DetectorOptions& options);
+/// Throws where a method's K exceeds the bank of `images` training images. The size of the network's last feature map suffices, so that this
+/// is known before any feature is extracted. `input_size` is the edge of the input, in pixels.
+void check_banks(const std::vector<std::string>& methods, const DetectorOptions& options, const nn::ResNet& net, int64_t input_size,
+                 int64_t images);
+
+/// Why the classifier of a network cannot be evaluated: "untrained (loss supcon)", "stale (...)"; empty where it can.
+std::string classifier_fault(const nn::Checkpoint& checkpoint);
+/// Whether a method scores by logits (msp, maxlogit, energy), not by features (knn, csd).
+bool needs_classifier(const std::string& method);
+
 /// Names of OOD sets become file names and keys. Throws where one is empty, ".", "..", "id" or "mean", contains '/', or occurs twice.
 void check_ood_names(const std::vector<std::string>& names);
 

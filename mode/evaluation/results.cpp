@@ -3,16 +3,20 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
 
+#include "mode/version.h"
+#include "nn/checkpoint.h"
 #include "nn/data/readers.h"
 #include "nn/safetensors.h"
 #include "nn/text.h"
 #include "tensor/check.h"
+#include "tensor/isa.h"
 
 namespace mode {
 namespace {
@@ -161,6 +165,22 @@ void prepare_report(const std::string& directory, bool with_scores) {
   const fs::path results = fs::path(directory) / "results.json";
   CHECK(!fs::exists(results) || fs::is_regular_file(results),
         "cannot write {}: it is not a regular file; choose another directory with --out", results.string());
+}
+
+ReportContext context_of(const nn::LoadedModel& model, const std::string& path) {
+  ReportContext context;
+  if (const auto seed = model.checkpoint.metadata.find("seed"); seed != model.checkpoint.metadata.end()) {
+    const std::string& text = seed->second;
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc() && end == text.data() + text.size()) context.seed = number;
+  }
+  context.facts = {{"model", path},
+                   {"weights", nn::content_hash(nn::export_weights(*model.net))},
+                   {"arch", model.net->arch()},
+                   {"commit", std::string(commit())},
+                   {"isa", std::string(tensor::name(tensor::isa()))}};
+  return context;
 }
 
 void write_report(const std::string& directory, const Evaluation& evaluation, const Features& id_test, const std::vector<OodSet>& ood,

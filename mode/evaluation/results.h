@@ -21,6 +21,9 @@ struct ReportContext {
   std::map<std::string, std::string> facts;  ///< further keys of results.json: commit, model, isa ...
 };
 
+/// Seed, hash of the weights, arch, commit and instruction set of a network read from `path`.
+ReportContext context_of(const nn::LoadedModel& model, const std::string& path);
+
 /// Writes results.json and scores/SET.csv (image, label, one column per method) into `directory`. Without OOD sets results.json holds the
 /// ID accuracy and the context only. An earlier report there is replaced: its results.json is removed first, then its score files.
 void write_report(const std::string& directory, const Evaluation& evaluation, const Features& id_test, const std::vector<OodSet>& ood,

@@ -13,11 +13,6 @@ std::string percent(double fraction) { return fmt::format("{:.2f}", 100 * fracti
 /// "n/a (constant)".
 std::string missing_cell(const Metrics& metrics) { return fmt::format("n/a ({})", metrics.flag.substr(0, metrics.flag.find(' '))); }
 
-std::string main_cell(const Metrics& metrics) {
-  if (!metrics.valid) return missing_cell(metrics);
-  return fmt::format("{} / {}{}", percent(metrics.paper.fpr95), percent(metrics.paper.auroc), metrics.flag.empty() ? "" : "*");
-}
-
 std::string main_table(const Evaluation& evaluation) {
   std::vector<std::vector<std::string>> rows = {{"method"}};
   for (const std::string& set : evaluation.ood_sets) rows[0].push_back(set);
@@ -25,9 +20,9 @@ std::string main_table(const Evaluation& evaluation) {
   bool partial = false;
   for (const std::string& method : evaluation.methods) {
     rows.push_back({method});
-    for (const std::string& set : evaluation.ood_sets) rows.back().push_back(main_cell(evaluation.results.at(method).at(set)));
+    for (const std::string& set : evaluation.ood_sets) rows.back().push_back(metrics_cell(evaluation.results.at(method).at(set)));
     const Metrics& mean = evaluation.mean.at(method);
-    rows.back().push_back(main_cell(mean));
+    rows.back().push_back(metrics_cell(mean));
     partial = partial || (mean.valid && !mean.flag.empty());
   }
   return fmt::format("FPR95 / AUROC in %, by the papers' definition (FPR95: lower is better; AUROC: higher is better)\n\n{}{}",
@@ -91,6 +86,11 @@ std::string other_table(const Evaluation& evaluation) {
 }
 
 }  // namespace
+
+std::string metrics_cell(const Metrics& metrics) {
+  if (!metrics.valid) return missing_cell(metrics);
+  return fmt::format("{} / {}{}", percent(metrics.paper.fpr95), percent(metrics.paper.auroc), metrics.flag.empty() ? "" : "*");
+}
 
 std::string align(const std::vector<std::vector<std::string>>& rows, size_t left_columns) {
   const auto width_of = [](const std::string& text) {  // in characters: continuation bytes of UTF-8 (10xxxxxx) do not count

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "mode/evaluation/evaluation.h"
 #include "mode/version.h"
 #include "nn/text.h"
 #include "tensor/cuda/cuda.h"
@@ -132,6 +133,14 @@ NamedSpec parse_named_spec(const std::string& text) {
     throw UsageError(fmt::format("--ood {}: expected NAME=SPEC, for example textures=folder:images/textures", text));
   NamedSpec result{text.substr(0, equals), text.substr(equals + 1)};
   return result;
+}
+
+std::vector<NamedSpec> parse_ood(const std::vector<std::string>& words) {
+  std::vector<NamedSpec> sets;
+  std::vector<std::string> names;
+  for (const std::string& word : words) names.push_back(sets.emplace_back(parse_named_spec(word)).name);
+  check_ood_names(names);
+  return sets;
 }
 
 std::vector<std::string> parse_methods(const std::vector<std::string>& words) {

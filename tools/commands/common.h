@@ -51,6 +51,8 @@ struct NamedSpec {
   std::string name, spec;
 };
 NamedSpec parse_named_spec(const std::string& text);
+/// All words of --ood. A name that cannot name a set is an Error (check_ood_names).
+std::vector<NamedSpec> parse_ood(const std::vector<std::string>& words);
 /// "all" or names with commas or as several words -> names, each known.
 std::vector<std::string> parse_methods(const std::vector<std::string>& words);
 
