@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <sstream>
 
 #include "tensor/philox.h"
 
@@ -108,6 +109,22 @@ GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& i
   }
   report.passed = report.elements > 0 && report.worst_error <= tolerance;
   return report;
+}
+
+Derivation parse_derivation(const std::string& op, const std::string& text) {
+  Derivation derivation{op, "", {}};
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t name_end = line.find_first_not_of("abcdefghijklmnopqrstuvwxyz", 1);
+    const bool is_gradient = line[0] == 'd' && name_end > 1 && line.find("= ") != std::string::npos;
+    if (is_gradient)
+      derivation.inputs.push_back({line.substr(1, name_end - 1), line});
+    else if (derivation.inputs.empty())
+      derivation.forward += (derivation.forward.empty() ? "" : "\n") + line;
+    else
+      derivation.inputs.back().gradient += "\n" + line;
+  }
+  return derivation;
 }
 
 Tensor random_input(Shape shape, uint64_t seed, double low, double high, double gap) {

@@ -53,15 +53,17 @@ struct GradcheckCase {
   std::vector<std::pair<std::string, Tensor>> constants = {};  ///< what else the function reads and the name does not say: labels, regions
 };
 
-/// What an op computes, in the words that `mode gradcheck --explain` prints; stands beside its cases.
-struct OpExplanation {
+/// What an op computes: the comment "derivation of OP" above it, which `mode gradcheck --explain OP` prints.
+struct Derivation {
   std::string op;
-  std::string forward;  ///< "y = max(x, 0)"; dy is dL/dy
+  std::string forward;  ///< "y = max(x, 0)", one line or several; dy is dL/dy
   struct Input {
     std::string name, gradient;  ///< "x", "dx = dy [y > 0]"
   };
   std::vector<Input> inputs;  ///< in the order of the cases' inputs, of which the last may be absent
 };
+/// `text` is the comment's lines: a line "dNAME.. = .." is the gradient of input NAME, the lines before the first of them are the forward.
+Derivation parse_derivation(const std::string& op, const std::string& text);
 
 /// A random f64 tensor, uniform in [low, high) and rounded to four decimals, so that a case can be printed and redone by hand; |x| is moved
 /// to at least `gap` from 0: for functions with a kink at 0.
@@ -69,7 +71,5 @@ Tensor random_input(Shape shape, uint64_t seed, double low = -1, double high = 1
 
 /// Every case of every op of this floor, from the tables in autograd/cases/.
 std::vector<GradcheckCase> gradcheck_cases();
-/// One for each op among them.
-std::vector<OpExplanation> op_explanations();
 
 }  // namespace autograd

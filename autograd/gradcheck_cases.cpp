@@ -28,15 +28,4 @@ std::vector<GradcheckCase> gradcheck_cases() {
   return all;
 }
 
-std::vector<OpExplanation> op_explanations() {
-  std::vector<OpExplanation> all;
-  for (const auto& table :
-       {cases::elementwise_explanations(), cases::reshape_explanations(), cases::broadcast_explanations(), cases::reduce_explanations(),
-        cases::matmul_explanations(), cases::linear_explanations(), cases::conv2d_explanations(), cases::batch_norm_explanations(),
-        cases::pool2d_explanations(), cases::region_pool_explanations(), cases::subsample_pad_explanations(), cases::softmax_explanations(),
-        cases::cross_entropy_explanations(), cases::l2_normalize_explanations()})
-    all.insert(all.end(), table.begin(), table.end());
-  return all;
-}
-
 }  // namespace autograd

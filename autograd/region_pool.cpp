@@ -6,14 +6,18 @@ namespace autograd {
 
 namespace ops = tensor::ops;
 
+// derivation of region_pool
+//   y[n,m,c] = mean of x[n,h,w,c] over top <= h < bottom, left <= w < right of rectangle m
+//   dx[n,h,w,c] = sum of dy[n,m,c] / area(m) over the rectangles m that (h,w) is in
 Variable region_pool(const Variable& x, const std::vector<ops::Region>& regions) {
-  return record("region_pool", ops::region_pool(x.value(), regions), {x},
-                [shape = x.shape(), regions](const Tensor& dy, const Needs&) -> Gradients {
-                  // y[m] = mean of x over rectangle m     =>   dx[h,w] = sum of dy[m] / area(m) over the rectangles that (h,w) is in
-                  return {ops::region_pool_grad(dy, shape, regions)};
-                });
+  return record(
+      "region_pool", ops::region_pool(x.value(), regions), {x},
+      [shape = x.shape(), regions](const Tensor& dy, const Needs&) -> Gradients { return {ops::region_pool_grad(dy, shape, regions)}; });
 }
 
+// derivation of global_average_pool
+//   y[n,c] = sum over (h,w) of x[n,h,w,c] / (H W)
+//   dx[n,h,w,c] = dy[n,c] / (H W)
 Variable global_average_pool(const Variable& x) {
   CHECK(x.value().rank() == 4, "global_average_pool: expected (N, H, W, C), got {}", x.shape().to_string());
   const Shape shape = x.shape();

@@ -1,25 +1,22 @@
 #include "mode/gradchecks.h"
 
 #include "mode/cases/alpa.h"
+#include "mode/derivations.h"
 #include "nn/cases/contrastive_loss.h"
 
 namespace mode {
-namespace {
 
-template <class Item>
-std::vector<Item> joined(std::vector<Item> all, std::initializer_list<std::vector<Item>> more) {
-  for (const std::vector<Item>& part : more) all.insert(all.end(), part.begin(), part.end());
+std::vector<autograd::GradcheckCase> gradcheck_cases() {
+  std::vector<autograd::GradcheckCase> all = autograd::gradcheck_cases();
+  for (const auto& table : {nn::cases::contrastive_loss_gradchecks(), cases::alpa_gradchecks()})
+    all.insert(all.end(), table.begin(), table.end());
   return all;
 }
 
-}  // namespace
-
-std::vector<autograd::GradcheckCase> gradcheck_cases() {
-  return joined(autograd::gradcheck_cases(), {nn::cases::contrastive_loss_gradchecks(), cases::alpa_gradchecks()});
-}
-
-std::vector<autograd::OpExplanation> op_explanations() {
-  return joined(autograd::op_explanations(), {nn::cases::contrastive_loss_explanations(), cases::alpa_explanations()});
+std::vector<autograd::Derivation> op_derivations() {
+  std::vector<autograd::Derivation> all;
+  for (const auto& [op, text] : derivations) all.push_back(autograd::parse_derivation(op, text));
+  return all;
 }
 
 }  // namespace mode

@@ -9,7 +9,7 @@ namespace mode {
 
 /// Every case of every differentiable op: autograd's, and those of nn and mode (their cases/).
 std::vector<autograd::GradcheckCase> gradcheck_cases();
-/// One for each op among them.
-std::vector<autograd::OpExplanation> op_explanations();
+/// The derivation of each op among them, from the comment above the op.
+std::vector<autograd::Derivation> op_derivations();
 
 }  // namespace mode

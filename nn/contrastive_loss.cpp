@@ -7,6 +7,9 @@
 
 namespace nn {
 
+// derivation of contrastive_loss
+//   y = -(scale / N) sum_i (1 / |P(i)|) sum_{p in P(i)} [ t s[i,p] - ln sum_{a != i} e^(t s[i,a]) ], P(i) = {p != i: group p = group i}
+//   ds[i,j] = dy scale (t / N) (softmax_{a != i}(t s[i,:])[j] - [j in P(i)] / |P(i)|); 0 for j = i and where P(i) is empty
 Variable contrastive_loss(const Variable& similarity, const Tensor& groups, const ContrastiveOptions& options) {
   const ContrastiveResult forward = contrastive_loss_and_grad(similarity.value(), groups, options);
   return autograd::record("contrastive_loss", forward.loss, {similarity},

@@ -70,7 +70,7 @@ ContrastiveResult contrastive_loss_and_grad(const Tensor& similarity, const Tens
   CHECK(groups.dtype() == tensor::Dtype::i64 && groups.device() == similarity.device(),
         "contrastive_loss: groups are {} on {}, expected i64 on {}", tensor::name(groups.dtype()), groups.device().to_string(),
         similarity.device().to_string());
-  CHECK_SHAPE(groups, {similarity.dim(0)});
+  tensor::check_shape("contrastive_loss", {"groups", groups}, {similarity.dim(0)});
   CHECK(std::isfinite(options.inverse_temperature) && options.inverse_temperature > 0 && std::isfinite(options.scale),
         "contrastive_loss: inverse temperature {}, scale {}; the first must be positive, both finite", options.inverse_temperature,
         options.scale);

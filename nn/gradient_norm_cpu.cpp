@@ -33,17 +33,11 @@ double squares_of_block(const T* x, int64_t count) {
 namespace cpu {
 
 void square_sum(const Tensor& x, Tensor& sums, int64_t at) {
-  constexpr int64_t block = tensor::elementwise_grain;
-  std::vector<double> parts(static_cast<size_t>((x.numel() + block - 1) / block));
-  tensor::dispatch_floating(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const T* data = x.data<T>();
-    tensor::parallel_for(x.numel(), block,
-                         [&](int64_t begin, int64_t end) { parts[begin / block] = squares_of_block(data + begin, end - begin); });
+  sums.data<double>()[at] = tensor::dispatch_floating(x.dtype(), [&](auto zero) {
+    const auto* data = x.data<decltype(zero)>();
+    return tensor::parallel_sum(x.numel(), tensor::elementwise_grain,
+                                [&](int64_t begin, int64_t end) { return squares_of_block(data + begin, end - begin); });
   });
-  double sum = 0;
-  for (const double part : parts) sum += part;
-  sums.data<double>()[at] = sum;
 }
 
 }  // namespace cpu

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "nn/gradient_norm.h"
+#include "tensor/math.h"
 #include "tensor/ops/row_teams.h"
 
 namespace nn::cuda {
@@ -35,7 +36,7 @@ __global__ void __launch_bounds__(threads) sum_slice(const T* x, int64_t n, int6
 }  // namespace
 
 void square_sum(const Tensor& x, Tensor& sums, int64_t at) {
-  const int64_t slices = std::max<int64_t>(1, (x.numel() + slice_elements - 1) / slice_elements);
+  const int64_t slices = std::max<int64_t>(1, tensor::ceil_div(x.numel(), slice_elements));
   const auto stream = tensor::cuda::stream_of(x.device());
   Tensor parts({slices}, Dtype::f64, x.device());
   tensor::dispatch_floating(x.dtype(), [&](auto zero) {

@@ -40,8 +40,8 @@ void sgd_update(Tensor& w, Tensor& v, const Tensor& dw, const SgdOptions& option
 }  // namespace cpu
 
 void sgd_update(Tensor& w, Tensor& v, const Tensor& dw, const SgdOptions& options, bool first) {
-  CHECK_SAME(w, dw);
-  CHECK_SAME(w, v);
+  tensor::check_same("sgd_update", {"w", w}, {"dw", dw});
+  tensor::check_same("sgd_update", {"w", w}, {"v", v});
   DISPATCH_DEVICE(w, sgd_update, w, v, dw, options, first);
 }
 

@@ -93,8 +93,27 @@ constexpr Dtype dtype_of<uint8_t>() {
   return Dtype::u8;
 }
 
-/// Calls `f.template operator()<T>()`-style: `dispatch_floating(x.dtype(), [&](auto zero) { using T = decltype(zero); ... })`.
-/// f32 and f64 only; anything else is an error that names the dtype.
+/// Calls function(T{}) with the C++ type of `dtype`.
+template <class Function>
+void dispatch_any(Dtype dtype, Function&& function) {
+  switch (dtype) {
+    case Dtype::f32:
+      return function(float{});
+    case Dtype::f64:
+      return function(double{});
+    case Dtype::bf16:
+      return function(bfloat16{});
+    case Dtype::i32:
+      return function(int32_t{});
+    case Dtype::i64:
+      return function(int64_t{});
+    case Dtype::u8:
+      return function(uint8_t{});
+  }
+}
+
+/// The same for f32 and f64: `dispatch_floating(x.dtype(), [&](auto zero) { using T = decltype(zero); ... })`. Another dtype is an Error; an
+/// op has refused it before, by check_floating, with its name.
 template <class Function>
 decltype(auto) dispatch_floating(Dtype dtype, Function&& function) {
   CHECK(dtype == Dtype::f32 || dtype == Dtype::f64, "expected f32 or f64, got {}; cast first", name(dtype));

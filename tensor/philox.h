@@ -10,7 +10,7 @@
 namespace tensor {
 
 /// Who draws. Streams never share numbers.
-enum class Stream : uint32_t { init = 1, shuffle, augment, synthetic, validation, dropout, test };
+enum class Stream : uint32_t { init = 1, shuffle, augment, synthetic, validation, test = 7 };
 
 /// Four independent 32-bit words for counter (a, b) of a stream.
 inline std::array<uint32_t, 4> philox(uint64_t seed, Stream stream, uint64_t a, uint32_t b = 0) {

@@ -9,6 +9,7 @@
 
 #include "tensor/check.h"
 #include "tensor/cuda/cuda.h"
+#include "tensor/math.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STORAGE_CACHE 0
@@ -52,7 +53,7 @@ Storage::Storage(int64_t bytes, Device device) : bytes_(bytes), device_(device) 
   Cache& pool = cache();
   std::unique_lock lock(pool.mutex);
   if (STORAGE_CACHE) {
-    capacity_ = std::max<int64_t>(alignment, (bytes + alignment - 1) / alignment * alignment);
+    capacity_ = std::max<int64_t>(alignment, round_up(bytes, alignment));
     const auto block = pool.blocks.lower_bound(capacity_);
     if (block != pool.blocks.end() && block->first <= capacity_ + capacity_ / 8) {
       capacity_ = block->first;

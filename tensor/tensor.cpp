@@ -7,24 +7,6 @@
 namespace tensor {
 namespace {
 
-template <class Function>
-void dispatch_any(Dtype dtype, Function&& function) {
-  switch (dtype) {
-    case Dtype::f32:
-      return function(float{});
-    case Dtype::f64:
-      return function(double{});
-    case Dtype::bf16:
-      return function(bfloat16{});
-    case Dtype::i32:
-      return function(int32_t{});
-    case Dtype::i64:
-      return function(int64_t{});
-    case Dtype::u8:
-      return function(uint8_t{});
-  }
-}
-
 template <class T>
 double to_double(T value) {
   return static_cast<double>(value);

@@ -185,7 +185,11 @@ KERNEL_TEST(BatchNorm, GradientIsTheDifferenceQuotient) {
 TEST(BatchNorm, Errors) {
   const Tensor x = Tensor::zeros({1, 3}), c = Tensor::zeros({3});
   expect_error([&] { batch_norm(x, c, c, {}, {}); }, "1 value per channel");
-  expect_error([&] { batch_norm(Tensor::zeros({4, 3}), Tensor::zeros({2}), c, {}, {}); }, "gamma has shape (2)");
+  expect_error(
+      [&] {
+        batch_norm(Tensor::zeros({4, 3}), Tensor::zeros({2}), c, {}, {});
+      },
+      "batch_norm: gamma is f32 (2) on cpu; expected the shape (3)");
   expect_error([&] { batch_norm(Tensor::zeros({4, 3}), c, Tensor::zeros({3}, Dtype::f64), {}, {}); }, "beta is f64");
   expect_error([&] { batch_norm(Tensor::zeros({4, 3}), c, c, Tensor::zeros({3, 3}), {}); }, "residual has (3, 3)");
 }

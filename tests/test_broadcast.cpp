@@ -28,8 +28,8 @@ KERNEL_TEST(Broadcast, SameBitsForAnyNumberOfThreads) {
 
 TEST(Broadcast, Errors) {
   const Tensor x = Tensor::zeros({2, 3, 4});
-  expect_error([&] { add_row(x, Tensor::zeros({3})); }, "row has shape (3); for x (2, 3, 4) it must be (4)");
-  expect_error([&] { add_column(x, Tensor::zeros({6})); }, "column has shape (6); for x (2, 3, 4) it must be (2, 3)");
+  expect_error([&] { add_row(x, Tensor::zeros({3})); }, "add_row: row is f32 (3) on cpu; expected the shape (4)");
+  expect_error([&] { add_column(x, Tensor::zeros({6})); }, "add_column: column is f32 (6) on cpu; expected the shape (2, 3)");
   expect_error([&] { multiply_row(x, Tensor::zeros({4}, Dtype::f64)); }, "row is f64");
   expect_error([&] { add_row(Tensor::zeros({}), Tensor::zeros({1})); }, "scalar");
 }

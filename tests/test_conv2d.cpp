@@ -211,7 +211,11 @@ TEST(Conv2d, Refuses) {
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3, 3}), {0, 1}); }, "stride 0");
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3}), {1, 1}); }, "expected x (N,H,W,C)");
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3, 3}, Dtype::f64), {1, 1}); }, "cast one of them");
-  expect_error([&] { conv2d_dx(Tensor::zeros({1, 3, 4, 2}), Tensor::zeros({2, 3, 3, 3}), x.shape(), {1, 1}); }, "dy has shape");
+  expect_error(
+      [&] {
+        conv2d_dx(Tensor::zeros({1, 3, 4, 2}), Tensor::zeros({2, 3, 3, 3}), x.shape(), {1, 1});
+      },
+      "dy is f32 (1, 3, 4, 2) on cpu; expected the shape");
   expect_error([&] { conv2d(Tensor::zeros({1, 4, 4, 3}, Dtype::bf16), Tensor::zeros({2, 3, 3, 3}), {1, 1}); }, "on CUDA alone");
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3, 3}, Dtype::bf16), {1, 1}); }, "cast one of them");
 }

@@ -33,9 +33,9 @@ double number_after(const std::string& text, const std::string& label) {
 }
 
 TEST(GradcheckExplain, EveryOpHasFormulas) {
-  std::map<std::string, autograd::OpExplanation> explained;
-  for (const auto& op : mode::op_explanations()) {
-    EXPECT_TRUE(explained.emplace(op.op, op).second) << op.op << " is explained twice";
+  std::map<std::string, autograd::Derivation> derivations;
+  for (const auto& op : mode::op_derivations()) {
+    EXPECT_TRUE(derivations.emplace(op.op, op).second) << op.op << " has two derivations";
     EXPECT_EQ(op.forward.compare(0, 1, "y"), 0) << op.op << ": " << op.forward;
     ASSERT_FALSE(op.inputs.empty());
     for (const auto& input : op.inputs)
@@ -44,10 +44,10 @@ TEST(GradcheckExplain, EveryOpHasFormulas) {
   std::set<std::string> checked;
   for (const auto& c : mode::gradcheck_cases()) {
     checked.insert(c.op);
-    ASSERT_EQ(explained.count(c.op), 1u) << c.op << " has no explanation: write it beside its cases";
-    EXPECT_LE(c.inputs.size(), explained.at(c.op).inputs.size()) << c.op << " " << c.name;
+    ASSERT_EQ(derivations.count(c.op), 1u) << c.op << " has no derivation: write it above its function";
+    EXPECT_LE(c.inputs.size(), derivations.at(c.op).inputs.size()) << c.op << " " << c.name;
   }
-  EXPECT_EQ(checked.size(), explained.size()) << "an explanation of an op without cases";
+  EXPECT_EQ(checked.size(), derivations.size()) << "a derivation of an op without cases";
 }
 
 TEST(GradcheckExplain, TraceIsTheCheckItself) {
@@ -112,7 +112,7 @@ TEST(GradcheckExplain, Conv2dShowsWhatIsAskedFor) {
 }
 
 TEST(GradcheckExplain, EveryOpRuns) {
-  for (const auto& op : mode::op_explanations()) {
+  for (const auto& op : mode::op_derivations()) {
     const Result result = run({"gradcheck", "--explain", op.op});
     EXPECT_EQ(result.status, 0) << op.op << ": " << result.err << result.out;
     EXPECT_NE(result.out.find("by hand    "), std::string::npos) << op.op << "\n" << result.out;

@@ -69,7 +69,11 @@ TEST(RegionPool, Errors) {
   expect_error([&] { region_pool(x, {{0, 0, 9, 8}}); }, "leaves the 8 x 8 map");
   expect_error([&] { region_pool(x, {{2, 0, 2, 8}}); }, "rows 2 to 2");
   expect_error([&] { region_pool(Tensor::zeros({8, 8, 3}), three); }, "expected x (N,H,W,C)");
-  expect_error([&] { region_pool_grad(Tensor::zeros({37, 2, 40}), x.shape(), three); }, "dy has shape (37, 2, 40), expected (37, 3, 40)");
+  expect_error(
+      [&] {
+        region_pool_grad(Tensor::zeros({37, 2, 40}), x.shape(), three);
+      },
+      "dy is f32 (37, 2, 40) on cpu; expected the shape (37, 3, 40)");
 }
 
 }  // namespace

@@ -41,29 +41,6 @@ inline std::vector<Tensor> batch_norm_inputs(const BatchNormCase& c, bool traini
   }
 }
 
-inline std::vector<OpExplanation> batch_norm_explanations() {
-  const std::string eps = fmt::format("eps = {}", tensor::ops::BatchNormParams().eps);
-  const std::vector<OpExplanation::Input> rest = {
-      {"gamma", "dgamma[c] = sum_r g[r,c] xhat[r,c]"}, {"beta", "dbeta[c] = sum_r g[r,c]"}, {"residual", "dresidual[r,c] = g[r,c]"}};
-  OpExplanation batch{"batch_norm",
-                      "y[r,c] = gamma[c] xhat[r,c] + beta[c] (+ residual[r,c]), and max(., 0) of it with relu\n"
-                      "xhat[r,c] = (x[r,c] - mean[c]) rstd[c], rstd[c] = 1 / sqrt(var[c] + eps), " +
-                          eps +
-                          "\n"
-                          "mean[c] = sum_r x[r,c] / R, var[c] = sum_r (x[r,c] - mean[c])^2 / R over the R rows\n"
-                          "g = dy [y > 0] with relu, else dy",
-                      {{"x", "dx[r,c] = gamma[c] rstd[c] (g[r,c] - dbeta[c] / R - xhat[r,c] dgamma[c] / R)"}}};
-  OpExplanation inference{"batch_norm_inference",
-                          "y[r,c] = gamma[c] xhat[r,c] + beta[c] (+ residual[r,c]), and max(., 0) of it with relu\n"
-                          "xhat[r,c] = (x[r,c] - mean[c]) rstd[c], rstd[c] = 1 / sqrt(var[c] + eps), " +
-                              eps +
-                              ", mean and var constants\n"
-                              "g = dy [y > 0] with relu, else dy",
-                          {{"x", "dx[r,c] = gamma[c] rstd[c] g[r,c]"}}};
-  for (OpExplanation* op : {&batch, &inference}) op->inputs.insert(op->inputs.end(), rest.begin(), rest.end());
-  return {batch, inference};
-}
-
 inline std::vector<GradcheckCase> batch_norm_gradchecks() {
   std::vector<GradcheckCase> checks;
   for (const BatchNormCase& c : batch_norm_cases) {

@@ -19,15 +19,6 @@ inline const BroadcastCase broadcast_cases[] = {
     {{9}, {9}, {}},                  // rank 1: a single row
 };
 
-inline std::vector<OpExplanation> broadcast_explanations() {
-  return {{"add_row", "y[r,c] = x[r,c] + row[c]", {{"x", "dx[r,c] = dy[r,c]"}, {"row", "drow[c] = sum_r dy[r,c]"}}},
-          {"multiply_row", "y[r,c] = x[r,c] row[c]", {{"x", "dx[r,c] = dy[r,c] row[c]"}, {"row", "drow[c] = sum_r dy[r,c] x[r,c]"}}},
-          {"add_column", "y[r,c] = x[r,c] + column[r]", {{"x", "dx[r,c] = dy[r,c]"}, {"column", "dcolumn[r] = sum_c dy[r,c]"}}},
-          {"multiply_column",
-           "y[r,c] = x[r,c] column[r]",
-           {{"x", "dx[r,c] = dy[r,c] column[r]"}, {"column", "dcolumn[r] = sum_c dy[r,c] x[r,c]"}}}};
-}
-
 inline std::vector<GradcheckCase> broadcast_gradchecks() {
   std::vector<GradcheckCase> checks;
   const auto check = [&](const char* op, Variable (*f)(const Variable&, const Variable&), const Shape& x, const Shape& other) {

@@ -31,14 +31,6 @@ inline const Conv2dCase conv2d_cases[] = {
     {.n = 0, .h = 5, .w = 5, .c = 2, .o = 3, .kh = 3, .kw = 3, .stride = 1, .padding = 1},  // no images: dw = 0
 };
 
-inline std::vector<OpExplanation> conv2d_explanations() {
-  return {{"conv2d",
-           "y[n,oh,ow,o] = sum over (kh,kw,c) of x[n, oh s + kh - p, ow s + kw - p, c] w[o,kh,kw,c]\n"
-           "s is the stride, p the padding; x is 0 outside the image",
-           {{"x", "dx[n,ih,iw,c] = sum over (kh,kw,o) of dy[n, (ih + p - kh) / s, (iw + p - kw) / s, o] w[o,kh,kw,c], where s divides"},
-            {"w", "dw[o,kh,kw,c] = sum over (n,oh,ow) of x[n, oh s + kh - p, ow s + kw - p, c] dy[n,oh,ow,o]"}}}};
-}
-
 inline std::vector<GradcheckCase> conv2d_gradchecks() {
   std::vector<GradcheckCase> checks;
   for (const Conv2dCase& c : conv2d_cases)

@@ -23,12 +23,6 @@ inline const CrossEntropyCase cross_entropy_cases[] = {
     {.rows = 3, .classes = 7, .spread = 3, .smoothing = 1},
 };
 
-inline std::vector<OpExplanation> cross_entropy_explanations() {
-  return {{"cross_entropy",
-           "y = mean over rows r of (ln sum_c e^x[r,c] - sum_c t[r,c] x[r,c]), t[r,c] = (1 - s) [c == label[r]] + s / C, s the smoothing",
-           {{"x", "dx[r,c] = dy / R (softmax(x)[r,c] - t[r,c])"}}}};
-}
-
 inline std::vector<GradcheckCase> cross_entropy_gradchecks() {
   std::vector<GradcheckCase> checks;
   for (const CrossEntropyCase& c : cross_entropy_cases) {

@@ -10,31 +10,19 @@ inline const Shape elementwise_shapes[] = {{}, {1}, {7}, {9}, {3, 5}, {1, 1, 31}
 
 inline constexpr double scaled_by = -1.7, added = 0.3;
 
-inline std::vector<OpExplanation> elementwise_explanations() {
-  return {{"relu", "y = max(x, 0)", {{"x", "dx = dy [y > 0]"}}},
-          {"exp", "y = e^x", {{"x", "dx = dy y"}}},
-          {"log", "y = ln x", {{"x", "dx = dy / x"}}},
-          {"sqrt", "y = x^(1/2)", {{"x", "dx = dy / (2 y)"}}},
-          {"scale", fmt::format("y = s x, here s = {}", scaled_by), {{"x", "dx = s dy"}}},
-          {"add_scalar", fmt::format("y = x + t, here t = {}", added), {{"x", "dx = dy"}}},
-          {"add", "y = a + b", {{"a", "da = dy"}, {"b", "db = dy"}}},
-          {"subtract", "y = a - b", {{"a", "da = dy"}, {"b", "db = -dy"}}},
-          {"multiply", "y = a b", {{"a", "da = dy b"}, {"b", "db = dy a"}}},
-          {"divide", "y = a / b", {{"a", "da = dy / b"}, {"b", "db = -dy a / b^2 = -da y"}}}};
-}
-
 struct UnaryCase {
   const char* op;
   Variable (*function)(const Variable&);
   double low, high, gap;
+  std::vector<std::pair<std::string, Tensor>> constants = {};
 };
 inline const UnaryCase unary_cases[] = {
     {"relu", relu, -1, 1, 1e-2},  // off the kink
     {"exp", exp, -2, 2, 0},
     {"log", log, 0.5, 3, 0},
     {"sqrt", sqrt, 0.5, 3, 0},
-    {"scale", [](const Variable& x) { return scale(x, scaled_by); }, -1, 1, 0},
-    {"add_scalar", [](const Variable& x) { return add_scalar(x, added); }, -1, 1, 0},
+    {"scale", [](const Variable& x) { return scale(x, scaled_by); }, -1, 1, 0, {{"s", Tensor::full({}, scaled_by, Dtype::f64)}}},
+    {"add_scalar", [](const Variable& x) { return add_scalar(x, added); }, -1, 1, 0, {{"t", Tensor::full({}, added, Dtype::f64)}}},
 };
 
 struct BinaryCase {
@@ -51,7 +39,9 @@ inline std::vector<GradcheckCase> elementwise_gradchecks() {
       checks.push_back({c.op,
                         shape.to_string(),
                         [f = c.function](const std::vector<Variable>& in) { return f(in[0]); },
-                        {random_input(shape, 11, c.low, c.high, c.gap)}});
+                        {random_input(shape, 11, c.low, c.high, c.gap)},
+                        1e-6,
+                        c.constants});
   for (const BinaryCase& c : binary_cases) {
     for (const Shape& shape : elementwise_shapes)
       checks.push_back({c.op,

@@ -15,12 +15,6 @@ inline const L2NormalizeCase l2_normalize_cases[] = {
     {{2, 3, 4, 5}, 1e-10}, {{11}, 1e-10},    {{5, 1}, 0.5},   {{5, 7}, 0.5},
 };
 
-inline std::vector<OpExplanation> l2_normalize_explanations() {
-  return {{"l2_normalize",
-           "y[r,:] = x[r,:] / (n + eps), n = |x[r,:]|",
-           {{"x", "dx = (dy - u (u . dy) n / (n + eps)) / (n + eps), row by row, u = x / n"}}}};
-}
-
 inline std::vector<GradcheckCase> l2_normalize_gradchecks() {
   std::vector<GradcheckCase> checks;
   for (const L2NormalizeCase& c : l2_normalize_cases)

@@ -18,12 +18,6 @@ inline const LinearCase linear_cases[] = {
     {.rows = 0, .in = 3, .out = 2, .bias = true},     // no rows: dw = db = 0
 };
 
-inline std::vector<OpExplanation> linear_explanations() {
-  return {{"linear",
-           "y[r,o] = sum_i x[r,i] w[o,i] + b[o]",
-           {{"x", "dx[r,i] = sum_o dy[r,o] w[o,i]"}, {"w", "dw[o,i] = sum_r dy[r,o] x[r,i]"}, {"b", "db[o] = sum_r dy[r,o]"}}}};
-}
-
 inline std::vector<GradcheckCase> linear_gradchecks() {
   std::vector<GradcheckCase> checks;
   for (const LinearCase& c : linear_cases) {

@@ -20,13 +20,6 @@ inline const MatmulCase matmul_cases[] = {
     {.m = 0, .n = 3, .k = 2},    // no rows: b's gradient is 0
 };
 
-inline std::vector<OpExplanation> matmul_explanations() {
-  return {{"matmul",
-           "y[m,n] = sum_k A[m,k] B[k,n]; A = a or a^T, B = b or b^T",
-           {{"a", "dA[m,k] = sum_n dy[m,n] B[k,n]: dA = dY B^T, and da = dA or dA^T"},
-            {"b", "dB[k,n] = sum_m A[m,k] dy[m,n]: dB = A^T dY, and db = dB or dB^T"}}}};
-}
-
 inline std::vector<GradcheckCase> matmul_gradchecks() {
   using tensor::ops::Transpose;
   std::vector<GradcheckCase> checks;

@@ -37,15 +37,6 @@ inline Tensor distinct_input(Shape shape, uint64_t seed) {
   return Tensor::from(values, shape);
 }
 
-inline std::vector<OpExplanation> pool2d_explanations() {
-  return {{"max_pool2d",
-           "y[n,oh,ow,c] = max over (kh,kw) of x[n, oh s + kh - p, ow s + kw - p, c], positions outside left out",
-           {{"x", "dx[n,ih,iw,c] = sum of dy[n,oh,ow,c] over the windows (oh,ow) whose first maximum is at (ih,iw)"}}},
-          {"avg_pool2d",
-           "y[n,oh,ow,c] = sum over (kh,kw) of x[n, oh s + kh - p, ow s + kw - p, c] / K^2, positions outside count as 0",
-           {{"x", "dx[n,ih,iw,c] = sum of dy[n,oh,ow,c] / K^2 over the windows (oh,ow) that (ih,iw) is in"}}}};
-}
-
 inline std::vector<GradcheckCase> pool2d_gradchecks() {
   std::vector<GradcheckCase> checks;
   for (const Pool2dCase& c : pool2d_cases) {

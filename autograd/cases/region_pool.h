@@ -18,13 +18,6 @@ inline const RegionPoolCase region_pool_cases[] = {
 };
 inline const Shape global_average_pool_cases[] = {{1, 1, 1, 1}, {2, 4, 4, 7}, {1, 7, 5, 8}, {3, 1, 3, 17}};
 
-inline std::vector<OpExplanation> region_pool_explanations() {
-  return {{"region_pool",
-           "y[n,m,c] = mean of x[n,h,w,c] over top <= h < bottom, left <= w < right of rectangle m",
-           {{"x", "dx[n,h,w,c] = sum of dy[n,m,c] / area(m) over the rectangles m that (h,w) is in"}}},
-          {"global_average_pool", "y[n,c] = sum over (h,w) of x[n,h,w,c] / (H W)", {{"x", "dx[n,h,w,c] = dy[n,c] / (H W)"}}}};
-}
-
 inline Tensor regions_tensor(const std::vector<tensor::ops::Region>& regions) {
   std::vector<int64_t> edges;
   for (const auto& region : regions) edges.insert(edges.end(), {region.top, region.left, region.bottom, region.right});

@@ -14,10 +14,6 @@ inline const ReshapeCase reshape_cases[] = {
     {{6}, {2, 3}}, {{1}, {}}, {{}, {1, 1}}, {{2, 3, 5}, {-1, 5}}, {{7, 1, 3, 2}, {7, -1}}, {{3, 5}, {5, 3}},
 };
 
-inline std::vector<OpExplanation> reshape_explanations() {
-  return {{"reshape", "y[i] = x[i], i counting through memory: the same elements under another shape", {{"x", "dx[i] = dy[i]"}}}};
-}
-
 inline std::vector<GradcheckCase> reshape_gradchecks() {
   std::vector<GradcheckCase> checks;
   for (const ReshapeCase& c : reshape_cases)

@@ -14,15 +14,6 @@ inline const SoftmaxCase softmax_cases[] = {
     {{1, 1}, 1}, {{1, 10}, 3}, {{7, 2}, 3}, {{5, 17}, 3}, {{13}, 3}, {{2, 3, 4, 5}, 3}, {{3, 7}, 30},  // the last is nearly one-hot
 };
 
-inline std::vector<OpExplanation> softmax_explanations() {
-  return {{"softmax",
-           "y[r,c] = e^x[r,c] / sum_k e^x[r,k]",
-           {{"x", "dx[r,c] = y[r,c] (dy[r,c] - sum_k dy[r,k] y[r,k]), from dy[r,i]/dx[r,j] = y[r,i] ([i == j] - y[r,j])"}}},
-          {"log_softmax",
-           "y[r,c] = x[r,c] - ln sum_k e^x[r,k]",
-           {{"x", "dx[r,c] = dy[r,c] - e^y[r,c] sum_k dy[r,k], from dy[r,i]/dx[r,j] = [i == j] - e^y[r,j]"}}}};
-}
-
 inline std::vector<GradcheckCase> softmax_gradchecks() {
   std::vector<GradcheckCase> checks;
   for (const SoftmaxCase& c : softmax_cases) {

@@ -18,12 +18,6 @@ inline const SubsamplePadCase subsample_pad_cases[] = {
     {{3, 4, 4, 2}, 3, 5},    // another stride
 };
 
-inline std::vector<OpExplanation> subsample_pad_explanations() {
-  return {{"subsample_pad",
-           "y[n,oh,ow,f + c] = x[n, oh s, ow s, c] for the C channels of x, f = (O - C) / 2 rounded down; 0 in the others",
-           {{"x", "dx[n, oh s, ow s, c] = dy[n,oh,ow,f + c], and 0 at every other position"}}}};
-}
-
 inline std::vector<GradcheckCase> subsample_pad_gradchecks() {
   std::vector<GradcheckCase> checks;
   for (const SubsamplePadCase& c : subsample_pad_cases)

@@ -31,11 +31,15 @@ const std::vector<std::pair<std::string, AlpaAggregate>>& alpa_aggregates() {
   return aggregates;
 }
 
+// derivation of alpa
+//   y = S + S^T, S[i,j] = agg_r cos(v_i[r], z[r]), z = A v_j, A = softmax_rows(q_i k_j^T / sqrt C)
+//   dq_i += da k_j / sqrt C; da = A (dA - rowsum(dA A)), dA = dz v_j^T, dz[r] = dc[r] (v_i[r]/|v_i[r]| - c[r] z[r]/|z[r]|) / |z[r]|
+//   dk_j += da^T q_i / sqrt C
+//   dv_j += A^T dz;  dv_i[r] += dc[r] (z[r]/|z[r]| - c[r] v_i[r]/|v_i[r]|) / |v_i[r]|;  dc = d agg of dS = dy + dy^T
 Variable alpa_similarity(const Variable& q, const Variable& k, const Variable& v, AlpaAggregate aggregate) {
   const Tensor s = symmetric_sum(alpa_pairs(q.value(), k.value(), v.value(), aggregate));
   return autograd::record("alpa", s, {q, k, v},
                           [q = q.value(), k = k.value(), v = v.value(), aggregate](const Tensor& ds, const autograd::Needs&) {
-                            // s = S + S^T                              =>   dS = ds + ds^T
                             AlpaGradients d = alpa_pairs_grad(q, k, v, aggregate, symmetric_sum(ds));
                             return autograd::Gradients{d.dq, d.dk, d.dv};
                           });

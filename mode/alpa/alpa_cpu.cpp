@@ -19,6 +19,7 @@
 #include "tensor/check.h"
 #include "tensor/device.h"
 #include "tensor/isa.h"
+#include "tensor/math.h"
 #include "tensor/ops/exp.h"
 #include "tensor/parallel.h"
 
@@ -34,7 +35,7 @@ struct AlpaShape {
   int64_t block_images;            // of a block of anchors
   int64_t anchors;                 // columns of a tile: the block's regions, rounded up to whole panels
   int64_t padded_width;            // C rounded up to whole panels
-  int64_t blocks() const { return (images + block_images - 1) / block_images; }
+  int64_t blocks() const { return tensor::ceil_div(images, block_images); }
 };
 struct AlpaBlock {
   int64_t no, first, images;
@@ -87,8 +88,8 @@ class Alpa {
     AlpaShape& shape = problem_.shape;
     shape = {q.dim(0), q.dim(1), q.dim(2), 0, 0, 0};
     shape.block_images = std::clamp<int64_t>(tile_anchors / shape.regions, 1, shape.images);
-    shape.anchors = rounded_up(shape.block_images * shape.regions);
-    shape.padded_width = rounded_up(shape.width);
+    shape.anchors = tensor::round_up(shape.block_images * shape.regions, panel_);
+    shape.padded_width = tensor::round_up(shape.width, panel_);
     const int64_t rows = shape.images * shape.regions, c = shape.width;
 
     Tensor scaled_q({rows, c}, dtype_), gram({shape.images, shape.regions, shape.regions}, dtype_);
@@ -154,7 +155,6 @@ class Alpa {
   const AlpaKernels<T> kernels;
 
  private:
-  int64_t rounded_up(int64_t n) const { return (n + panel_ - 1) / panel_ * panel_; }
   const T* keep(Tensor tensor) {
     kept_.push_back(std::move(tensor));
     return kept_.back().template data<T>();
@@ -366,8 +366,8 @@ namespace {
 void check_arguments(const Tensor& q, const Tensor& k, const Tensor& v) {
   CHECK(q.rank() == 3 && q.numel() > 0, "alpa: expected q of shape (images, regions, width), none of them 0, got {}",
         q.shape().to_string());
-  CHECK_SAME(q, k);
-  CHECK_SAME(q, v);
+  tensor::check_same("alpa", {"q", q}, {"k", k});
+  tensor::check_same("alpa", {"q", q}, {"v", v});
 }
 
 }  // namespace
@@ -379,7 +379,7 @@ Tensor alpa_pairs(const Tensor& q, const Tensor& k, const Tensor& v, AlpaAggrega
 
 AlpaGradients alpa_pairs_grad(const Tensor& q, const Tensor& k, const Tensor& v, AlpaAggregate aggregate, const Tensor& ds) {
   check_arguments(q, k, v);
-  CHECK_SHAPE(ds, {q.dim(0), q.dim(0)});
+  tensor::check_shape("alpa_pairs_grad", {"ds", ds}, {q.dim(0), q.dim(0)});
   DISPATCH_CPU(q, alpa_pairs_grad, q, k, v, aggregate, ds);
 }
 

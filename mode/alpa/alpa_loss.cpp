@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nn/contrastive_loss.h"
+#include "tensor/math.h"
 
 namespace mode {
 
@@ -37,9 +38,7 @@ std::vector<tensor::ops::Region> alpa_windows(int64_t height, int64_t width, int
   const int64_t rows = std::min(grid, height), columns = std::min(grid, width);
   std::vector<tensor::ops::Region> windows;
   const auto first = [](int64_t at, int64_t extent, int64_t windows_along) { return at * extent / windows_along; };
-  const auto last = [](int64_t at, int64_t extent, int64_t windows_along) {
-    return ((at + 1) * extent + windows_along - 1) / windows_along;
-  };
+  const auto last = [](int64_t at, int64_t extent, int64_t windows_along) { return tensor::ceil_div((at + 1) * extent, windows_along); };
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t column = 0; column < columns; ++column)
       windows.push_back({first(row, height, rows), first(column, width, columns), last(row, height, rows), last(column, width, columns)});

@@ -17,16 +17,6 @@ inline const AlpaCase alpa_cases[] = {
     {5, 2, 4},  //
 };
 
-inline std::vector<autograd::OpExplanation> alpa_explanations() {
-  return {{"alpa",
-           "y = S + S^T, S[i,j] = agg_r cos(v_i[r], z[r]), z = A v_j, A = softmax_rows(q_i k_j^T / sqrt C)",
-           {{"q",
-             "dq_i += da k_j / sqrt C; da = A (dA - rowsum(dA A)), dA = dz v_j^T, "
-             "dz[r] = dc[r] (v_i[r]/|v_i[r]| - c[r] z[r]/|z[r]|) / |z[r]|"},
-            {"k", "dk_j += da^T q_i / sqrt C"},
-            {"v", "dv_j += A^T dz;  dv_i[r] += dc[r] (z[r]/|z[r]| - c[r] v_i[r]/|v_i[r]|) / |v_i[r]|;  dc = d agg of dS = dy + dy^T"}}}};
-}
-
 inline std::vector<autograd::GradcheckCase> alpa_gradchecks() {
   std::vector<autograd::GradcheckCase> checks;
   for (const AlpaCase& c : alpa_cases)

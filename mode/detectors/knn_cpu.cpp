@@ -13,6 +13,7 @@
 #include "mode/detectors/knn.h"
 #include "tensor/check.h"
 #include "tensor/isa.h"
+#include "tensor/math.h"
 #include "tensor/parallel.h"
 
 namespace mode {
@@ -168,13 +169,12 @@ KnnResult knn(const Tensor& queries, const Tensor& bank, int64_t k) {
 
   const TileShape tile = SELECT_ISA(tile_shape)();
   const auto search = SELECT_ISA(search_slab);
-  const auto round_to = [](int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; };
   // 24 .. 192 queries, as many as keep a block within half of a second-level cache; a multiple of every tile.
   const int64_t block_queries = std::clamp<int64_t>((int64_t{1} << 16) / features / 12 * 12, 24, 192);
 
   const int64_t chunk = std::min(query_count, chunk_queries), slab = std::min(bank_count, slab_rows);
-  const int64_t chunk_padded = (chunk + block_queries - 1) / block_queries * round_to(block_queries, tile.queries);
-  Tensor packed_bank({round_to(slab, tile.panel_rows), features}), slab_norms({round_to(slab, tile.panel_rows)});
+  const int64_t chunk_padded = tensor::ceil_div(chunk, block_queries) * tensor::round_up(block_queries, tile.queries);
+  Tensor packed_bank({tensor::round_up(slab, tile.panel_rows), features}), slab_norms({tensor::round_up(slab, tile.panel_rows)});
   Tensor packed_queries({chunk_padded, features});
   std::vector<Neighbor> heaps(static_cast<size_t>(chunk * k));
   std::vector<int64_t> held(static_cast<size_t>(chunk));
@@ -197,7 +197,7 @@ KnnResult knn(const Tensor& queries, const Tensor& bank, int64_t k) {
 
     for (int64_t slab_begin = 0; slab_begin < bank_count; slab_begin += slab_rows) {
       const int64_t slab_here = std::min(slab_rows, bank_count - slab_begin),
-                    panels = round_to(slab_here, tile.panel_rows) / tile.panel_rows;
+                    panels = tensor::round_up(slab_here, tile.panel_rows) / tile.panel_rows;
       float* norms = slab_norms.data<float>();
       for (int64_t at = 0; at < panels * tile.panel_rows; ++at)
         norms[at] = at < slab_here ? static_cast<float>(bank_norms[slab_begin + at]) : std::numeric_limits<float>::infinity();
@@ -209,7 +209,7 @@ KnnResult knn(const Tensor& queries, const Tensor& bank, int64_t k) {
       tensor::parallel_for(here, block_queries, [&](int64_t begin, int64_t end) {
         QueryBlock block = {packed_queries.data<float>() + begin * features,
                             thresholds.data() + begin,
-                            round_to(end - begin, tile.queries),
+                            tensor::round_up(end - begin, tile.queries),
                             chunk_data + begin * features,
                             bank_data,
                             features,

@@ -2,6 +2,7 @@
 
 #include "nn/text.h"
 #include "tensor/check.h"
+#include "tensor/math.h"
 
 namespace mode {
 namespace {
@@ -14,7 +15,7 @@ struct Map {
 
 // Part i of n: floor(i extent / n) .. ceil((i + 1) extent / n); neighbors overlap in one line where n does not divide the extent.
 int64_t part_begin(int64_t extent, int64_t i, int64_t n) { return i * extent / n; }
-int64_t part_end(int64_t extent, int64_t i, int64_t n) { return ((i + 1) * extent + n - 1) / n; }
+int64_t part_end(int64_t extent, int64_t i, int64_t n) { return tensor::ceil_div((i + 1) * extent, n); }
 
 /// n x n parts, row by row, named "`name` 1" ...
 std::vector<Scale> parts(const char* name, const Map& map, int64_t rows, int64_t columns) {

@@ -11,6 +11,7 @@
 #include "nn/schedule.h"
 #include "nn/sgd.h"
 #include "tensor/check.h"
+#include "tensor/math.h"
 
 namespace mode {
 namespace {
@@ -68,7 +69,7 @@ Probe train_probe(const Features& train, int64_t classes, const ProbeOptions& op
   nn::Sgd sgd(classifier.named_parameters(), {.lr = options.lr, .momentum = 0.9, .weight_decay = options.weight_decay});
   nn::Schedule schedule;
   schedule.lr = options.lr;
-  const int64_t steps = (n + options.batch - 1) / options.batch;
+  const int64_t steps = tensor::ceil_div(n, options.batch);
   schedule.total_steps = options.epochs * steps;
   for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
     const std::vector<int64_t> order = nn::permutation(n, options.seed, static_cast<uint64_t>(epoch));

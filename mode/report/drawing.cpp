@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "tensor/check.h"
+#include "tensor/math.h"
 
 namespace mode {
 
@@ -74,7 +75,7 @@ nn::Image enlarged(const nn::Image& image, int64_t zoom) {
   return large;
 }
 
-int64_t shown_edge(int64_t size) { return size > max_shown ? max_shown : (min_shown + size - 1) / size * size; }
+int64_t shown_edge(int64_t size) { return size > max_shown ? max_shown : tensor::round_up(min_shown, size); }
 
 nn::Image with_edge(const nn::Image& image, int64_t edge) {
   return edge % image.width == 0 ? enlarged(image, edge / image.width) : nn::resize(image, edge, edge);

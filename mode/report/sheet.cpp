@@ -6,6 +6,7 @@
 #include "nn/data/augment.h"
 #include "nn/data/encode.h"
 #include "tensor/check.h"
+#include "tensor/math.h"
 
 namespace mode {
 
@@ -25,7 +26,7 @@ int64_t write_sheet(const nn::Dataset& dataset, const SheetOptions& options) {
   const int64_t from_size = dataset.image_size(), size = augment ? options.size : from_size, views = augment ? options.views : 0;
   const int64_t rows = std::min(options.images, dataset.size());
   CHECK(rows >= 1, "write_sheet: the dataset {} has no images; choose another", dataset.spec());
-  const int64_t zoom = std::max<int64_t>(1, (least_cell + size - 1) / size), from_zoom = std::max<int64_t>(1, size * zoom / from_size);
+  const int64_t zoom = std::max<int64_t>(1, tensor::ceil_div(least_cell, size)), from_zoom = std::max<int64_t>(1, size * zoom / from_size);
   const int64_t cell = std::max(size * zoom, from_size * from_zoom);
   nn::Image sheet = blank_sheet(rows * (cell + gap) + gap, (1 + views) * (cell + gap) + gap, "choose fewer --images or --views");
   std::vector<uint8_t> source(static_cast<size_t>(from_size * from_size * 3)), pixels(static_cast<size_t>(size * size * 3));

@@ -12,6 +12,7 @@
 #include "nn/losses.h"
 #include "nn/text.h"
 #include "tensor/isa.h"
+#include "tensor/math.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/philox.h"
 #include "tools/commands/common.h"
@@ -153,7 +154,7 @@ void Training::build() {
                                                               .weight_decay = options.weight_decay,
                                                               .nesterov = options.nesterov,
                                                               .decay_vectors = !options.no_decay_norm_bias});
-  const int64_t steps_per_epoch = (data_->size() + options.batch - 1) / options.batch;
+  const int64_t steps_per_epoch = tensor::ceil_div(data_->size(), options.batch);
   schedule_.kind = nn::schedule_by_name(options.schedule);
   schedule_.lr = options.lr;
   schedule_.final_ratio = options.final_ratio;

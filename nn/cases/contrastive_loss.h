@@ -25,14 +25,6 @@ inline Tensor groups_of(const ContrastiveLossCase& c) {
   return Tensor::from(c.groups, tensor::Shape{n});
 }
 
-inline std::vector<autograd::OpExplanation> contrastive_loss_explanations() {
-  return {
-      {"contrastive_loss",
-       "y = -(scale / N) sum_i (1 / |P(i)|) sum_{p in P(i)} [ t s[i,p] - ln sum_{a != i} e^(t s[i,a]) ], P(i) = {p != i: group p = group "
-       "i}",
-       {{"s", "ds[i,j] = dy scale (t / N) (softmax_{a != i}(t s[i,:])[j] - [j in P(i)] / |P(i)|); 0 for j = i and where P(i) is empty"}}}};
-}
-
 inline std::vector<autograd::GradcheckCase> contrastive_loss_gradchecks() {
   std::vector<autograd::GradcheckCase> checks;
   for (const ContrastiveLossCase& c : contrastive_loss_cases) {

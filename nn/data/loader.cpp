@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "nn/data/readers.h"
+#include "tensor/math.h"
 #include "tensor/parallel.h"
 
 namespace nn {
@@ -43,7 +44,7 @@ struct Loader::State {
       for (int value = 0; value < 256; ++value) normalized[channel][value] = static_cast<float>((value / 255.0 - mean) / std);
     }
     const int64_t size = dataset.size();
-    batches = options.drop_last ? size / options.batch : (size + options.batch - 1) / options.batch;
+    batches = options.drop_last ? size / options.batch : tensor::ceil_div(size, options.batch);
     CHECK(batches > 0 || size == 0, "{} has {} images, not one full batch of {}, and the last partial one is dropped; use a smaller batch",
           dataset.spec(), size, options.batch);
     CHECK(options.first_batch >= 0 && options.first_batch <= batches, "first batch {} of an epoch of {}", options.first_batch, batches);

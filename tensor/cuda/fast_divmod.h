@@ -5,6 +5,7 @@
 
 #include "tensor/check.h"
 #include "tensor/host_device.h"
+#include "tensor/math.h"
 
 namespace tensor::cuda {
 
@@ -18,7 +19,7 @@ class FastDivmod {
     int bits = 0;
     while (int64_t{1} << bits < divisor) ++bits;
     shift_ = static_cast<uint32_t>(31 + bits);
-    multiplier_ = static_cast<uint32_t>(((uint64_t{1} << shift_) + divisor_ - 1) / divisor_);
+    multiplier_ = static_cast<uint32_t>(ceil_div(uint64_t{1} << shift_, divisor_));
   }
 
   HOST_DEVICE int quotient(int n) const {

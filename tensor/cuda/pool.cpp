@@ -15,6 +15,7 @@
 #include "tensor/check.h"
 #include "tensor/cuda/cuda.h"
 #include "tensor/cuda/launch.h"
+#include "tensor/math.h"
 
 namespace tensor::cuda {
 namespace {
@@ -160,7 +161,7 @@ void* allocate(int64_t bytes, int index) {
   Pool& pool = pool_of(index);
   const std::lock_guard lock(pool.mutex);
   const int64_t wanted = std::max<int64_t>(1, bytes);
-  const int64_t capacity = keeps_blocks() ? (wanted + alignment - 1) / alignment * alignment : wanted;
+  const int64_t capacity = keeps_blocks() ? round_up(wanted, alignment) : wanted;
   Block block;
   bool is_new_to_tensors = true;
   if (keeps_blocks() && pool.captured != 0 && take(pool.graphs[pool.captured].free, capacity, block)) {

@@ -5,6 +5,7 @@
 
 #include "tensor/cuda/tensor_core_product.h"
 #include "tensor/cuda/tile_product.h"
+#include "tensor/math.h"
 
 namespace tensor::cuda {
 
@@ -24,10 +25,10 @@ struct Slices {
 template <class T>
 Slices slices_of(int64_t rows, int64_t columns, int64_t depth) {
   constexpr int64_t extent = Tile<T>::extent, tile_depth = Tile<T>::depth;
-  const int64_t tiles = std::max<int64_t>(1, ((rows + extent - 1) / extent) * ((columns + extent - 1) / extent));
+  const int64_t tiles = std::max<int64_t>(1, ceil_div(rows, extent) * ceil_div(columns, extent));
   const int64_t wanted = std::clamp<int64_t>(depth / 512, 1, std::max<int64_t>(1, 256 / tiles));
-  const int64_t slice = std::max(tile_depth, ((depth + wanted - 1) / wanted + tile_depth - 1) / tile_depth * tile_depth);
-  return {std::max<int64_t>(1, (depth + slice - 1) / slice), slice};
+  const int64_t slice = std::max(tile_depth, round_up(ceil_div(depth, wanted), tile_depth));
+  return {std::max<int64_t>(1, ceil_div(depth, slice)), slice};
 }
 
 /// out = a b^T, `rows` x out.columns over `depth`; the rows of slice s are out's rows of slice s.
@@ -36,7 +37,7 @@ void start_product(const A& a, const B& b, const Out& out, int rows, int depth, 
   using T = typename A::Element;
   static_assert(std::is_same_v<T, typename B::Element>, "both operands have one type");
   constexpr int64_t extent = Tile<T>::extent;
-  const int64_t row_tiles = (rows + extent - 1) / extent, column_tiles = (out.columns + extent - 1) / extent;
+  const int64_t row_tiles = ceil_div(rows, extent), column_tiles = ceil_div(out.columns, extent);
   if (row_tiles * column_tiles == 0) return;
   if constexpr (std::is_same_v<T, bfloat16>)
     launch(tensor_core_product<A, B, Out>, {row_tiles * column_tiles, slices.count}, Tile<T>::threads, 0, stream_of(device), a, b, out,

@@ -13,6 +13,7 @@
 #include "tensor/emulator/memory.h"
 #include "tensor/emulator/shadow.h"
 #include "tensor/emulator/watchdog.h"
+#include "tensor/math.h"
 
 constinit uint3 threadIdx = {}, blockIdx = {};
 constinit dim3 blockDim = {}, gridDim = {};
@@ -212,7 +213,7 @@ void run_block(Block& b, uint3 index, uint64_t number) {
   blockIdx = index;
   b.count = static_cast<int>(blockDim.x * blockDim.y * blockDim.z);
   if (b.threads.empty()) b.threads.resize(most_threads);
-  b.pending.resize(static_cast<size_t>((b.count + warpSize - 1) / warpSize));
+  b.pending.resize(static_cast<size_t>(ceil_div(b.count, warpSize)));
   for (auto& operations : b.pending) operations.clear();
   b.runnable.clear();
   for (int i = 0; i < b.count; ++i) {

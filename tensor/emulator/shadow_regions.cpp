@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tensor/emulator/shadow_cells.h"
+#include "tensor/math.h"
 
 namespace tensor::emulator::shadow {
 namespace {
@@ -59,7 +60,7 @@ void drop_cells(Region& region) {
 
 /// Makes the granules finer; each part says what the whole said.
 void set_granule(Region& region, size_t granule) {
-  const size_t count = (region.bytes + granule - 1) / granule;
+  const size_t count = ceil_div(region.bytes, granule);
   Cell* const cells = allocate_cells(count);
   const size_t parts = region.granule / granule;
   for (size_t i = 0; i < region.cell_count; ++i) {
@@ -95,7 +96,7 @@ void add(const void* begin, size_t bytes, const char* name, bool is_shared, bool
   if (const auto removed = all.removed_shared.find(address); is_shared && removed != all.removed_shared.end()) {
     region = removed->second;
     all.removed_shared.erase(removed);
-    if (region->cells != nullptr && region->cell_count != (bytes + region->granule - 1) / region->granule) drop_cells(*region);
+    if (region->cells != nullptr && region->cell_count != ceil_div(bytes, region->granule)) drop_cells(*region);
   } else if (!all.removed.empty()) {
     region = all.removed.back();
     all.removed.pop_back();

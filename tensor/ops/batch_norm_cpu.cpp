@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tensor/isa.h"
+#include "tensor/math.h"
 #include "tensor/ops/elementwise_functors.h"
 #include "tensor/ops/matrix_view.h"
 #include "tensor/parallel.h"
@@ -51,7 +52,7 @@ struct Moments {
 
 template <class T>
 Moments moments(const T* x, int64_t rows, int64_t columns) {
-  const int64_t grain = block_rows(columns, dtype_of<T>()), blocks = (rows + grain - 1) / grain;
+  const int64_t grain = block_rows(columns, dtype_of<T>()), blocks = ceil_div(rows, grain);
   Tensor partial = Tensor::zeros({blocks, 2, columns}, Dtype::f64);  // a block's sum, later its mean; its centered squares
   Tensor centers({blocks, columns}, dtype_of<T>());
   double* partials = partial.data<double>();
@@ -121,7 +122,7 @@ GradSums sum_gradients(const Tensor& x, const Tensor& y, const Tensor& dy, const
   const int64_t grain = block_rows(columns, x.dtype());
   GradSums result;
   if (keep_g) result.g = Tensor(x.shape(), x.dtype(), x.device());
-  Tensor partial = Tensor::zeros({(rows + grain - 1) / grain, 2, columns}, Dtype::f64);
+  Tensor partial = Tensor::zeros({ceil_div(rows, grain), 2, columns}, Dtype::f64);
   double* partials = partial.data<double>();
   const T *x_data = x.data<T>(), *y_data = y.data<T>(), *dy_data = dy.data<T>();
   T* g_data = keep_g ? result.g.data<T>() : nullptr;
@@ -240,23 +241,21 @@ BatchNormGradients batch_norm_inference_grad(const Tensor& x, const Tensor& y, c
 namespace {
 
 void check_channel(const Tensor& x, const Tensor& value, const char* what) {
-  CHECK(value.shape() == Shape{x.dim(-1)}, "batch_norm: {} has shape {}; for x {} it must be ({})", what, value.shape().to_string(),
-        x.shape().to_string(), x.dim(-1));
-  CHECK(value.dtype() == x.dtype(), "batch_norm: x is {}, {} is {}; cast one of them", name(x.dtype()), what, name(value.dtype()));
-  CHECK(value.device() == x.device(), "batch_norm: x and {} are on different devices", what);
+  check_shape("batch_norm", {what, value}, {x.dim(-1)});
+  check_same_kind("batch_norm", {"x", x}, {what, value});
 }
 
 void check(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual) {
   as_matrix(x);
   check_channel(x, gamma, "gamma");
   check_channel(x, beta, "beta");
-  if (residual.defined()) CHECK_SAME(x, residual);
+  if (residual.defined()) check_same("batch_norm", {"x", x}, {"residual", residual});
 }
 
 void check_grad(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma, const Tensor& mean, const Tensor& spread) {
   as_matrix(x);
-  CHECK_SAME(x, y);
-  CHECK_SAME(x, dy);
+  check_same("batch_norm_grad", {"x", x}, {"y", y});
+  check_same("batch_norm_grad", {"x", x}, {"dy", dy});
   check_channel(x, gamma, "gamma");
   check_channel(x, mean, "mean");
   check_channel(x, spread, "variance");
@@ -273,8 +272,8 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& b
 }
 
 void update_running_statistics(Tensor& running_mean, Tensor& running_var, const BatchNormResult& batch, int64_t rows, double momentum) {
-  CHECK_SAME(running_mean, batch.mean);
-  CHECK_SAME(running_var, batch.var);
+  check_same("update_running_statistics", {"running_mean", running_mean}, {"mean", batch.mean});
+  check_same("update_running_statistics", {"running_var", running_var}, {"var", batch.var});
   CHECK(rows >= 2, "update_running_statistics: {} row, expected at least 2", rows);
   DISPATCH_DEVICE(running_mean, update_running_statistics, running_mean, running_var, batch, rows, momentum);
 }

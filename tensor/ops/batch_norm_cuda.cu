@@ -12,6 +12,7 @@
 
 #include <cmath>
 
+#include "tensor/math.h"
 #include "tensor/ops/batch_norm.h"
 #include "tensor/ops/column_tiles.h"
 #include "tensor/ops/elementwise_functors.h"
@@ -155,7 +156,6 @@ __global__ void __launch_bounds__(threads)
   var[c] = static_cast<T>((1 - momentum) * static_cast<double>(var[c]) + momentum * unbiased * static_cast<double>(batch_var[c]));
 }
 
-int64_t blocks_of(int64_t columns) { return (columns + threads - 1) / threads; }
 Tensor like(const Tensor& x) { return Tensor(x.shape(), x.dtype(), x.device()); }
 
 template <class T>
@@ -224,8 +224,8 @@ void update_running_statistics(Tensor& running_mean, Tensor& running_var, const 
   if (columns == 0) return;
   dispatch_floating(running_mean.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(update_running<T>, blocks_of(columns), threads, 0, stream_of(running_mean.device()), batch.mean.data<T>(), batch.var.data<T>(),
-           columns, unbiased, momentum, running_mean.data<T>(), running_var.data<T>());
+    launch(update_running<T>, ceil_div(columns, threads), threads, 0, stream_of(running_mean.device()), batch.mean.data<T>(),
+           batch.var.data<T>(), columns, unbiased, momentum, running_mean.data<T>(), running_var.data<T>());
   });
 }
 
@@ -235,8 +235,8 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& 
   Tensor scale = like(gamma);
   return dispatch_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(inference_scale<T>, blocks_of(scale.numel()), threads, 0, stream_of(x.device()), gamma.data<T>(), var.data<T>(), scale.numel(),
-           params.eps, scale.data<T>());
+    launch(inference_scale<T>, ceil_div(scale.numel(), threads), threads, 0, stream_of(x.device()), gamma.data<T>(), var.data<T>(),
+           scale.numel(), params.eps, scale.data<T>());
     return apply<T>(x, mean, scale, beta, residual, params.relu);
   });
 }

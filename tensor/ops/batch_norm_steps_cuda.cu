@@ -8,6 +8,7 @@
 
 #include <cmath>
 
+#include "tensor/math.h"
 #include "tensor/ops/batch_norm_steps.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/elementwise_functors.h"
@@ -83,7 +84,7 @@ BatchNormResult batch_norm_thread_per_channel(const Tensor& x, const Tensor& gam
   if (columns == 0) return result;
   dispatch_floating(x.dtype(), [&, rows = rows, columns = columns](auto zero) {
     using T = decltype(zero);
-    launch(channel_forward<T>, (columns + threads - 1) / threads, threads, 0, stream_of(x.device()), x.data<T>(), data_or_null<T>(residual),
+    launch(channel_forward<T>, ceil_div(columns, threads), threads, 0, stream_of(x.device()), x.data<T>(), data_or_null<T>(residual),
            gamma.data<T>(), beta.data<T>(), rows, columns, params.eps, params.relu, result.y.data<T>(), result.mean.data<T>(),
            result.var.data<T>(), result.rstd.data<T>());
   });
@@ -101,9 +102,9 @@ BatchNormGradients batch_norm_grad_thread_per_channel(const Tensor& x, const Ten
   dispatch_floating(x.dtype(), [&, rows = rows, columns = columns](auto zero) {
     using T = decltype(zero);
     T* g = needs_dresidual && params.relu ? result.dresidual.data<T>() : nullptr;
-    launch(channel_backward<T>, (columns + threads - 1) / threads, threads, 0, stream_of(x.device()), x.data<T>(), y.data<T>(),
-           dy.data<T>(), gamma.data<T>(), mean.data<T>(), rstd.data<T>(), rows, columns, params.relu, result.dx.data<T>(),
-           result.dgamma.data<T>(), result.dbeta.data<T>(), g);
+    launch(channel_backward<T>, ceil_div(columns, threads), threads, 0, stream_of(x.device()), x.data<T>(), y.data<T>(), dy.data<T>(),
+           gamma.data<T>(), mean.data<T>(), rstd.data<T>(), rows, columns, params.relu, result.dx.data<T>(), result.dgamma.data<T>(),
+           result.dbeta.data<T>(), g);
   });
   return result;
 }

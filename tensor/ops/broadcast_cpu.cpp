@@ -35,17 +35,14 @@ Tensor broadcast(const Tensor& x, const Tensor& vector, Function function) {
   return y;
 }
 
-void check(const Tensor& x, const Tensor& vector, const Shape& expected, const char* what) {
-  CHECK(vector.shape() == expected, "{} has shape {}; for x {} it must be {}", what, vector.shape().to_string(), x.shape().to_string(),
-        expected.to_string());
-  CHECK(vector.dtype() == x.dtype(), "x is {}, {} is {}; cast one of them", name(x.dtype()), what, name(vector.dtype()));
-  CHECK(vector.device() == x.device(), "x and {} are on different devices", what);
+void check_row(const char* op, const Tensor& x, const Tensor& row) {
+  check_shape(op, {"row", row}, {as_matrix(x).columns});
+  check_same_kind(op, {"x", x}, {"row", row});
 }
-
-void check_row(const Tensor& x, const Tensor& row) { check(x, row, {as_matrix(x).columns}, "row"); }
-void check_column(const Tensor& x, const Tensor& column) {
+void check_column(const char* op, const Tensor& x, const Tensor& column) {
   as_matrix(x);
-  check(x, column, without_last_axis(x.shape()), "column");
+  check_shape(op, {"column", column}, without_last_axis(x.shape()));
+  check_same_kind(op, {"x", x}, {"column", column});
 }
 
 }  // namespace
@@ -58,19 +55,19 @@ Tensor multiply_column(const Tensor& x, const Tensor& column) { return broadcast
 }  // namespace cpu
 
 Tensor add_row(const Tensor& x, const Tensor& row) {
-  check_row(x, row);
+  check_row("add_row", x, row);
   DISPATCH_DEVICE(x, add_row, x, row);
 }
 Tensor multiply_row(const Tensor& x, const Tensor& row) {
-  check_row(x, row);
+  check_row("multiply_row", x, row);
   DISPATCH_DEVICE(x, multiply_row, x, row);
 }
 Tensor add_column(const Tensor& x, const Tensor& column) {
-  check_column(x, column);
+  check_column("add_column", x, column);
   DISPATCH_DEVICE(x, add_column, x, column);
 }
 Tensor multiply_column(const Tensor& x, const Tensor& column) {
-  check_column(x, column);
+  check_column("multiply_column", x, column);
   DISPATCH_DEVICE(x, multiply_column, x, column);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tensor/cuda/runtime.h"
+#include "tensor/math.h"
 #include "tensor/ops/matrix_view.h"
 
 namespace tensor::ops::cuda {
@@ -21,11 +22,11 @@ struct ColumnTiles {
 
   ColumnTiles(int64_t rows_, int64_t columns_, bool one_slice = false) : rows(rows_), columns(columns_) {
     while (width < 32 && width < columns) width *= 2;
-    tiles = (columns + width - 1) / width;
-    const int64_t least_rows = least_steps * threads / width, most_slices = (rows + least_rows - 1) / least_rows;
+    tiles = ceil_div(columns, width);
+    const int64_t least_rows = least_steps * threads / width, most_slices = ceil_div(rows, least_rows);
     slices = one_slice || tiles == 0 ? 1 : std::clamp<int64_t>(wanted_blocks / tiles, 1, std::max<int64_t>(1, most_slices));
-    slice_rows = std::max<int64_t>(1, (rows + slices - 1) / slices);
-    slices = std::max<int64_t>(1, (rows + slice_rows - 1) / slice_rows);  // none of them empty
+    slice_rows = std::max<int64_t>(1, ceil_div(rows, slices));
+    slices = std::max<int64_t>(1, ceil_div(rows, slice_rows));  // none of them empty
   }
   tensor::cuda::Grid grid(const char* file = __builtin_FILE(), int line = __builtin_LINE()) const { return {tiles, slices, 1, file, line}; }
 

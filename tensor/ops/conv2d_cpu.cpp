@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tensor/isa.h"
+#include "tensor/math.h"
 #include "tensor/ops/conv2d_blocks.h"
 #include "tensor/parallel.h"
 
@@ -39,10 +40,10 @@ namespace {
 /// Lets fill(k, o, count, to) write the weights of row k and output channels o .. o + count of every panel (see Conv2dKernels).
 template <class T, class Fill>
 Tensor pack_panels(const Conv2dKernels<T>& kernels, int64_t channels, int64_t k_count, const Fill& fill) {
-  const int64_t rounded = (channels + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+  const int64_t rounded = round_up(channels, kernels.lanes);
   Tensor panels({std::max<int64_t>(1, rounded * k_count)}, dtype_of<T>());
   T* data = panels.data<T>();
-  const int64_t panel_count = (channels + kernels.panel_channels - 1) / kernels.panel_channels;
+  const int64_t panel_count = ceil_div(channels, kernels.panel_channels);
   parallel_each(panel_count, 8 * kernels.panel_channels * k_count, [&](int64_t panel) {
     const int64_t begin = panel * kernels.panel_channels, end = std::min(channels, begin + kernels.panel_channels);
     const int64_t width = std::min(kernels.panel_channels, rounded - begin);
@@ -98,13 +99,13 @@ void correlate_all(const Correlation<T>& c, const Conv2dKernels<T>& kernels, con
   int64_t rows = c.grid_h, images = 1;
   if (image_rows * row_bytes > block_bytes) {
     rows = std::max<int64_t>(1, (block_bytes / row_bytes - c.kernel_h) / c.stride + 1);
-    const int64_t parts = (c.grid_h + rows - 1) / rows;
-    rows = (c.grid_h + parts - 1) / parts;
+    const int64_t parts = ceil_div(c.grid_h, rows);
+    rows = ceil_div(c.grid_h, parts);
   } else {
-    const int64_t enough = (block_pixels_at_least + c.grid_h * c.grid_w - 1) / (c.grid_h * c.grid_w);
+    const int64_t enough = ceil_div(block_pixels_at_least, c.grid_h * c.grid_w);
     images = std::clamp<int64_t>(std::max(enough, block_bytes / (image_rows * row_bytes)), 1, std::max<int64_t>(1, c.images / 8));
   }
-  const int64_t row_blocks = (c.grid_h + rows - 1) / rows, image_blocks = (c.images + images - 1) / images;
+  const int64_t row_blocks = ceil_div(c.grid_h, rows), image_blocks = ceil_div(c.images, images);
   const int64_t padded_rows = (rows - 1) * c.stride + c.kernel_h, block_pixels = images * rows * c.grid_w;
   const int64_t copy_size = in_place ? 0 : images * padded_rows * padded_w * c.channels;
 
@@ -164,9 +165,9 @@ struct Residue {
   int64_t first, tap, count, shift, grid;
   Residue(int64_t first_, int64_t extent, int64_t kernel, Conv2dParams params) : first(first_) {
     tap = (first + params.padding) % params.stride;
-    count = tap < kernel ? (kernel - tap + params.stride - 1) / params.stride : 0;
+    count = tap < kernel ? ceil_div(kernel - tap, params.stride) : 0;
     shift = (first + params.padding) / params.stride;
-    grid = first < extent ? (extent - first + params.stride - 1) / params.stride : 0;
+    grid = first < extent ? ceil_div(extent - first, params.stride) : 0;
   }
 };
 
@@ -207,10 +208,10 @@ Tensor weight_gradient_of(const Tensor& x, const Tensor& dy, const Shape& w_shap
   // Small gradients are summed over slices of the pixels, large ones cut into ranges of columns: about 16 pieces of work either way.
   const int64_t gradient_bytes = o_count * columns * static_cast<int64_t>(sizeof(T));
   const int64_t slices = std::clamp<int64_t>((4 << 20) / gradient_bytes, 1, std::min<int64_t>(16, (pixels + 511) / 512));
-  const int64_t slice_pixels = (pixels + slices - 1) / slices;
-  const int64_t tiles = (columns + kernels.column_tile - 1) / kernels.column_tile;
+  const int64_t slice_pixels = ceil_div(pixels, slices);
+  const int64_t tiles = ceil_div(columns, kernels.column_tile);
   const int64_t ranges = std::clamp<int64_t>(16 / slices, 1, tiles);
-  const int64_t range_columns = (tiles + ranges - 1) / ranges * kernels.column_tile;
+  const int64_t range_columns = ceil_div(tiles, ranges) * kernels.column_tile;
 
   Tensor partial({slices, o_count, columns}, x.dtype());
   const int64_t scratch_size = kernels.gradient_scratch(o_count);
@@ -257,10 +258,10 @@ namespace {
 /// The types of the header's table, and both operands in one place. `a` is the activation.
 void check_operands(const char* op, const char* a_name, const Tensor& a, const char* b_name, const Tensor& b, bool packs_weights) {
   const bool is_packed = packs_weights && a.dtype() == Dtype::bf16 && b.dtype() == Dtype::f32;
-  CHECK(a.dtype() == b.dtype() || is_packed, "{}: {} is {}, {} is {}; cast one of them", op, a_name, name(a.dtype()), b_name,
-        name(b.dtype()));
-  CHECK(a.device() == b.device(), "{}: {} is on {}, {} on {}; move one of them", op, a_name, a.device().to_string(), b_name,
-        b.device().to_string());
+  if (is_packed)
+    check_same_device(op, {a_name, a}, {b_name, b});
+  else
+    check_same_kind(op, {a_name, a}, {b_name, b});
   CHECK(a.dtype() != Dtype::bf16 || !a.device().is_cpu(), "{}: bf16 is convolved on CUDA alone; cast to f32 for the cpu", op);
 }
 
@@ -274,13 +275,13 @@ Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dParams params) {
 
 Tensor conv2d_dx(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2dParams params) {
   check_operands("conv2d_dx", "dy", dy, "w", w, true);
-  CHECK_SHAPE(dy, = conv2d_output_shape(x_shape, w.shape(), params));
+  check_shape("conv2d_dx", {"dy", dy}, conv2d_output_shape(x_shape, w.shape(), params));
   DISPATCH_DEVICE(dy, conv2d_dx, dy, w, x_shape, params);
 }
 
 Tensor conv2d_dw(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params) {
   check_operands("conv2d_dw", "x", x, "dy", dy, false);
-  CHECK_SHAPE(dy, = conv2d_output_shape(x.shape(), w_shape, params));
+  check_shape("conv2d_dw", {"dy", dy}, conv2d_output_shape(x.shape(), w_shape, params));
   DISPATCH_DEVICE(x, conv2d_dw, x, dy, w_shape, params);
 }
 

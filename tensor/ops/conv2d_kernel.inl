@@ -2,19 +2,12 @@
 //
 // Both multiply a tile of `tile_rows` x (Vectors * lanes) results that stays in registers: 6 x 2 vectors leave 4 of AVX2's 16 registers for
 // operands, 6 x 4 leave 8 of AVX-512's 32. Each step loads `Vectors` vectors, broadcasts `tile_rows` scalars and issues their products.
+#include "tensor/ops/lanes.inl"
 
 constexpr int tile_rows = 6;
 constexpr int max_vectors = vector_registers >= 32 ? 4 : 2;
 // What one tile streams over and over has to stay in the L1 cache: a piece of a weight panel, or the gathered columns of x.
 constexpr int64_t resident_bytes = vector_registers >= 32 ? 32768 : 16384;
-
-template <class T>
-struct VectorOf {
-  typedef T type __attribute__((vector_size(vector_bytes)));
-  typedef T unaligned __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
-};
-template <class T>
-constexpr int64_t lanes_of = vector_bytes / static_cast<int64_t>(sizeof(T));
 
 template <class T, int Vectors>
 using Tile = typename VectorOf<T>::type[tile_rows][Vectors];
@@ -126,7 +119,7 @@ constexpr int64_t gradient_pixels = resident_bytes / (max_vectors * vector_bytes
 
 template <class T>
 int64_t gradient_scratch(int64_t out_channels) {
-  const int64_t groups = (out_channels + tile_rows - 1) / tile_rows;
+  const int64_t groups = ceil_div(out_channels, tile_rows);
   return gradient_pixels<T> * (groups * tile_rows + max_vectors * lanes_of<T>);
 }
 
@@ -203,7 +196,7 @@ void gradient_columns(const WeightGradientBlock<T>& block, const WindowCorner* c
 template <class T>
 void weight_gradient(const WeightGradientBlock<T>& block) {
   constexpr int64_t lanes = lanes_of<T>, full = max_vectors * lanes;
-  const int64_t group_count = (block.out_channels + tile_rows - 1) / tile_rows;
+  const int64_t group_count = ceil_div(block.out_channels, tile_rows);
   T* groups = block.scratch;
   T* columns = groups + gradient_pixels<T> * group_count * tile_rows;
   const int64_t image_size = block.height * block.width * block.channels;

@@ -5,6 +5,7 @@
 // numerics one running sum in the operands' type
 #include "tensor/cuda/runtime.h"
 
+#include "tensor/math.h"
 #include "tensor/ops/conv2d_steps.h"
 
 namespace tensor::ops::cuda {
@@ -89,8 +90,7 @@ template <class T>
 Tensor start(void (*kernel)(const T*, const T*, T*, Extents), const Tensor& a, const Tensor& b, const Shape& shape, const Extents& e) {
   Tensor result(shape, dtype_of<T>(), a.device());
   const int64_t count = result.numel();
-  if (count > 0)
-    launch(kernel, (count + threads - 1) / threads, threads, 0, stream_of(a.device()), a.data<T>(), b.data<T>(), result.data<T>(), e);
+  if (count > 0) launch(kernel, ceil_div(count, threads), threads, 0, stream_of(a.device()), a.data<T>(), b.data<T>(), result.data<T>(), e);
   return result;
 }
 

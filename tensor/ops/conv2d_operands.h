@@ -4,6 +4,7 @@
 
 #include "tensor/cuda/fast_divmod.h"
 #include "tensor/cuda/operand.h"
+#include "tensor/math.h"
 #include "tensor/ops/conv2d.h"
 
 namespace tensor::ops::cuda {
@@ -118,9 +119,9 @@ struct PixelsOut {
 struct InputClass {
   int64_t inputs, first_tap, taps, shift;
   InputClass(int64_t first, int64_t extent, int64_t kernel, Conv2dParams params) {
-    inputs = first < extent ? (extent - first + params.stride - 1) / params.stride : 0;
+    inputs = first < extent ? ceil_div(extent - first, params.stride) : 0;
     first_tap = (first + params.padding) % params.stride;
-    taps = first_tap < kernel ? (kernel - first_tap + params.stride - 1) / params.stride : 0;
+    taps = first_tap < kernel ? ceil_div(kernel - first_tap, params.stride) : 0;
     shift = (first + params.padding) / params.stride;
   }
 };

@@ -28,8 +28,8 @@ void check(const Tensor& logits, const Tensor& labels, double label_smoothing) {
   CHECK(logits.rank() == 2, "cross_entropy: expected logits (rows, classes), got {}", logits.shape().to_string());
   const int64_t rows = logits.dim(0), classes = logits.dim(1);
   CHECK(rows >= 1 && classes >= 1, "cross_entropy: logits {} are empty", logits.shape().to_string());
-  CHECK(labels.shape() == Shape{rows}, "cross_entropy: labels have shape {}, expected ({})", labels.shape().to_string(), rows);
-  CHECK(labels.device() == logits.device(), "cross_entropy: logits and labels are on different devices");
+  check_shape("cross_entropy", {"labels", labels}, {rows});
+  check_same_device("cross_entropy", {"logits", logits}, {"labels", labels});
   CHECK(labels.dtype() == Dtype::i64, "cross_entropy: labels are {}, expected i64", name(labels.dtype()));
   CHECK(label_smoothing >= 0 && label_smoothing <= 1, "cross_entropy: label smoothing is {}, expected 0 to 1", label_smoothing);
 }
@@ -111,9 +111,7 @@ Tensor cross_entropy_grad(const Tensor& probabilities, const Tensor& labels, con
   check(probabilities, labels, label_smoothing);
   if (labels.device().is_cpu()) check_labels(labels, probabilities.dim(1));
   CHECK(dloss.numel() == 1, "cross_entropy_grad: dloss has shape {}, expected one element", dloss.shape().to_string());
-  CHECK(dloss.dtype() == probabilities.dtype() && dloss.device() == probabilities.device(),
-        "cross_entropy_grad: probabilities are {} on {}, dloss is {} on {}; they must be equal", name(probabilities.dtype()),
-        probabilities.device().to_string(), name(dloss.dtype()), dloss.device().to_string());
+  check_same_kind("cross_entropy_grad", {"probabilities", probabilities}, {"dloss", dloss});
   DISPATCH_DEVICE(probabilities, cross_entropy_grad, probabilities, labels, dloss, label_smoothing);
 }
 

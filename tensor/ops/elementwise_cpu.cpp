@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tensor/isa.h"
+#include "tensor/math.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/elementwise_functors.h"
 #include "tensor/parallel.h"
@@ -130,7 +131,7 @@ bool all_finite(const Tensor& x) {
     using Word = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
     const T* in = x.data<T>();
     const auto kernel = SELECT_ISA(not_finite<T, Word>);
-    std::vector<Word> found(static_cast<size_t>((x.numel() + elementwise_grain - 1) / elementwise_grain));
+    std::vector<Word> found(static_cast<size_t>(ceil_div(x.numel(), elementwise_grain)));
     parallel_for(x.numel(), elementwise_grain,
                  [&](int64_t begin, int64_t end) { found[begin / elementwise_grain] = kernel(in + begin, end - begin); });
     Word any = 0;
@@ -143,7 +144,7 @@ bool all_finite(const Tensor& x) {
 
 #define CHECKED_BINARY(op_)                      \
   Tensor op_(const Tensor& a, const Tensor& b) { \
-    CHECK_SAME(a, b);                            \
+    check_same(#op_, {"a", a}, {"b", b});        \
     DISPATCH_DEVICE(a, op_, a, b);               \
   }
 CHECKED_BINARY(add)
@@ -156,14 +157,14 @@ Tensor scale(const Tensor& x, double factor) { DISPATCH_DEVICE(x, scale, x, fact
 Tensor add_scalar(const Tensor& x, double term) { DISPATCH_DEVICE(x, add_scalar, x, term); }
 Tensor relu(const Tensor& x) { DISPATCH_DEVICE(x, relu, x); }
 Tensor relu_grad(const Tensor& y, const Tensor& dy) {
-  CHECK_SAME(y, dy);
+  check_same("relu_grad", {"y", y}, {"dy", dy});
   DISPATCH_DEVICE(y, relu_grad, y, dy);
 }
 Tensor exp(const Tensor& x) { DISPATCH_DEVICE(x, exp, x); }
 Tensor log(const Tensor& x) { DISPATCH_DEVICE(x, log, x); }
 Tensor sqrt(const Tensor& x) { DISPATCH_DEVICE(x, sqrt, x); }
 void add_into(Tensor& acc, const Tensor& x) {
-  CHECK_SAME(acc, x);
+  check_same("add_into", {"acc", acc}, {"x", x});
   DISPATCH_DEVICE(x, add_into, acc, x);
 }
 Tensor cast(const Tensor& x, Dtype dtype) { DISPATCH_DEVICE(x, cast, x, dtype); }

@@ -6,6 +6,7 @@
 
 #include "tensor/cuda/runtime.h"
 
+#include "tensor/math.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/elementwise_functors.h"
 #include "tensor/ops/elementwise_steps.h"
@@ -19,8 +20,6 @@ using tensor::cuda::stream_of;
 
 constexpr int threads = 256;
 constexpr int64_t most_blocks = 2048;  // several for each multiprocessor of a large device
-
-int64_t blocks_of(int64_t items) { return (items + threads - 1) / threads; }
 
 // Step 1.
 template <class To, class Function, class... From>
@@ -80,12 +79,13 @@ void run(Step step, Tensor& y, Function function, const From*... x) {
   const auto stream = stream_of(y.device());
   switch (step) {
     case Step::thread_per_element:
-      return launch(map_element<To, Function, From...>, blocks_of(n), threads, 0, stream, n, function, out, x...);
+      return launch(map_element<To, Function, From...>, ceil_div(n, threads), threads, 0, stream, n, function, out, x...);
     case Step::grid_stride:
-      return launch(map_stride<To, Function, From...>, std::min(blocks_of(n), most_blocks), threads, 0, stream, n, function, out, x...);
+      return launch(map_stride<To, Function, From...>, std::min(ceil_div(n, threads), most_blocks), threads, 0, stream, n, function, out,
+                    x...);
     case Step::packs:
-      return launch(map_packs<width, To, Function, From...>, std::min(blocks_of((n + width - 1) / width), most_blocks), threads, 0, stream,
-                    n, function, out, x...);
+      return launch(map_packs<width, To, Function, From...>, std::min(ceil_div(ceil_div(n, width), threads), most_blocks), threads, 0,
+                    stream, n, function, out, x...);
   }
 }
 
@@ -192,7 +192,7 @@ bool all_finite(const Tensor& x) {
     using T = decltype(zero);
     const int64_t n = x.numel();
     if (n > 0)
-      launch(find_not_finite<T>, std::min(blocks_of(n), most_blocks), threads, 0, stream_of(x.device()), n, x.data<T>(),
+      launch(find_not_finite<T>, std::min(ceil_div(n, threads), most_blocks), threads, 0, stream_of(x.device()), n, x.data<T>(),
              found.data<int32_t>());
   });
   return found.item() == 0;

@@ -77,10 +77,9 @@ L2NormalizeResult l2_normalize(const Tensor& x, double eps) {
 
 Tensor l2_normalize_grad(const Tensor& x, const Tensor& norm, const Tensor& dy, double eps) {
   check_eps(eps);
-  CHECK_SAME(x, dy);
-  CHECK_SHAPE(norm, (without_last_axis(x.shape())));
-  CHECK(norm.dtype() == x.dtype() && norm.device() == x.device(), "l2_normalize_grad: x is {} on {}, norm {} on {}; they must be equal",
-        name(x.dtype()), x.device().to_string(), name(norm.dtype()), norm.device().to_string());
+  check_same("l2_normalize_grad", {"x", x}, {"dy", dy});
+  check_shape("l2_normalize_grad", {"norm", norm}, without_last_axis(x.shape()));
+  check_same_kind("l2_normalize_grad", {"x", x}, {"norm", norm});
   DISPATCH_DEVICE(x, l2_normalize_grad, x, norm, dy, eps);
 }
 

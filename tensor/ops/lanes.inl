@@ -1,6 +1,15 @@
 // Sums and maxima of a row in vector lanes. Included by kernel files, inside the namespace of one instruction set: no include guard.
 // GCC does not reorder floating-point sums by itself, so the lanes are written out with its vector extension.
 
+/// A full vector of T, and the same at an address of any alignment.
+template <class T>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(vector_bytes)));
+  typedef T unaligned __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
+};
+template <class T>
+constexpr int64_t lanes_of = vector_bytes / static_cast<int64_t>(sizeof(T));
+
 /// As many elements as doubles fill a vector; sums run in double whatever T is.
 template <class T>
 struct Lanes {

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "tensor/isa.h"
+#include "tensor/math.h"
 #include "tensor/parallel.h"
 
 namespace tensor::ops {
@@ -21,13 +22,12 @@ struct Extents {
 
 Extents extents_of(const Tensor& a, const Tensor& b, Transpose transpose_a, Transpose transpose_b) {
   CHECK(a.rank() == 2 && b.rank() == 2, "matmul: expected two matrices, got {} and {}", a.shape().to_string(), b.shape().to_string());
-  CHECK(a.dtype() == b.dtype(), "matmul: a is {}, b is {}; cast one of them", name(a.dtype()), name(b.dtype()));
-  CHECK(a.device() == b.device(), "matmul: a is on {}, b on {}; move one of them", a.device().to_string(), b.device().to_string());
+  check_same_kind("matmul", {"a", a}, {"b", b});
   CHECK(a.dtype() != Dtype::bf16 || !a.device().is_cpu(), "matmul: bf16 is multiplied on CUDA alone; cast to f32 for the cpu");
   const bool flip_a = transpose_a == Transpose::yes, flip_b = transpose_b == Transpose::yes;
   const Extents e = {a.dim(flip_a ? 1 : 0), a.dim(flip_a ? 0 : 1), b.dim(flip_b ? 0 : 1)};
-  CHECK(b.dim(flip_b ? 1 : 0) == e.k, "matmul: a {}{} and b {}{} do not fit", a.shape().to_string(), flip_a ? "^T" : "",
-        b.shape().to_string(), flip_b ? "^T" : "");
+  CHECK(b.dim(flip_b ? 1 : 0) == e.k, "matmul: a{} is {}, b{} is {}; the columns of the first must be the rows of the second",
+        flip_a ? "^T" : "", Shape{e.m, e.k}.to_string(), flip_b ? "^T" : "", Shape{b.dim(flip_b ? 1 : 0), e.n}.to_string());
   return e;
 }
 
@@ -66,8 +66,6 @@ struct MatmulKernels {
 
 namespace {
 
-int64_t quotient_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 constexpr int64_t block_rows = 192, enough_blocks = 12;  // packed rows of A stay in the L2 cache while the panels pass by
 constexpr int64_t packed_bytes = 1 << 20;                // of B at once: they stay in the L3 cache
 constexpr int64_t packed_panels = 16;                    // by one thread at once
@@ -78,25 +76,25 @@ void multiply_all(const MatmulProblem<T>& problem) {
   const MatmulKernels<T> kernels = SELECT_ISA(matmul_kernels<T>)();
   const int64_t m = problem.m, k = problem.k, n = problem.n;
   // K is cut into pieces of one length, some pieces of B are packed at once.
-  const int64_t depth = quotient_up(k, quotient_up(k, kernels.depth));
-  const int64_t panels = quotient_up(n, kernels.width), padded_n = panels * kernels.width;
+  const int64_t depth = ceil_div(k, ceil_div(k, kernels.depth));
+  const int64_t panels = ceil_div(n, kernels.width), padded_n = panels * kernels.width;
   const int64_t pieces_at_once = std::max<int64_t>(1, packed_bytes / (depth * padded_n * static_cast<int64_t>(sizeof(T))));
   const int64_t step = std::min(k, pieces_at_once * depth);
-  const int64_t group = packed_panels * kernels.width, groups = quotient_up(n, group);
+  const int64_t group = packed_panels * kernels.width, groups = ceil_div(n, group);
   Tensor packed({step * padded_n}, dtype_of<T>());
 
   // Blocks of rows; where they are few, shorter ones, and ranges of panels.
   const int64_t longest = m >= enough_blocks * block_rows ? block_rows : block_rows / 2;
-  const int64_t rows = quotient_up(quotient_up(m, quotient_up(m, longest)), kernels.rows) * kernels.rows;
-  const int64_t row_blocks = quotient_up(m, rows);
-  const int64_t range = quotient_up(panels, std::min(panels, quotient_up(enough_blocks, row_blocks))) * kernels.width;
-  const int64_t ranges = quotient_up(n, range);
+  const int64_t rows = ceil_div(ceil_div(m, ceil_div(m, longest)), kernels.rows) * kernels.rows;
+  const int64_t row_blocks = ceil_div(m, rows);
+  const int64_t range = ceil_div(panels, std::min(panels, ceil_div(enough_blocks, row_blocks))) * kernels.width;
+  const int64_t ranges = ceil_div(n, range);
   const bool packs_left = range >= packing_pays;
   Tensor scratch({num_threads(), packs_left ? rows * depth : 0}, dtype_of<T>());
   T *packed_data = packed.data<T>(), *scratch_data = scratch.data<T>();
 
   for (int64_t first = 0; first < k; first += step) {
-    const int64_t last = std::min(k, first + step), pieces = quotient_up(last - first, depth);
+    const int64_t last = std::min(k, first + step), pieces = ceil_div(last - first, depth);
     parallel_each(pieces * groups, 8 * depth * std::min(group, padded_n), [&](int64_t at) {
       const int64_t begin = first + at / groups * depth, here = std::min(depth, last - begin), column = at % groups * group;
       kernels.pack_right(problem, begin, here, column, std::min(group, n - column),

@@ -8,6 +8,7 @@
 #include "tensor/cuda/runtime.h"
 
 #include "tensor/cuda/product.h"
+#include "tensor/math.h"
 #include "tensor/ops/matmul_steps.h"
 
 namespace tensor::ops::cuda {
@@ -42,7 +43,7 @@ template <class T>
 __global__ void __launch_bounds__(tile_extent* tile_extent) tiled_kernel(const T* a, const T* b, T* y, Strides s) {
   SHARED(T, a_tile, [tile_extent][tile_extent]);
   SHARED(T, b_tile, [tile_extent][tile_extent + 1]);  // the spare column: b^T is written down the columns
-  const int64_t column_tiles = (s.n + tile_extent - 1) / tile_extent;
+  const int64_t column_tiles = ceil_div(s.n, tile_extent);
   const int64_t row = blockIdx.x / column_tiles * tile_extent + threadIdx.y, column = blockIdx.x % column_tiles * tile_extent + threadIdx.x;
   T sum{};
   for (int64_t first = 0; first < s.k; first += tile_extent) {
@@ -104,7 +105,7 @@ Tensor matmul_tiled(const Tensor& a, const Tensor& b, Transpose transpose_a, Tra
     using T = decltype(zero);
     const Strides s = strides_of(a, b, transpose_a, transpose_b);
     Tensor y({s.m, s.n}, a.dtype(), a.device());
-    const int64_t tiles = ((s.m + tile_extent - 1) / tile_extent) * ((s.n + tile_extent - 1) / tile_extent);
+    const int64_t tiles = ceil_div(s.m, tile_extent) * ceil_div(s.n, tile_extent);
     if (tiles > 0)
       launch(tiled_kernel<T>, tiles, {tile_extent, tile_extent}, 0, stream_of(a.device()), a.data<T>(), b.data<T>(), y.data<T>(), s);
     return y;

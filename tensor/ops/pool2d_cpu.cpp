@@ -149,16 +149,16 @@ Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams para
 MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) { DISPATCH_DEVICE(x, max_pool2d, x, params); }
 
 Tensor max_pool2d_grad(const Tensor& dy, const Tensor& argmax, const Shape& x_shape, Pool2dParams params) {
-  CHECK_SHAPE(dy, (pool2d_shape(x_shape, params)));
-  CHECK_SHAPE(argmax, (dy.shape()));
-  CHECK(argmax.device() == dy.device(), "max_pool2d_grad: dy and argmax are on different devices");
+  check_shape("max_pool2d_grad", {"dy", dy}, pool2d_shape(x_shape, params));
+  check_shape("max_pool2d_grad", {"argmax", argmax}, dy.shape());
+  check_same_device("max_pool2d_grad", {"dy", dy}, {"argmax", argmax});
   DISPATCH_DEVICE(dy, max_pool2d_grad, dy, argmax, x_shape, params);
 }
 
 Tensor avg_pool2d(const Tensor& x, Pool2dParams params) { DISPATCH_DEVICE(x, avg_pool2d, x, params); }
 
 Tensor avg_pool2d_grad(const Tensor& dy, const Shape& x_shape, Pool2dParams params) {
-  CHECK_SHAPE(dy, (pool2d_shape(x_shape, params)));
+  check_shape("avg_pool2d_grad", {"dy", dy}, pool2d_shape(x_shape, params));
   DISPATCH_DEVICE(dy, avg_pool2d_grad, dy, x_shape, params);
 }
 

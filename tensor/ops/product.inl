@@ -1,17 +1,11 @@
 // The register tile under every dense product of the CPU: matmul's and ALPA's. Included by kernel files, inside the namespace of one
 // instruction set: no include guard.
+#include "tensor/ops/lanes.inl"
 
 // 6 x 2 vectors of results leave 4 of AVX2's 16 registers for operands, 12 x 2 leave 8 of AVX-512's 32.
 constexpr int product_rows = vector_registers >= 32 ? 12 : 6;
 constexpr int product_vectors = 2;
 
-template <class T>
-struct VectorOf {
-  typedef T type __attribute__((vector_size(vector_bytes)));
-  typedef T unaligned __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
-};
-template <class T>
-constexpr int64_t lanes_of = vector_bytes / static_cast<int64_t>(sizeof(T));
 template <class T>
 constexpr int64_t panel_width = product_vectors* lanes_of<T>;
 

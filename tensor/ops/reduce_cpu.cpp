@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "tensor/isa.h"
+#include "tensor/math.h"
 #include "tensor/ops/matrix_view.h"
 #include "tensor/parallel.h"
 
@@ -23,7 +24,7 @@ double total(const Tensor& x) {
     using T = decltype(zero);
     const T* in = x.data<T>();
     const auto kernel = SELECT_ISA(sum_of<T>);
-    std::vector<double> partial(static_cast<size_t>((x.numel() + elementwise_grain - 1) / elementwise_grain));
+    std::vector<double> partial(static_cast<size_t>(ceil_div(x.numel(), elementwise_grain)));
     parallel_for(x.numel(), elementwise_grain,
                  [&](int64_t begin, int64_t end) { partial[begin / elementwise_grain] = kernel(in + begin, end - begin); });
     double sum = 0;
@@ -57,7 +58,7 @@ Tensor sum_rows(const Tensor& x) {
   if (columns == 1) return sum(x).reshape(Shape{1});
   // Larger blocks than elsewhere: a block's partial sums should weigh little beside its elements.
   const int64_t grain = 4 * rows_per_block(columns);
-  const int64_t blocks = (rows + grain - 1) / grain;
+  const int64_t blocks = ceil_div(rows, grain);
   Tensor y({columns}, x.dtype(), x.device());
   Tensor partial = Tensor::zeros({blocks, columns}, Dtype::f64);
   dispatch_floating(x.dtype(), [&, rows = rows, columns = columns](auto zero) {

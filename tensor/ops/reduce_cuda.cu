@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "tensor/math.h"
 #include "tensor/ops/column_tiles.h"
 #include "tensor/ops/matrix_view.h"
 #include "tensor/ops/reduce.h"
@@ -92,20 +93,18 @@ __global__ void __launch_bounds__(ColumnTiles::threads) column_slices(const In* 
 
 enum class Step { thread_per_row, shared_tree, warp_per_row, fitting };
 
-int64_t blocks_of(int64_t items, int64_t each) { return (items + each - 1) / each; }
-
 template <class Gather, class T, class Out>
 void reduce_rows(Step step, const T* x, int64_t rows, int64_t columns, Out* out, Device device) {
   if (rows == 0) return;
   const auto stream = stream_of(device);
   if (step == Step::thread_per_row)
-    return launch(row_by_thread<Gather, T, Out>, blocks_of(rows, threads), threads, 0, stream, x, rows, columns, 1.0, out);
+    return launch(row_by_thread<Gather, T, Out>, ceil_div(rows, threads), threads, 0, stream, x, rows, columns, 1.0, out);
   if (step == Step::shared_tree) return launch(row_by_block_tree<Gather, T, Out>, rows, threads, 0, stream, x, columns, 1.0, out);
   if (step == Step::fitting && columns > RowTeams::longest_row_of_a_warp)
     return launch(row_by_block<Gather, T, Out>, rows, threads, 0, stream, x, rows * columns, columns, 1.0, out);
   int width = 32;
   while (step == Step::fitting && width / 2 >= std::max<int64_t>(1, columns)) width /= 2;
-  launch(row_by_lanes<Gather, T, Out>, blocks_of(rows, threads / width), threads, 0, stream, x, rows, columns, width, 1.0, out);
+  launch(row_by_lanes<Gather, T, Out>, ceil_div(rows, threads / width), threads, 0, stream, x, rows, columns, width, 1.0, out);
 }
 
 Tensor sum_columns_by(Step step, const Tensor& x) {
@@ -121,7 +120,7 @@ Tensor sum_columns_by(Step step, const Tensor& x) {
 /// sum / divisor, as a scalar.
 Tensor total(const Tensor& x, double divisor, int64_t slice) {
   Tensor y({}, x.dtype(), x.device());
-  const int64_t n = x.numel(), slices = std::max<int64_t>(1, blocks_of(n, slice));
+  const int64_t n = x.numel(), slices = std::max<int64_t>(1, ceil_div(n, slice));
   const auto stream = stream_of(x.device());
   dispatch_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -148,7 +147,7 @@ Tensor sum_rows_thread_per_column(const Tensor& x) {
   dispatch_floating(x.dtype(), [&, rows = rows, columns = columns](auto zero) {
     using T = decltype(zero);
     if (columns > 0)
-      launch(column_by_thread<T>, blocks_of(columns, threads), threads, 0, stream_of(x.device()), x.data<T>(), rows, columns, y.data<T>());
+      launch(column_by_thread<T>, ceil_div(columns, threads), threads, 0, stream_of(x.device()), x.data<T>(), rows, columns, y.data<T>());
   });
   return y;
 }

@@ -102,7 +102,7 @@ Tensor region_pool(const Tensor& x, const std::vector<Region>& regions) {
 
 Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Region>& regions) {
   check(x_shape, regions);
-  CHECK_SHAPE(dy, {x_shape[0], static_cast<int64_t>(regions.size()), x_shape[3]});
+  check_shape("region_pool_grad", {"dy", dy}, {x_shape[0], static_cast<int64_t>(regions.size()), x_shape[3]});
   DISPATCH_DEVICE(dy, region_pool_grad, dy, x_shape, regions);
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tensor/cuda/runtime.h"
+#include "tensor/math.h"
 
 namespace tensor::ops::cuda {
 
@@ -88,7 +89,7 @@ struct RowTeams {
     while (width <= 32 && width > 1 && width / 2 >= columns) width /= 2;
   }
   tensor::cuda::Grid grid(const char* file = __builtin_FILE(), int line = __builtin_LINE()) const {
-    return {(rows + threads / width - 1) / (threads / width), 1, 1, file, line};
+    return {ceil_div(rows, threads / width), 1, 1, file, line};
   }
 
   __device__ int64_t row() const { return int64_t{blockIdx.x} * (threads / width) + threadIdx.x / width; }

@@ -139,7 +139,7 @@ Tensor softmax(const Tensor& x) {
 }
 Tensor softmax_grad(const Tensor& y, const Tensor& dy) {
   check(y);
-  CHECK_SAME(y, dy);
+  check_same("softmax_grad", {"y", y}, {"dy", dy});
   DISPATCH_DEVICE(y, softmax_grad, y, dy);
 }
 Tensor log_softmax(const Tensor& x) {
@@ -148,7 +148,7 @@ Tensor log_softmax(const Tensor& x) {
 }
 Tensor log_softmax_grad(const Tensor& y, const Tensor& dy) {
   check(y);
-  CHECK_SAME(y, dy);
+  check_same("log_softmax_grad", {"y", y}, {"dy", dy});
   DISPATCH_DEVICE(y, log_softmax_grad, y, dy);
 }
 Tensor logsumexp(const Tensor& x) {

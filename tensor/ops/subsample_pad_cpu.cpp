@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "tensor/math.h"
 #include "tensor/parallel.h"
 
 namespace tensor::ops {
@@ -23,7 +24,7 @@ Shape subsample_pad_shape(const Shape& x, int64_t stride, int64_t channels) {
   CHECK(x.rank() == 4, "subsample_pad: expected x (N,H,W,C), got {}", x.to_string());
   CHECK(stride >= 1, "subsample_pad: stride {}; it is at least 1", stride);
   CHECK(channels >= x[3], "subsample_pad: {} channels are fewer than the {} of x", channels, x[3]);
-  return {x[0], (x[1] + stride - 1) / stride, (x[2] + stride - 1) / stride, channels};
+  return {x[0], ceil_div(x[1], stride), ceil_div(x[2], stride), channels};
 }
 
 namespace cpu {
@@ -78,7 +79,7 @@ Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) { DISPAT
 
 Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride) {
   CHECK(dy.rank() == 4, "subsample_pad_grad: expected dy (N,H,W,C), got {}", dy.shape().to_string());
-  CHECK_SHAPE(dy, (subsample_pad_shape(x_shape, stride, dy.dim(3))));
+  check_shape("subsample_pad_grad", {"dy", dy}, subsample_pad_shape(x_shape, stride, dy.dim(3)));
   DISPATCH_DEVICE(dy, subsample_pad_grad, dy, x_shape, stride);
 }
 

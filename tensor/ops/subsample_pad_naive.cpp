@@ -1,5 +1,6 @@
 // The oracles of subsample_pad: every s-th row and column, zeros around the channels; backwards, zeros where nothing was taken.
 
+#include "tensor/math.h"
 #include "tensor/ops/naive.h"
 #include "tensor/ops/subsample_pad.h"
 
@@ -14,7 +15,7 @@ Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) {
       for (int64_t w = 0; w < x.dim(2); w += stride)
         for (int64_t c = -front; c < channels - front; ++c)
           y.push_back(c >= 0 && c < x.dim(3) ? values[((n * x.dim(1) + h) * x.dim(2) + w) * x.dim(3) + c] : 0);
-  return rounded(y, {x.dim(0), (x.dim(1) + stride - 1) / stride, (x.dim(2) + stride - 1) / stride, channels}, x.dtype());
+  return rounded(y, {x.dim(0), ceil_div(x.dim(1), stride), ceil_div(x.dim(2), stride), channels}, x.dtype());
 }
 
 Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride) {

@@ -5,6 +5,7 @@
 
 #include "autograd/gradcheck.h"
 #include "mode/gradchecks.h"
+#include "tensor/math.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/common.h"
 
@@ -12,9 +13,9 @@ namespace mode::tools {
 
 namespace {
 
+using autograd::Derivation;
 using autograd::GradcheckCase;
 using autograd::GradcheckElement;
-using autograd::OpExplanation;
 using tensor::Tensor;
 
 constexpr size_t most_lines = 48;  // of a table; of a longer one the largest errors and some from all over it
@@ -53,7 +54,7 @@ int64_t derivatives(const GradcheckCase& c) {
 }
 
 /// The first case whose name holds `part`; without one the smallest with something to see.
-const GradcheckCase& choose(const std::vector<GradcheckCase>& cases, const OpExplanation& op, const std::string& part) {
+const GradcheckCase& choose(const std::vector<GradcheckCase>& cases, const Derivation& op, const std::string& part) {
   constexpr int64_t something = 6;
   const GradcheckCase* chosen = nullptr;
   std::string names;
@@ -71,13 +72,13 @@ const GradcheckCase& choose(const std::vector<GradcheckCase>& cases, const OpExp
   return *chosen;
 }
 
-void print_element(const GradcheckElement& e, const OpExplanation& op, const GradcheckCase& c) {
+void print_element(const GradcheckElement& e, const Derivation& op, const GradcheckCase& c) {
   fmt::print("{:<24} {:>22.15g} {:>22.15g} {:>10.1e}\n", op.inputs[e.input].name + " " + index_of(e.element, c.inputs[e.input].shape()),
              e.analytic, e.numeric, e.error);
 }
 
 /// All of them, or of many the worst first and then every n-th.
-void print_elements(const std::vector<GradcheckElement>& elements, const OpExplanation& op, const GradcheckCase& c) {
+void print_elements(const std::vector<GradcheckElement>& elements, const Derivation& op, const GradcheckCase& c) {
   fmt::print("\n{:<24} {:>22} {:>22} {:>10}\n", "dL / d", "by backward", "numeric", "error");
   if (elements.size() <= most_lines) {
     for (const GradcheckElement& e : elements) print_element(e, op, c);
@@ -85,13 +86,13 @@ void print_elements(const std::vector<GradcheckElement>& elements, const OpExpla
   }
   const auto worst = std::max_element(elements.begin(), elements.end(), [](const auto& a, const auto& b) { return a.error < b.error; });
   print_element(*worst, op, c);
-  const size_t step = (elements.size() + most_lines / 2 - 1) / (most_lines / 2);
+  const size_t step = tensor::ceil_div(elements.size(), most_lines / 2);
   fmt::print("the worst; and every {}th of the {}:\n", step, elements.size());
   for (size_t i = 0; i < elements.size(); i += step) print_element(elements[i], op, c);
 }
 
 /// How one numeric derivative was made, so that it can be made again with a pencil.
-void print_by_hand(const GradcheckElement& e, const OpExplanation& op, const GradcheckCase& c, const Tensor& projection) {
+void print_by_hand(const GradcheckElement& e, const Derivation& op, const GradcheckCase& c, const Tensor& projection) {
   const std::string name = op.inputs[e.input].name + index_of(e.element, c.inputs[e.input].shape());
   const double x = c.inputs[e.input].to_vector()[e.element];
   const std::vector<double> p = projection.to_vector();
@@ -119,11 +120,11 @@ void print_by_hand(const GradcheckElement& e, const OpExplanation& op, const Gra
 int run_gradcheck_explain(const GradcheckOptions& options) {
   if (!options.op.empty() && options.op != options.explain) throw UsageError("--explain names its op itself; leave --op out");
   const tensor::Device device = device_of(options.device);
-  const std::vector<OpExplanation> ops = op_explanations();
-  const auto op = std::find_if(ops.begin(), ops.end(), [&](const OpExplanation& known) { return known.op == options.explain; });
+  const std::vector<Derivation> ops = op_derivations();
+  const auto op = std::find_if(ops.begin(), ops.end(), [&](const Derivation& known) { return known.op == options.explain; });
   if (op == ops.end()) {
     std::vector<std::string> names;
-    for (const OpExplanation& known : ops) names.push_back(known.op);
+    for (const Derivation& known : ops) names.push_back(known.op);
     std::sort(names.begin(), names.end());
     throw UsageError(fmt::format("--explain {}: unknown; known: {}", options.explain, join(names, " ")));
   }
