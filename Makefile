@@ -1,7 +1,7 @@
 # Make names the jobs; CMake and Ninja do them. `make help` lists the targets. Each target installs what it lacks first (tools/setup.sh).
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build demo test test-all test-emulated test-races cuda fuzz lint format bench peers gpu-report install help
+.PHONY: build demo test test-all test-emulated test-races cuda fuzz lint format bench peers results gpu-report install help
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
@@ -92,6 +92,9 @@ peers: build ## the scripts that time or check PyTorch and others beside mode
 	$(call configure,build,-DMODE_BENCH=ON)
 	$(call ninja,build,mode-bench)
 	@tools/peers/run.sh
+
+results: ## the generated tables of the documentation, from the files that the commands wrote (tools/results.py)
+	@python3 tools/results.py
 
 gpu-report: ## on a machine with a GPU: the CUDA tests, compute-sanitizer, and the record for tests/golden, into build/gpu-report
 	@tools/setup.sh test

@@ -20,3 +20,12 @@ step cmake -S "$here" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMA
 step cmake --build "$work/build"
 "$work/build/consumer"
 "$work/moved/bin/mode" --version
+
+# The README's command that compiles its program; a build with CUDA also needs the CUDA runtime, as the README says.
+if ! grep -q '^MODE_CUDA:STRING=on' "$build/CMakeCache.txt"; then
+  command=$(sed -n 's/^\(g++ .*\) && .*/\1/p' "$source/README.md")
+  [ -n "$command" ] || { echo "README.md has no g++ command"; exit 1; }
+  cd "$source"
+  step bash -c "$(sed "s# build/first# $work/first#; s# build/# $build/#g" <<<"$command")"
+  "$work/first"
+fi
