@@ -1,4 +1,4 @@
-// The worked examples of the floors' READMEs: each number is computed here, by the ops, and must stand there.
+// The worked examples of the READMEs: each number is computed here by the ops and must be in the text.
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ using autograd::Variable;
 using tensor::Shape;
 using tensor::Tensor;
 
-std::string readme(const std::string& floor) { return read_bytes(fmt::format("{}/{}/README.md", SOURCE_DIR, floor)); }
+std::string readme(const std::string& folder) { return read_bytes(fmt::format("{}/{}/README.md", SOURCE_DIR, folder)); }
 
 /// "x   1  2  3": as the READMEs print a row of numbers.
 std::string row(const std::string& name, const Tensor& tensor) {
@@ -38,8 +38,8 @@ double inner(const Tensor& a, const Tensor& b) {
 }
 
 TEST(ReadmeNumbers, Conv2dInOneDimension) {
-  // A kernel of height 1 on an image of height 1 takes no padding from above: the zeros are put in by hand.
-  const std::string page = readme("tensor");
+  // A kernel of height 1 on an image of height 1 takes no vertical padding, so the zeros are inserted by hand.
+  const std::string page = readme("tensor/ops");
   const Tensor x = along_a_row({1, 2, 3, 4, 5}), padded = along_a_row({0, 1, 2, 3, 4, 5, 0}), w = along_a_row({1, 2, -1});
   const Tensor dy = along_a_row({1, -1, 2});
   const Variable x_leaf(padded, true), w_leaf(w, true);
@@ -52,11 +52,11 @@ TEST(ReadmeNumbers, Conv2dInOneDimension) {
        {std::pair{"x", x}, std::pair{"w", w}, std::pair{"y", y.value()}, std::pair{"dy", dy}, std::pair{"dw", dw}, std::pair{"dx", dx}})
     expect_line(page, row(name, tensor));
 
-  // dx once more, as the README says: zeros between, zeros around, the kernel turned round, stride 1.
-  const Tensor spread = along_a_row({0, 1, 0, -1, 0, 2, 0}), turned = along_a_row({-1, 2, 1});
+  // dx as a sliding window: zeros between the elements of dy, zeros around, the reversed kernel, stride 1.
+  const Tensor spread = along_a_row({0, 1, 0, -1, 0, 2, 0}), reversed = along_a_row({-1, 2, 1});
   expect_line(page, row("spread", spread));
-  expect_line(page, row("turned", turned));
-  EXPECT_EQ(tensor::ops::conv2d(spread, turned, {.stride = 1, .padding = 0}).to_vector(), dx.to_vector());
+  expect_line(page, row("reversed", reversed));
+  EXPECT_EQ(tensor::ops::conv2d(spread, reversed, {.stride = 1, .padding = 0}).to_vector(), dx.to_vector());
 
   expect_line(page, fmt::format("<dy, y> = {}, <dx, x> = {}, <dw, w> = {}", inner(dy, y.value()), inner(dx, x), inner(dw, w)));
   // The same kernel as a column of three on an image three high, with the op's own padding: its middle row.
@@ -66,7 +66,7 @@ TEST(ReadmeNumbers, Conv2dInOneDimension) {
 }
 
 TEST(ReadmeNumbers, BatchNormOfOneChannel) {
-  const std::string page = readme("tensor");
+  const std::string page = readme("tensor/ops");
   const auto column = [](const std::vector<double>& values) { return Tensor::from(values, {5, 1}); };
   const Tensor x = column({1, 3, 4, 5, 7}), dy = column({2, -1, 0, 1, 3});
   const Variable x_leaf(x, true), gamma(Tensor::from<double>({2}, {1}), true), beta(Tensor::from<double>({1}, {1}), true);
@@ -105,7 +105,7 @@ TEST(ReadmeNumbers, MetricsOfTheWorkedExample) {
                                 metrics.openood.aupr_out));
 }
 
-/// The program's body stands in the README word for word, but for the indentation.
+/// The README shows the text of the program, indented.
 TEST(ReadmeNumbers, OwnOpIsTheTestedProgram) {
   const std::string page = readme("autograd"), source = read_bytes(SOURCE_DIR "/tests/example_own_op.cpp");
   std::istringstream lines(source.substr(source.find("Variable silu")));
