@@ -52,11 +52,11 @@ TEST(ReadmeNumbers, Conv2dInOneDimension) {
        {std::pair{"x", x}, std::pair{"w", w}, std::pair{"y", y.value()}, std::pair{"dy", dy}, std::pair{"dw", dw}, std::pair{"dx", dx}})
     expect_line(page, row(name, tensor));
 
-  // dx as a sliding window: zeros between the elements of dy, zeros around, the reversed kernel, stride 1.
-  const Tensor spread = along_a_row({0, 1, 0, -1, 0, 2, 0}), reversed = along_a_row({-1, 2, 1});
+  // dx as a sliding window: zeros between the elements of dy, zeros around, the flipped kernel, stride 1.
+  const Tensor spread = along_a_row({0, 1, 0, -1, 0, 2, 0}), flipped = along_a_row({-1, 2, 1});
   expect_line(page, row("spread", spread));
-  expect_line(page, row("reversed", reversed));
-  EXPECT_EQ(tensor::ops::conv2d(spread, reversed, {.stride = 1, .padding = 0}).to_vector(), dx.to_vector());
+  expect_line(page, row("flipped", flipped));
+  EXPECT_EQ(tensor::ops::conv2d(spread, flipped, {.stride = 1, .padding = 0}).to_vector(), dx.to_vector());
 
   expect_line(page, fmt::format("<dy, y> = {}, <dx, x> = {}, <dw, w> = {}", inner(dy, y.value()), inner(dx, x), inner(dw, w)));
   // The same kernel as a column of three on an image three high, with the op's own padding: its middle row.
