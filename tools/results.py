@@ -10,7 +10,7 @@ detectors FILE          results.json of `mode eval` or `mode demo`: FPR95 / AURO
 study FILE...           means and deviations of each arm; a file is study.csv of `mode study`, or a summary with one row per network, loss and arm
 gains FILE... [NETWORK] AUROC of csd that ALPA adds to equally long further training
 bench FILE [PEERS]      bench.json of `mode-bench --json` and peers.jsonl of `make peers`: time, share of the peak, fastest setting of the peer
-files                   after a table that names files in backticks: their number and their lines
+files                   after a table that names files in backticks: their number, and their lines to the nearest hundred
 """
 import csv
 import json
@@ -126,7 +126,8 @@ def files_of_table(files, page):
     missing = [name for name in names if name not in files]
     if missing:
         raise KeyError(f"no such file: {', '.join(missing)}")
-    return f"{len(names)} files, {sum(files[name].count(chr(10)) for name in names):,} lines.\n"
+    lines = sum(files[name].count("\n") for name in names)
+    return f"{len(names)} files, about {round(lines, -2):,} lines.\n"
 
 
 KINDS = {"detectors": detectors, "study": study, "gains": gains, "bench": bench}
