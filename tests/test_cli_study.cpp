@@ -97,7 +97,7 @@ TEST(CliStudy, TrainsJudgesAndGoesOn) {
   EXPECT_EQ(more.out.find("epoch 1/"), std::string::npos) << more.out;
   EXPECT_EQ(nn::content_hash(weights("/seed-1/joint")), hash);
   write_bytes(out + "/seed-1/base/scores.csv", "method,set\n");
-  command::expect_one_line(run(study(out)), 1, "judged again");
+  command::expect_one_line(run(study(out)), 1, "scored again");
 }
 
 TEST(CliStudy, AnInterruptedStudyGoesOnToTheSameNumbers) {

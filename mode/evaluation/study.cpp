@@ -14,10 +14,10 @@ namespace mode {
 
 namespace {
 
-constexpr double none = std::numeric_limits<double>::quiet_NaN();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 const char* const header = "method,set,fpr95,auroc";
-const char* const neighbors = "neighbor-accuracy";
-const char* const classifier = "classifier-accuracy";
+const char* const knn_row = "neighbor-accuracy";
+const char* const classifier_row = "classifier-accuracy";
 
 std::vector<std::string> split(const std::string& text, char at) {
   std::vector<std::string> parts = {""};
@@ -31,8 +31,8 @@ std::vector<std::string> split(const std::string& text, char at) {
 }
 
 std::string rows_of(const RunScores& scores, const std::string& prefix) {
-  std::string text = fmt::format("{}{},{},{},\n", prefix, "", neighbors, scores.knn_accuracy);
-  text += fmt::format("{}{},{},{},\n", prefix, "", classifier, scores.classifier_accuracy);
+  std::string text = fmt::format("{}{},{},{},\n", prefix, "", knn_row, scores.knn_accuracy);
+  text += fmt::format("{}{},{},{},\n", prefix, "", classifier_row, scores.classifier_accuracy);
   for (const auto& [method, sets] : scores.detections)
     for (const auto& [set, detection] : sets) text += fmt::format("{}{},{},{},{}\n", prefix, method, set, detection.fpr95, detection.auroc);
   return text;
@@ -46,7 +46,7 @@ std::vector<double> over_seeds(const Study& study, const std::string& arm, const
   return values;
 }
 
-/// "83.12 ± 0.40" in %, with a sign where it is a difference.
+/// "83.12 ± 0.40" in %; a difference has a sign.
 std::string cell(const std::vector<double>& values, bool difference = false) {
   const Spread spread = spread_of(values);
   if (std::isnan(spread.mean)) return "n/a";
@@ -68,7 +68,7 @@ Number mean_over_sets(const Study& study, const std::string& method, double RunS
 }
 
 std::string accuracy_table(const Study& study) {
-  std::vector<std::vector<std::string>> rows = {{"arm", "epochs", "ID accuracy (nearest neighbors)", "(classifier)"}};
+  std::vector<std::vector<std::string>> rows = {{"arm", "epochs", "ID accuracy (k-NN)", "(classifier)"}};
   for (const std::string& arm : study.arms)
     rows.push_back({arm, study.epochs.at(arm), cell(over_seeds(study, arm, [](const RunScores& run) { return run.knn_accuracy; })),
                     cell(over_seeds(study, arm, [](const RunScores& run) { return run.classifier_accuracy; }))});
@@ -88,7 +88,7 @@ std::string metric_table(const Study& study, double RunScores::Detection::*metri
   return align(rows, 2);
 }
 
-/// Differences of the mean over sets, each between two runs of one seed.
+/// Differences of the mean over sets between two arms (or two methods), paired by seed.
 std::string gain_table(const Study& study) {
   std::vector<std::vector<std::string>> rows = {{"gain", "by", "AUROC", "FPR95"}};
   const auto has = [&](const std::string& arm) { return std::find(study.arms.begin(), study.arms.end(), arm) != study.arms.end(); };
@@ -102,15 +102,16 @@ std::string gain_table(const Study& study) {
       rows.back().push_back(cell(gained, true));
     }
   };
-  struct Question {
+  struct Comparison {
     const char *name, *arm, *other;
   };
-  for (const Question& question :
-       {Question{"further training", "extra", "base"}, Question{"ALPA after it (MODE-F)", "finetune", "base"},
-        Question{"ALPA over as much further training", "finetune", "extra"}, Question{"ALPA at once (MODE-T)", "joint", "base"}})
-    if (has(question.arm) && has(question.other))
+  for (const Comparison& comparison :
+       {Comparison{"further training", "extra", "base"}, Comparison{"ALPA fine-tuning (MODE-F)", "finetune", "base"},
+        Comparison{"ALPA over equal further training", "finetune", "extra"}, Comparison{"joint ALPA (MODE-T)", "joint", "base"}})
+    if (has(comparison.arm) && has(comparison.other))
       for (const std::string& method : study.methods)
-        add(question.name, fmt::format("{} - {}, {}", question.arm, question.other, method), question.arm, method, question.other, method);
+        add(comparison.name, fmt::format("{} - {}, {}", comparison.arm, comparison.other, method), comparison.arm, method, comparison.other,
+            method);
   if (study.methods.size() == 2)
     for (const std::string& arm : study.arms)
       add("regions over the global vector", fmt::format("{} - {}, {}", study.methods[1], study.methods[0], arm), arm, study.methods[1], arm,
@@ -124,7 +125,7 @@ std::string scores_to_csv(const RunScores& scores) { return fmt::format("{}\n{}"
 
 RunScores scores_from_csv(const std::string& text, const std::string& path) {
   const auto need = [&](bool holds) {
-    CHECK(holds, "{} is no run's scores, or not all of them; delete it to have the run judged again", nn::printable(path));
+    CHECK(holds, "{} does not hold the complete scores of a run; delete it, and the run is scored again", nn::printable(path));
   };
   const auto number = [&](const std::string& word) {
     char* end = nullptr;
@@ -135,19 +136,19 @@ RunScores scores_from_csv(const std::string& text, const std::string& path) {
   const std::vector<std::string> lines = split(text, '\n');
   need(lines.size() >= 4 && lines.front() == header && lines.back().empty());
   RunScores scores;
-  bool has_neighbors = false, has_classifier = false;
+  bool has_knn = false, has_classifier = false;
   for (size_t at = 1; at + 1 < lines.size(); ++at) {
     const std::vector<std::string> words = split(lines[at], ',');
     need(words.size() == 4);
     if (words[0].empty()) {
-      need(words[1] == neighbors || words[1] == classifier);
-      (words[1] == neighbors ? scores.knn_accuracy : scores.classifier_accuracy) = number(words[2]);
-      (words[1] == neighbors ? has_neighbors : has_classifier) = true;
+      need(words[1] == knn_row || words[1] == classifier_row);
+      (words[1] == knn_row ? scores.knn_accuracy : scores.classifier_accuracy) = number(words[2]);
+      (words[1] == knn_row ? has_knn : has_classifier) = true;
     } else {
       scores.detections[words[0]][words[1]] = {number(words[2]), number(words[3])};
     }
   }
-  need(has_neighbors && has_classifier);
+  need(has_knn && has_classifier);
   return scores;
 }
 
@@ -156,13 +157,13 @@ Spread spread_of(const std::vector<double>& values) {
   double mean = 0, squares = 0;
   for (const double value : values) mean += value / n;
   for (const double value : values) squares += (value - mean) * (value - mean);
-  return {values.empty() ? none : mean, values.size() > 1 ? std::sqrt(squares / (n - 1)) : none};
+  return {values.empty() ? nan : mean, values.size() > 1 ? std::sqrt(squares / (n - 1)) : nan};
 }
 
 std::string format_study(const Study& study) {
   return fmt::format(
-      "In %, mean ± standard deviation over {} ({})\n\n{}\nAUROC (higher is better)\n\n{}\nFPR95 as the papers count it (lower is "
-      "better)\n\n{}\nGains in points, of the mean over sets, seed by seed (AUROC: + is better, FPR95: -)\n\n{}",
+      "In %, mean ± standard deviation over {} ({})\n\n{}\nAUROC (higher is better)\n\n{}\nFPR95 by the papers' definition (lower is "
+      "better)\n\n{}\nGains of the mean over sets, in points, paired by seed (AUROC: positive is better; FPR95: negative)\n\n{}",
       study.seeds.size() == 1 ? "one seed" : fmt::format("{} seeds", study.seeds.size()), nn::joined(study.seeds, ", "),
       accuracy_table(study), metric_table(study, metrics[0]), metric_table(study, metrics[1]), gain_table(study));
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The scores of several ways to train, over seeds (mode study): one file for each run, and the tables.
+// Scores and tables of a study: several training arms, each over several seeds (mode study).
 
 #include <cstdint>
 #include <map>
@@ -8,37 +8,37 @@
 
 namespace mode {
 
-/// What a run's network was worth, as fractions; NaN where there is no number.
+/// Scores of the network of one run, as fractions; NaN where a number does not exist.
 struct RunScores {
-  double knn_accuracy = 0;         ///< by the K nearest training images
-  double classifier_accuracy = 0;  ///< NaN where the run trained none
+  double knn_accuracy = 0;         ///< knn_accuracy (metrics.h) on the ID test set
+  double classifier_accuracy = 0;  ///< NaN where the run trained no classifier
   struct Detection {
-    double fpr95 = 0, auroc = 0;  ///< as the papers count them
+    double fpr95 = 0, auroc = 0;  ///< by the papers' definition
   };
-  std::map<std::string, std::map<std::string, Detection>> detections;  ///< [method][set]
+  std::map<std::string, std::map<std::string, Detection>> detections;  ///< [method][OOD set]
 };
 
-/// CSV with the header "method,set,fpr95,auroc"; the accuracies stand as rows ",neighbor-accuracy,VALUE," and ",classifier-accuracy,..".
+/// CSV with the header "method,set,fpr95,auroc"; the accuracies are the rows ",neighbor-accuracy,VALUE," and ",classifier-accuracy,VALUE,".
 std::string scores_to_csv(const RunScores& scores);
-/// An Error of one line where `text`, of the file `path`, is none of these.
+/// Reads `text` of the file `path`. Throws where a row is malformed or an accuracy is missing.
 RunScores scores_from_csv(const std::string& text, const std::string& path);
 
 struct Study {
   std::vector<std::string> arms, methods, sets;
   std::vector<uint64_t> seeds;
   std::map<std::string, std::string> epochs;                  ///< [arm]: "8 + 2"
-  std::map<std::string, std::map<uint64_t, RunScores>> runs;  ///< [arm][seed], all of them
+  std::map<std::string, std::map<uint64_t, RunScores>> runs;  ///< [arm][seed], for every arm and seed
 };
 
-/// Mean and standard deviation (n - 1) of one number for each seed.
+/// Mean and standard deviation (divisor n - 1) over the seeds. NaN: the deviation of one value, and both where a value is NaN.
 struct Spread {
-  double mean = 0, deviation = 0;  ///< NaN: the deviation of a single one, and everything where a number is NaN
+  double mean = 0, deviation = 0;
 };
 Spread spread_of(const std::vector<double>& values);
 
-/// Accuracies; AUROC and FPR95 of each arm and method, set by set and their mean; and what was gained over what, seed by seed.
+/// Tables of the accuracies, of AUROC and FPR95 per arm, method and set, and of the paired gains between arms.
 std::string format_study(const Study& study);
-/// "arm,seed,method,set,fpr95,auroc" and the accuracies as in scores_to_csv.
+/// "arm,seed,method,set,fpr95,auroc", with the accuracies as in scores_to_csv.
 std::string study_to_csv(const Study& study);
 
 }  // namespace mode
