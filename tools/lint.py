@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The rules of the house, checked. Each rule is a function over the files and carries faults that it must catch.
+# long because each rule carries the faults that it must catch
+"""Checks the project's rules.
 
-usage: lint.py [--tidy BUILD_DIR]     all rules over the files of the checkout; with --tidy also clang-tidy, by BUILD_DIR's compile commands
-       lint.py --self-test            plants every fault and fails if a rule misses one or objects to the sound text beside it
+usage: lint.py [--tidy BUILD_DIR]     all rules over the files of the checkout; --tidy adds clang-tidy with BUILD_DIR's compile commands
+       lint.py --self-test            plants every fault; fails if a rule misses one or reports the sound text next to it
 """
 import argparse
 import ast
@@ -15,6 +16,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+sys.dont_write_bytecode = True
+import results  # noqa: E402
 
 FLOORS = ["tensor", "autograd", "nn", "mode", "tools", "tests"]  # a file includes its own floor and those before it
 TOP_LEVEL = {"Makefile", "CMakeLists.txt", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", ".ci", *FLOORS}
@@ -177,6 +181,108 @@ def files_are_short(files):
         lines = text.count("\n")
         if (is_cpp(path) or is_script(path)) and lines > MOST_LINES and "long because" not in "".join(text.splitlines(True)[:10]):
             yield path, 1, f'{lines} lines; at most {MOST_LINES}, unless the first lines say "long because ..."'
+
+
+README_LINES = 70
+
+
+@rule(("README.md", "\n" * (README_LINES + 1)), sound=[("README.md", "\n" * README_LINES), ("nn/README.md", "\n" * 100)])
+def top_readme_is_one_screen(files):
+    lines = files.get("README.md", "").count("\n")
+    if lines > README_LINES:
+        yield "README.md", 1, f"{lines} lines; at most {README_LINES}: move details to the README of a folder"
+
+
+STUDY = "arm,seed,method,set,fpr95,auroc\n" + "".join(
+    f"{arm},{seed},,neighbor-accuracy,0.5,\n" + "".join(f"{arm},{seed},{method},a,{score},{score}\n" for method in ("knn", "csd"))
+    for arm, seed, score in [("base", 1, 0.5), ("base", 2, 0.6), ("extra", 1, 0.6), ("extra", 2, 0.6), ("finetune", 1, 0.7), ("finetune", 2, 0.9)])
+GAINS = "<!-- results: gains mode/net_ce.csv -->\n%s<!-- end of results -->\n"
+GAINS_TABLE = ("| loss | network | before | further training | ALPA instead (MODE-F) | ALPA over further training |\n|---|---|---|---|---|---|\n"
+               "| ce | net | 55.0 ± 7.1 | 60.0 ± 0.0 | 80.0 ± 14.1 | +20.0 ± 14.1 |\n")
+CORE = "| 1 | `nn/{a.h,a.cpp}` |\n<!-- results: files -->\n%s<!-- end of results -->\n"
+
+
+@rule(("a.md", GAINS % GAINS_TABLE.replace("80.0", "81.0"), "mode/net_ce.csv", STUDY), ("a.md", GAINS % "", "mode/net_ce.csv", STUDY), ("a.md", GAINS % ""),
+      ("README.md", CORE % "3 files, about 200 lines.\n", "nn/a.h", "\n" * 120, "nn/a.cpp", "\n" * 100), ("README.md", CORE % "2 files, about 0 lines.\n", "nn/a.h", ""),
+      sound=[("a.md", GAINS % GAINS_TABLE, "mode/net_ce.csv", STUDY),
+             ("README.md", CORE % "2 files, about 200 lines.\n", "nn/a.h", "\n" * 120, "nn/a.cpp", "\n" * 100)])
+def results_are_generated(files):
+    for path, text in files.items():
+        if path.endswith(".md") and results.BEGIN.search(text):
+            try:
+                if results.generate(files, path) != text:
+                    yield path, 1, "a generated part differs from its data: make results"
+            except (KeyError, ValueError) as error:
+                yield path, 1, f"a generated part cannot be made: {error}"
+
+
+# Words with a better one: American spelling, the terms of the field, and phrases that no engineer says. A space matches a line break of a comment.
+BETTER_WORDS = {
+    r"pictures?": "image",
+    r"colour\w*": "color", r"centres?|centred|centring": "center", r"neighbour\w*": "neighbor", r"grey\w*": "gray",
+    r"behaviour\w*": "behavior", r"favour\w*": "favor", r"labell(?:ed|ing)": "labeled", r"learnt": "learned", r"modell(?:ed|ing)": "modeled", r"travell\w*": "travel",
+    r"(?:normal|optim|initial|minim|maxim|summar|recogn|serial|organ|special|vector|quant|general|emphas)is(?:e|es|ed|er|ers|ing|ation|ations)": "-ize",
+    r"analys(?:e|ed|es|ing)": "analyze",
+    r"nothing is said of": "a statement",
+}
+# Texts that must keep another spelling: seeds of random numbers in golden files, and names in files of earlier versions.
+KEPT_WORDS = {
+    "mode/detectors/regions.cpp": {"centre"}, "mode/detectors/regions.h": {"centre"}, "nn/checkpoint.cpp": {"centre", "picture"},
+    "tests/golden/colors.py": {"colours"}, "tests/golden/resnet.py": {"pictures"}, "tests/test_golden_colors.cpp": {"colours"},
+    "tests/test_golden_resnet.cpp": {"pictures"}, "tests/test_checkpoint.cpp": {"centre", "picture"}, "tests/test_cli_ablate.cpp": {"centre"},
+    "tests/test_regions.cpp": {"centre"},
+}
+
+
+def words_pattern(words):
+    gap = r"(?: |[ ]*\n[ ]*(?://+|#)?[ ]*)"
+    return re.compile(r"\b(?:" + "|".join(f"(?P<w{at}>{word.replace(' ', gap)})" for at, word in enumerate(words)) + r")\b")
+
+
+WORDS_PATTERN = words_pattern(BETTER_WORDS)
+
+
+@rule(*[(path, text) for path, text in [
+          ("nn/a.h", "// a picture of a cat\n"), ("nn/a.cpp", 'CHECK(ok, "the colour is empty");\n'), ("README.md", "nothing is\nsaid of it\n"), ("nn/a.cpp", "int normalise(int);\n"),
+          ("nn/a.cpp", "// Optimiser\n"), ("tools/a.sh", "# the neighbouring file\n"), ("mode/a.h", "// nothing\n// is said of it\n"),
+          ("tests/a.cpp", "// centre\n"), ("CMakeLists.txt", "# labelled\n")]],
+      sound=[("nn/a.h", "// an image of a cat, normalized; a dataset\n"), ("mode/detectors/regions.cpp", 'name == "centre"\n'), ("tools/a.sh", "# precise, otherwise, promise\n")])
+def words_are_the_fields(files):
+    better = list(BETTER_WORDS.values())
+    for path, text in files.items():
+        if path == "tools/lint.py" or path.startswith("tests/fuzz/corpus/") or path.endswith(".safetensors"):
+            continue
+        for match in WORDS_PATTERN.finditer(text if path == "LICENSE" else re.sub(r"\b[A-Z][a-z]+", lambda m: m.group().lower(), text)):
+            if match.group() not in KEPT_WORDS.get(path, ()):
+                which = int(match.lastgroup[1:])
+                yield path, text.count("\n", 0, match.start()) + 1, f"'{' '.join(match.group().split())}': write {better[which]}"
+
+
+HEADER_WORDS = "maths|shapes|types|errors|cost|parallel|numerics|source"
+OP_HEADER = "#pragma once\n// Means.\n//\n// maths    y = x\n//          z = y\n// shapes   x (R, C)\n// cost     1 flop\n\nint f();\n"
+
+
+@rule(("nn/a.h", OP_HEADER.replace("x (R, C)\n// cost", "x (R, C) cost")), ("nn/a.h", OP_HEADER.replace("//          z", "// z")), ("tensor/a_cpu.cpp", "// cost     1\n// and 2\nint i;\n"),
+      sound=[("nn/a.h", OP_HEADER), ("tensor/a_cpu.cpp", "// cost     1\n//          more\n// parallel rows\n\n// numerics of something else\nint i;\n"),
+             ("nn/b.h", "// The cost of a step, in parallel.\n// It is low.\n")])
+def header_words_begin_lines(files):
+    """A kernel's header has a column of words. Its other lines are indented past them; a formatter that reflows comments would break that."""
+    glued = re.compile(rf"\S +(?:(?:{HEADER_WORDS}) {{2,}}\S|numerics )")
+    for path, text in files.items():
+        if not is_cpp(path) or not re.search(rf"^// ({HEADER_WORDS}) ", text, re.M):
+            continue
+        begun = False
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.startswith("//"):
+                if begun:
+                    break
+                continue
+            begun = begun or bool(re.match(rf"// (?:{HEADER_WORDS}) ", line))
+            if begun and not re.match(rf"// (?:(?:{HEADER_WORDS}) |         )|//$", line):
+                yield path, number, "a line of the header that begins with no word of " + HEADER_WORDS.replace("|", " ") + " is indented by ten"
+            elif begun and glued.search(line[3:]):
+                yield path, number, "a word of the header begins its own line"
+
 
 
 OP = "#pragma once\n// maths y = x\nTensor x(const Tensor& a,\n         int b);\n"
