@@ -1,18 +1,18 @@
-# Make names the jobs; CMake and Ninja do them. `make help` lists the targets. Each target installs what it lacks first (tools/setup.sh).
+# Make names the jobs; CMake and Ninja run them. `make help` lists the targets. Each target first installs its missing packages (tools/setup.sh).
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build demo test test-all test-emulated test-races cuda fuzz lint format bench peers results gpu-report install help
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
-# A terminal sees ninja's progress line; a log sees warnings and errors alone.
+# A terminal shows ninja's progress line; a log gets only warnings and errors.
 quiet := $(shell test -t 2 || echo --quiet)
 
-# $(call configure,FOLDER,OPTIONS): a folder configured before keeps the options that are not named.
+# $(call configure,FOLDER,OPTIONS): an existing folder keeps the options that are not named.
 configure = @cmake -S . -B $(1) -G Ninja $(2) >/dev/null
 # $(call ninja,FOLDER,TARGETS)
 ninja = @echo "building $(2)"; ninja $(quiet) -j$(JOBS) -C $(1) $(2)
-# $(call ctest,FOLDER,OPTIONS,ENVIRONMENT): then the names of what was skipped, and why
+# $(call ctest,FOLDER,OPTIONS,ENVIRONMENT): then the reasons of skipped tests
 ctest = @$(3) ctest --test-dir $(1) -j$(JOBS) --output-on-failure --no-tests=error $(2); status=$$?; tools/skipped.sh $(1); exit $$status
 only_the_binary = $(if $(wildcard build/CMakeCache.txt),,-DMODE_TESTS=OFF -DMODE_BENCH=OFF)
 
@@ -21,10 +21,10 @@ build: ## build/mode
 	$(call configure,build,$(only_the_binary))
 	$(call ninja,build,mode_binary)
 
-demo: build ## train a small ResNet on synthetic images, then compare the detectors on its OOD sets
+demo: build ## train a small ResNet on synthetic images and compare the detectors on five OOD sets
 	@build/mode demo
 
-test: ## the quick tests, at most 100 s on 2 cores
+test: ## the quick tests
 	@tools/setup.sh test
 	$(call configure,build,-DMODE_TESTS=ON $(if $(wildcard build/CMakeCache.txt),,-DMODE_BENCH=OFF))
 	$(call ninja,build,mode_tests)
@@ -42,35 +42,35 @@ test-emulated: ## the quick tests, CUDA kernels included (tensor/emulator), unde
 	$(call ninja,build-emulated,mode_tests)
 	$(call ctest,build-emulated,-LE slow)
 
-fuzz: ## the readers of foreign files on hostile input, by clang's libFuzzer (tests/fuzz): [MINUTES=10] [TARGET=image]
+fuzz: ## fuzz the readers of foreign files with clang's libFuzzer (tests/fuzz): [MINUTES=10] [TARGET=image]
 	@tools/setup.sh fuzz
 	@JOBS=$(JOBS) tests/fuzz/run.sh $(or $(MINUTES),10) $(TARGET)
 
-# Tests that start CUDA kernels: by their macros of tests/kernel_testing.h, or kernels of their own. The emulator's come on top.
+# Tests that start CUDA kernels, found by the macros of tests/kernel_testing.h or by their own .cu file; and the tests of the emulator.
 cuda_tests = $(sort $(basename $(notdir $(wildcard tests/test_*.cu) $(shell grep -lE 'KERNEL_TEST|CUDA_TEST|RUN_ON_CUDA|SKIP_WITHOUT_CUDA' tests/test_*.cpp))))
 race_tests = $(sort $(cuda_tests) $(basename $(notdir $(wildcard tests/emulator/test_*.cu))))
 space := $(subst ,, )
 
-test-races: ## the CUDA kernels' tests, with a look at each access for races (tensor/emulator/shadow.h)
+test-races: ## the CUDA kernels' tests, with a race check of each access (tensor/emulator)
 	@tools/setup.sh emulated
 	$(call configure,build-races,-DMODE_CUDA=emulated -DMODE_RACES=ON -DMODE_TESTS=ON -DMODE_BENCH=OFF)
 	$(call ninja,build-races,$(race_tests))
 	$(call ctest,build-races,-R '^($(subst $(space),|,$(race_tests)))$$')
 
-# Where CMakeLists.txt looks for it.
+# The same places as in CMakeLists.txt.
 nvcc := $(firstword $(wildcard $(CUDA_PATH:%=%/bin/nvcc) $(CUDA_PATH:%=%/nvcc)) $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 ifeq ($(nvcc),)
 cuda:
-	@echo "skipped: make cuda: nvcc (12 or later) is not there; set CUDA_PATH to a CUDA Toolkit"
+	@echo "skipped: make cuda: nvcc 12 or later is missing; set CUDA_PATH to a CUDA Toolkit"
 else
-cuda: ## everything with the kernels compiled by nvcc, and a look at their machine code
+cuda: ## all targets with kernels compiled by nvcc, and checks of their machine code
 	@tools/setup.sh test bench
 	$(call configure,build,-DMODE_CUDA=on -DMODE_CUDA_ALL=ON -DMODE_TESTS=ON -DMODE_BENCH=ON)
 	$(call ninja,build,all)
 	$(call ctest,build,-R test_sass -V)
 endif
 
-lint: ## the rules of the house (tools/lint.py) and clang-tidy
+lint: ## the project's rules (tools/lint.py) and clang-tidy
 	@tools/setup.sh lint
 	$(call configure,build-lint,-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DMODE_CUDA=emulated -DMODE_TESTS=ON -DMODE_BENCH=ON)
 	@ninja $(quiet) -C build-lint mode_commit
@@ -87,7 +87,7 @@ bench: ## build/mode-bench: time, GFLOP/s and % of the measured peak
 	$(call ninja,build,mode-bench)
 	@build/mode-bench
 
-peers: build ## the scripts that time or check PyTorch and others beside mode
+peers: build ## timings of PyTorch and FAISS on the same shapes (tools/peers)
 	@tools/setup.sh bench
 	$(call configure,build,-DMODE_BENCH=ON)
 	$(call ninja,build,mode-bench)
@@ -96,7 +96,7 @@ peers: build ## the scripts that time or check PyTorch and others beside mode
 results: ## the generated tables of the documentation, from the files that the commands wrote (tools/results.py)
 	@python3 tools/results.py
 
-gpu-report: ## on a machine with a GPU: the CUDA tests, compute-sanitizer, and the record for tests/golden, into build/gpu-report
+gpu-report: ## on a GPU: CUDA tests, compute-sanitizer, and the record for tests/golden, into build/gpu-report
 	@tools/setup.sh test
 	$(call configure,build,-DMODE_TESTS=ON $(if $(wildcard build/CMakeCache.txt),,-DMODE_BENCH=OFF))
 	$(call ninja,build,mode_tests)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The binary is one self-contained file: it needs the C library and the loader, and no other shared library.
+# Checks that the binary is self-contained: it needs no shared library except the C library and the loader.
 # usage: one_file.sh BINARY
 set -euo pipefail
 binary=${1:?usage: one_file.sh BINARY}

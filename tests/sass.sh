@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# The machine code of the kernels: tensor cores (HMMA) fed by matrix loads (LDSM) and asynchronous copies (LDGSTS) in the bf16 products, for
-# every architecture that was built, and no product that spills registers into local memory (STL, LDL). Prints the least count of each; other
-# kernels with local memory are named, but may have it: a call of the device's f64 exp, a step that shows why not.
-# usage: sass.sh LIBRARY [ARCHITECTURE...]     architectures as CMake writes them (80-real 90-real 100); exit 77: cuobjdump is not there
+# Checks the machine code of the kernels for every architecture of the build. The bf16 products must use tensor cores (HMMA), matrix loads (LDSM) and
+# asynchronous copies (LDGSTS), and no product may spill registers into local memory (STL, LDL). Prints the smallest count of each. Other kernels with
+# local memory are listed, not refused: a call of the device's f64 exp needs it, and a step of a staircase may show its cost.
+# usage: sass.sh LIBRARY [ARCHITECTURE...]     architectures as CMake writes them (80-real 90-real 100); exit 77: cuobjdump is missing
 set -euo pipefail
 library=${1:?usage: sass.sh LIBRARY [ARCHITECTURE...]}
 shift
 PATH=$PATH:${CUDA_PATH:-/usr/local/cuda}/bin:/usr/local/cuda/bin
 if ! command -v cuobjdump >/dev/null; then
-  printf '%s\n' "sass.sh: Skipped" "cuobjdump, which reads the kernels' machine code, is not there (Debian: nvidia-cuda-toolkit; NVIDIA: cuda-cuobjdump)" \
+  printf '%s\n' "sass.sh: Skipped" "cuobjdump, which reads the kernels' machine code, is missing (Debian: nvidia-cuda-toolkit; NVIDIA: cuda-cuobjdump)" \
     "[  SKIPPED ] test_sass (0 ms)"
   exit 77
 fi
@@ -44,7 +44,7 @@ awk -v wanted="$wanted" '
       kind_of[kernel] = arch ($3 ~ /Windows/ ? " conv2d" : " matmul") ($3 ~ /If/ ? " f32" : " f64")
     if (kernel in kind_of) kinds[kind_of[kernel]]++
   }
-  { # Instructions stand as  /*0120*/  @P0 HMMA.16816.F32.BF16 R4, R8 ...
+  { # Instructions look like  /*0120*/  @P0 HMMA.16816.F32.BF16 R4, R8 ...
     opcode = $2 ~ /^@/ ? $3 : $2
     sub(/\..*/, "", opcode)
     if (opcode ~ /^(HMMA|LDGSTS|LDSM|FFMA|DFMA|STL|LDL)$/) ++count[kernel, opcode]

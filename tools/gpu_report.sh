@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What a GPU says of the CUDA code: its tests, compute-sanitizer, and the primitives' outputs for tests/golden/. Writes into OUT.
+# Runs the CUDA tests and compute-sanitizer on a GPU, and records the outputs of the primitives for tests/golden. Writes into OUT.
 # usage: gpu_report.sh BUILD_DIR OUT TEST...
 set -uo pipefail
 build=${1:?usage: gpu_report.sh BUILD_DIR OUT TEST...}
 out=${2:?usage: gpu_report.sh BUILD_DIR OUT TEST...}
 shift 2
 
-# The same words in every build: a device's description, or why there is none.
+# Every build prints a device's description, or the reason why there is none.
 device=$("$build/mode" info | grep -o 'cuda:0: .*') || true
 if ! grep -q ", sm_" <<<"$device" || grep -q "emulated device" <<<"$device"; then
   echo "gpu-report: skipped: ${device:-no CUDA device}"
@@ -23,7 +23,7 @@ step() {
 { date -u +%Y-%m-%d; "$build/mode" --version; echo "$device"; } | tee "$out/machine.txt"
 for test in "$@"; do step "$test" "$build/$test"; done
 step gradcheck "$build/mode" gradcheck --device cuda
-# Each tensor its own allocation, so that memcheck knows where it ends.
+# Each tensor is its own allocation, so memcheck knows its end.
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck synccheck initcheck; do
     for test in "$@"; do
@@ -31,7 +31,7 @@ if command -v compute-sanitizer >/dev/null; then
     done
   done
 else
-  echo "skipped: compute-sanitizer is not there"
+  echo "skipped: compute-sanitizer is missing"
 fi
 step record-primitives env MODE_RECORD_PRIMITIVES="$out/cuda_primitives.safetensors" "$build/test_primitives" --gtest_filter='*RecordThemselves'
 exit $failed

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that a job lacks; silent and quick when none is missing.
+# Installs the missing Debian packages of a job; silent and quick if none is missing.
 # usage: setup.sh build|test|emulated|bench|fuzz|lint|format...
 set -euo pipefail
 export LC_ALL=C
 
-# The packages of each job: name, and the command or header that shows it is there (found by looking, so that self-built copies and other
-# systems count).
+# The packages of each job as NAME:PROBE. The probe is a command or header of the package, so self-built copies and other systems count.
 declare -A packages
 packages[build]="g++:g++ cmake:cmake ninja-build:ninja libfmt-dev:fmt/format.h libcli11-dev:CLI/CLI.hpp
                  nlohmann-json3-dev:nlohmann/json.hpp libstb-dev:stb/stb_image.h libxxhash-dev:xxhash.h zlib1g-dev:zlib.h"
@@ -26,7 +25,7 @@ is_there() {
 
 missing=
 for job in "$@"; do
-  [ -n "${packages[$job]:-}" ] || { echo "setup: no job is called '$job'; use build, test, emulated, bench, fuzz, lint or format" >&2; exit 2; }
+  [ -n "${packages[$job]:-}" ] || { echo "setup: unknown job '$job'; use build, test, emulated, bench, fuzz, lint or format" >&2; exit 2; }
   for entry in ${packages[$job]}; do
     package=${entry%%:*}
     case " $missing " in *" $package "*) continue ;; esac
@@ -37,7 +36,7 @@ missing=${missing# }
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
-  echo "setup: missing: $missing (these are Debian's names; this system has no apt-get: install what it calls them, then run make again)" >&2
+  echo "setup: missing: $missing (Debian names). This system has no apt-get: install these packages under its own names, then run make again" >&2
   exit 2
 fi
 command="apt-get install -y --no-install-recommends $missing"
@@ -46,7 +45,7 @@ if [ "$(id -u)" = 0 ]; then
 elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
   as_root="sudo"
 else
-  echo "setup: packages are missing and cannot be installed from here; run as root: $command" >&2
+  echo "setup: missing packages, and no root rights to install them; run as root: $command" >&2
   exit 2
 fi
 
@@ -54,7 +53,7 @@ echo "setup: installing $missing"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >>"$log" 2>&1 </dev/null; }
-# Package lists may be absent or old, so a failed first try is followed by an update.
+# The package lists may be absent or old: a failed first try is followed by an update.
 # shellcheck disable=SC2086
 if ! apt install -y --no-install-recommends $missing; then
   if ! { apt update && apt install -y --no-install-recommends $missing; }; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs a build into an empty prefix, builds the consumer beside this script against it with find_package(mode), and runs it.
+# Installs a build into an empty prefix, then builds and runs the consumer in this folder with find_package(mode).
 # usage: check.sh BUILD_DIR [COMPILER]
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 step() { "$@" >"$work/log" 2>&1 || { cat "$work/log"; echo "failed: $*"; exit 1; }; }
 
 step cmake --install "$build" --prefix "$work/prefix"
-# Moved after it was installed: nothing in the package may name the build tree or the prefix.
+# The installed files are moved: the package may not name the build tree or the prefix.
 mv "$work/prefix" "$work/moved"
 source=$(cd "$here/../.." && pwd)
 if grep -rlF -e "$source" -e "$work/prefix" "$work/moved" --include='*.cmake' --include='*.h'; then

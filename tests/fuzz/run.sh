@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets with clang and runs them, one after the other; ends with a line of figures for each.
+# Builds the fuzz targets with clang and runs them one after the other. Prints a summary line per target.
 # usage: run.sh MINUTES [TARGET...]     all targets by default; new inputs go to build-fuzz/corpus, a finding to build-fuzz/findings: exit 1
-#        run.sh merge [TARGET...]       the fewest inputs of tests/fuzz/corpus and build-fuzz/corpus that cover what all of them do,
-#                                       into tests/fuzz/corpus; files called finding-* stay whatever they cover
+#        run.sh merge [TARGET...]       reduces tests/fuzz/corpus and build-fuzz/corpus to the smallest set with the same coverage, in
+#                                       tests/fuzz/corpus; files named finding-* always stay
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 job=$1
@@ -21,7 +21,7 @@ if [ ${#targets[@]} = 0 ]; then
     [ "$source" = tests/fuzz/replay.cpp ] || targets+=("$(basename "$source" .cpp)")
   done
 fi
-# Files that targets write belong into memory.
+# Targets write files; keep them in memory.
 scratch=$(mktemp -d -p "$(if [ -w /dev/shm ]; then echo /dev/shm; else echo "${TMPDIR:-/tmp}"; fi)")
 trap 'rm -rf "$scratch"' EXIT
 export TMPDIR=$scratch ASAN_OPTIONS=quarantine_size_mb=32:allocator_may_return_null=0 UBSAN_OPTIONS=print_stacktrace=1

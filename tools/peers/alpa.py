@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The ALPA objective in PyTorch, forward and backward with its heads, on the shapes of mode-bench's alpa rows, each setting in a fresh process.
+"""The ALPA objective in PyTorch, forward and backward with its heads, on the shapes of mode-bench's alpa rows, each setting in a new process.
 
-Settings: published (the formulas as they stand: tests/golden/alpa.py), gram (the best rewrite in plain PyTorch that we know: one direction, and
-norms through Gram matrices, so that no resampled image is stored). Memory is the most the process held, and beside it what was held before.
+Settings: published (the formulas of the paper: tests/golden/alpa.py), gram (the best known rewrite in plain PyTorch: one direction, and norms through Gram
+matrices, so that no resampled image is stored). Memory is the peak of the process, with its value before the step.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def run(arguments) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     common.add_arguments(parser)
-    parser.add_argument("--row", help="this row alone, with --setting")
+    parser.add_argument("--row", help="one row, together with --setting")
     arguments = parser.parse_args()
     if arguments.row and arguments.setting:
         return run(arguments)

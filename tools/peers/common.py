@@ -1,4 +1,4 @@
-"""What the peers' scripts share: timing as mode-bench does it, one JSON line per result, and the way to our ResNet in PyTorch."""
+"""Shared by the peers' scripts: timing in the manner of mode-bench, one JSON line per result, and the ResNet in PyTorch."""
 
 import json
 import os
@@ -17,14 +17,14 @@ sys.path.insert(0, str(ROOT / "tests" / "golden"))  # resnet.py: an independent 
 
 def add_arguments(parser):
     """The arguments of every peer script."""
-    parser.add_argument("--bench", default=str(ROOT / "build" / "mode-bench"), help="mode-bench, which names the rows")
-    parser.add_argument("--filter", default=".", help="rows, a regular expression")
-    parser.add_argument("--threads", type=int, default=0, help="0: what the machine offers")
-    parser.add_argument("--min-time", type=float, default=0.3, help="seconds of each repetition")
-    parser.add_argument("--repetitions", type=int, default=3, help="the median counts")
-    parser.add_argument("--limit", type=float, default=600, help="seconds after which a setting is given up and named")
-    parser.add_argument("--json", help="append one line per result to this file")
-    parser.add_argument("--setting", help="this setting alone, in this process")
+    parser.add_argument("--bench", default=str(ROOT / "build" / "mode-bench"), help="path of mode-bench, the source of the row names")
+    parser.add_argument("--filter", default=".", help="regular expression of row names")
+    parser.add_argument("--threads", type=int, default=0, help="number of threads; 0: all")
+    parser.add_argument("--min-time", type=float, default=0.3, help="shortest repetition in seconds")
+    parser.add_argument("--repetitions", type=int, default=3, help="number of repetitions; their median is reported")
+    parser.add_argument("--limit", type=float, default=600, help="seconds after which a setting is abandoned and named")
+    parser.add_argument("--json", help="file to which one line per result is appended")
+    parser.add_argument("--setting", help="one setting, run in this process")
 
 
 def row_names(bench: str, pattern: str, prefix: str) -> list:
@@ -51,7 +51,7 @@ def measure(call, arguments) -> float:
 
 
 def resident_bytes() -> int:
-    """The most memory this process has held."""
+    """Peak resident memory of this process in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -63,10 +63,10 @@ def report(arguments, name: str, peer: str, seconds: float, note: str = "", **mo
 
 
 def each_in_its_own_process(script: str, settings, limit: float, environment=None) -> int:
-    """Runs `script` again once per setting, with the arguments this process got. A setting that fails is named, not fatal."""
+    """Runs `script` again once per setting, with the arguments this process got. A failing setting is named and skipped."""
     worked = 0
     for setting in settings:
-        # A session of its own, so that a compiler's helpers end with it.
+        # A new session, so that a compiler's child processes end with it.
         child = subprocess.Popen([sys.executable, script, *sys.argv[1:], "--setting", setting], start_new_session=True,
                                  env=environment(setting) if environment else None)
         try:
@@ -81,7 +81,7 @@ def each_in_its_own_process(script: str, settings, limit: float, environment=Non
         if status == 0:
             worked += 1
         else:
-            print(f"setting {setting}: did not run here ({reason}); left out", flush=True)
+            print(f"setting {setting}: did not run ({reason}); skipped", flush=True)
     return 0 if worked else 1
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The ratio table: our rows beside the best setting of the best peer, each the fastest of the interleaved rounds.
+"""Prints the ratio table: our rows and the best setting of each peer, the fastest of the interleaved rounds.
 
     compare.py DIRECTORY      with ours-*.json (from mode-bench --json) and peers.jsonl (from the peers' --json)
 """
@@ -50,10 +50,10 @@ def main() -> int:
             net = f"{own['peak_bytes'] / (peer['resident_bytes'] - peer['resident_bytes_before']):.2f}x"
         print(f"{name:<44} {own['seconds'] * 1e3:>10.3f} {peer['seconds'] * 1e3:>10.3f} {peer['seconds'] / own['seconds']:>6.2f}x {percent:>7}"
               f" {memory:>7} {net:>7}  {peer['peer']}")
-    print("\nspeed: peer's time / ours, above 1 we are faster. memory: the most our process held / the most the peer's held;"
-          "\nnet: the most our tensors held / what the peer's process grew by after its libraries were loaded.")
+    print("\nspeed: peer's time / ours; above 1 we are faster. memory: our peak resident memory / the peer's;"
+          "\nnet: the peak of our tensors / the growth of the peer's process after its libraries were loaded.")
     if any(ours[name]["void"] for name in rows):
-        print("void: the machine was busy with other work beside our row; its ratio is not to be quoted. Run again on a quiet machine.")
+        print("void: other programs used the machine during our row, so do not quote its ratio. Run again on an idle machine.")
     return 0
 
 

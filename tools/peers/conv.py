@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PyTorch (oneDNN) on the shapes of mode-bench's conv2d rows: forward, dx and dw apart, NCHW and channels_last."""
+"""PyTorch (oneDNN) on the shapes of mode-bench's conv2d rows: forward, dx and dw separately, in NCHW and channels_last."""
 
 import argparse
 import re

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """FAISS's exact search (IndexFlatL2, K = 10) on the shapes of mode-bench's knn rows.
 
-OpenBLAS picks its kernels by the processor's name and may pick slow ones, so it also runs with OPENBLAS_CORETYPE set; the fastest is the
-peer. A core type that this machine cannot run dies and is named.
+OpenBLAS chooses its kernels by the processor's name and may choose slow ones, so it also runs with OPENBLAS_CORETYPE set; the fastest is the
+peer. A core type that this machine cannot run fails and is named.
 """
 
 import argparse

@@ -5,7 +5,7 @@
     tools/peers/load_weights.py --model runs/x/model.safetensors --data 'cifar10:DIR?split=test' --features F.safetensors
 
 The images are read from the official CIFAR records by the ids that F holds. Exit status: 0 when max |difference| / max |logit| <= 1e-4
-(and at least one image was compared), 1 when not, 2 for wrong use or an absent package.
+(and at least one image was compared), 1 otherwise, 2 for a usage error or an absent package.
 """
 
 import argparse
@@ -28,7 +28,7 @@ except ModuleNotFoundError as missing:
 
 
 def read_safetensors(path: str):
-    """(tensors, metadata): eight bytes of header length, JSON, data. Read here by hand, so that nothing but numpy is trusted."""
+    """(tensors, metadata): eight bytes of header length, JSON, data. Read without the safetensors package, so that only numpy is trusted."""
     dtypes = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "u1"}
     data = pathlib.Path(path).read_bytes()
     length = struct.unpack("<Q", data[:8])[0]
@@ -42,7 +42,7 @@ def read_safetensors(path: str):
 
 
 def network(tensors: dict):
-    """The PyTorch ResNet that these names and shapes belong to."""
+    """The PyTorch ResNet with these names and shapes."""
     blocks, widths = [], []
     while f"layer{len(blocks) + 1}.0.conv1.weight" in tensors:
         stage = f"layer{len(blocks) + 1}"
@@ -74,10 +74,10 @@ def cifar_pixels(spec: str) -> np.ndarray:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--features", required=True, help="what `mode features --out` wrote")
-    parser.add_argument("--data", required=True, help="the data set that the features are of")
-    parser.add_argument("--mean", type=float, nargs=3, help="else the file's")
-    parser.add_argument("--std", type=float, nargs=3, help="else the file's")
+    parser.add_argument("--features", required=True, help="output file of `mode features`")
+    parser.add_argument("--data", required=True, help="dataset of the features")
+    parser.add_argument("--mean", type=float, nargs=3, help="default: the file's")
+    parser.add_argument("--std", type=float, nargs=3, help="default: the file's")
     arguments = parser.parse_args()
 
     tensors, metadata = read_safetensors(arguments.model)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Times PyTorch and FAISS beside mode-bench, in turns, and prints the ratios. See README.md beside it.
+# Times PyTorch and FAISS in turns with mode-bench and prints the ratios; README.md in this folder explains them.
 #   PEERS_PYTHON  the Python that has torch and faiss (default: python3)
-#   MODE_BUILD    where mode-bench is (default: build)
-#   PEERS_ROUNDS  how many times each side has its turn (default: 2)
+#   MODE_BUILD    folder of mode-bench (default: build)
+#   PEERS_ROUNDS  turns of each side (default: 2)
 #   PEERS_FILTER  rows, a regular expression (default: all)
-#   PEERS_OUT     where the raw results go (default: BUILD/peers)
-# Exit status: 0 also where a peer is absent (it is named), 2 where mode-bench or Python is, 1 where something failed.
+#   PEERS_OUT     folder of the raw results (default: BUILD/peers)
+# Exit status: 0, also without a peer (it is named); 1 after a failure; 2 without mode-bench or Python.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -18,14 +18,14 @@ here=tools/peers
 bench=$build/mode-bench
 
 if ! [ -x "$bench" ]; then
-  echo "peers: $bench is absent; make peers builds it, or set MODE_BUILD to a folder that holds it" >&2
+  echo "peers: $bench is absent; make peers builds it, or set MODE_BUILD to its folder" >&2
   exit 2
 fi
 if ! command -v "$python" >/dev/null; then
   echo "peers: no $python; set PEERS_PYTHON to a Python that has the packages of $here/requirements.txt" >&2
   exit 2
 fi
-if ! "$bench" --list --filter "$filter" >/dev/null; then  # it says itself what is wrong
+if ! "$bench" --list --filter "$filter" >/dev/null; then  # mode-bench prints the reason
   exit 2
 fi
 
@@ -34,7 +34,7 @@ groups=()
 if has torch; then groups+=(training conv2d alpa); else echo "absent: torch (PyTorch). Left out: training steps, convolutions, ALPA."; fi
 if has faiss; then groups+=(knn); else echo "absent: faiss. Left out: nearest neighbors."; fi
 if [ ${#groups[@]} -eq 0 ]; then
-  echo "No peer is here: $python -m pip install -r $here/requirements.txt, or set PEERS_PYTHON."
+  echo "No peer is installed: $python -m pip install -r $here/requirements.txt, or set PEERS_PYTHON."
   exit 0
 fi
 "$python" - <<'PY'

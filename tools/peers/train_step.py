@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""PyTorch training steps (forward, cross-entropy, backward, SGD) of mode-bench's training rows, each setting in a fresh process.
+"""PyTorch training steps (forward, cross-entropy, backward, SGD) of mode-bench's training rows, each setting in a new process.
 
-Settings: eager (N, C, H, W), channels_last, compile (channels_last under torch.compile). Memory is the most the process held, and beside it
-what was held before the network was made: the interpreter and the libraries.
+Settings: eager (N, C, H, W), channels_last, compile (channels_last under torch.compile). Memory is the peak of the process, with its value
+before the network was made: the interpreter and the libraries.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def run(arguments) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     common.add_arguments(parser)
-    parser.add_argument("--row", help="this row alone, with --setting")
+    parser.add_argument("--row", help="one row, together with --setting")
     arguments = parser.parse_args()
     if arguments.row and arguments.setting:
         return run(arguments)
