@@ -7,6 +7,7 @@ usage: lint.py [--tidy BUILD_DIR]     all rules over the files of the checkout; 
 """
 import argparse
 import ast
+import collections
 import concurrent.futures
 import hashlib
 import json
@@ -283,6 +284,37 @@ def header_words_begin_lines(files):
             elif begun and glued.search(line[3:]):
                 yield path, number, "a word of the header begins its own line"
 
+
+
+FEWEST_LINES = 40
+ONE_PER_FILE = r"((autograd|\w+/cases)/|tools/bench/rows_)"  # one op or group of rows per file, so that each is guessed; so is a test or fuzz target
+SUFFIXES = r"(_(cpu|cuda|kernel|naive|functors|steps|explain|report))*$"
+
+
+@rule(("nn/a.h", "\n" * 39), ("nn/a.h", "", "nn/b.cpp", "", "nn/ab.h", "\n" * 50),
+      sound=[("nn/a.h", "\n" * 40), ("nn/a.h", "", "nn/a.cpp", "\n" * 50), ("nn/a.h", "// short because every file includes it\n"), ("autograd/a.cpp", "int i;\n"),
+             ("nn/a_cpu.cpp", "", "nn/a_cuda.cu", ""), ("tests/test_a.cpp", "")])
+def files_are_not_tiny(files):
+    """A short file is hard to guess, unless it shares its name with others: x.h, x.cpp, x_cpu.cpp."""
+    def stem(path):
+        return re.sub(SUFFIXES, "", path.rsplit(".", 1)[0])
+
+    count = collections.Counter(stem(path) for path in files if is_cpp(path))
+    for path, text in files.items():
+        if is_cpp(path) and not path.startswith("tests/") and not re.match(ONE_PER_FILE, path) and text.count("\n") < FEWEST_LINES and count[stem(path)] == 1:
+            if "short because" not in "".join(text.splitlines(True)[:10]):
+                yield path, 1, f'{text.count(chr(10))} lines; at least {FEWEST_LINES}: merge it, or say "short because ..." in its first lines'
+
+
+@rule(("CMakeLists.txt", "add_library(a ${top}/nn/a.cpp)\n"), ("tests/fuzz/CMakeLists.txt", "set(a ${PROJECT_SOURCE_DIR}/nn/a.cpp)\n"),
+      sound=[("CMakeLists.txt", "file(GLOB a ${top}/nn/*.cpp)\nset(a ${top}/nn/a.cpp)\n", "nn/a.cpp", "")])
+def cmake_names_files_that_exist(files):
+    for path, text in files.items():
+        if path.endswith("CMakeLists.txt"):
+            for line, name in find(r"\$\{(?:top|PROJECT_SOURCE_DIR)\}/[\w./-]+\.(?:cpp|h|cu|sh)\b", text, "{0}"):
+                target = name.split("}/")[1]
+                if target not in files:
+                    yield path, line, f"{target}: no such file"
 
 
 OP = "#pragma once\n// maths y = x\nTensor x(const Tensor& a,\n         int b);\n"
