@@ -79,7 +79,7 @@ inline void expect_one_line(const Result& result, int status, const std::string&
   EXPECT_NE(result.err.find(part), std::string::npos) << "expected '" << part << "' in: " << result.err;
 }
 
-/// What stands behind `label` on its line, e.g. "weights" -> the hash.
+/// The text after `label` on its line, e.g. the hash after "weights".
 inline std::string value_after(const std::string& text, const std::string& label) {
   const size_t at = text.find("\n" + label + " ");
   if (at == std::string::npos) return {};

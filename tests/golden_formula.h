@@ -10,7 +10,7 @@
 
 namespace golden {
 
-/// `count` 32-bit hash words of a name; the formula stands in formula.py.
+/// `count` 32-bit hash words of a name; formula.py has the same formula.
 inline std::vector<uint32_t> words(const std::string& name, int64_t count) {
   uint64_t key = 14695981039346656037ull;
   for (const char c : name) key = (key ^ static_cast<uint8_t>(c)) * 1099511628211ull;

@@ -128,7 +128,7 @@ inline void for_each_path_on_cuda(const std::function<void(Dtype)>& body) {
   }
 }
 
-/// Ends a test that needs a CUDA device where there is none, as skipped and with the reason. The emulated device is always there.
+/// Skips a test that needs a CUDA device on a machine without one, with the reason. The emulated device is always present.
 #ifdef MODE_CUDA_EMULATED
 #define SKIP_WITHOUT_CUDA() ASSERT_EQ(::tensor::cuda::unavailable_because(), "")
 #else

@@ -71,7 +71,7 @@ inline Ending ending_of(const std::string& out, const Result& last) {
           read_bytes(out + "/model.safetensors"), without_times(read_bytes(out + "/log.csv"))};
 }
 
-/// Whatever stands there is whole, but for the unfinished file that a killed writer leaves.
+/// Every file is complete, except the unfinished file of a killed writer.
 inline void expect_no_broken_file(const std::string& out) {
   if (!std::filesystem::exists(out)) return;
   for (const auto& entry : std::filesystem::directory_iterator(out)) {

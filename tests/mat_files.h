@@ -16,7 +16,7 @@ inline void append_word(Bytes& bytes, uint32_t value) {
   for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<uint8_t>(value >> shift));
 }
 
-/// Tag, data, and zeros up to a multiple of 8; data of 1 to 4 bytes stand in the tag, as MATLAB writes them.
+/// Tag, data, and zeros up to a multiple of 8; data of 1 to 4 bytes are part of the tag, as MATLAB writes them.
 inline void append_element(Bytes& bytes, uint32_t type, const Bytes& data) {
   const bool in_tag = !data.empty() && data.size() <= 4;
   append_word(bytes, in_tag ? type | static_cast<uint32_t>(data.size()) << 16 : type);

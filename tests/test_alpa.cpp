@@ -103,7 +103,7 @@ TEST_P(Alpa, AVectorOfNothingHasNoCosineAndNoGradient) {
   const Tensor q = inputs_of(c, Dtype::f64, 1), k = inputs_of(c, Dtype::f64, 2);
   Tensor v = inputs_of(c, Dtype::f64, 3);
   std::fill_n(v.data<double>() + 5, 5, 0.0);        // image 0, region 1
-  std::fill_n(v.data<double>() + 2 * 20, 20, 0.0);  // all of image 2: whatever looks for itself there finds nothing
+  std::fill_n(v.data<double>() + 2 * 20, 20, 0.0);  // all of image 2: its cosine with any other vector is 0
   const Tensor s = mode::alpa_pairs(q, k, v, AlpaAggregate::sum);
   for (int64_t i = 0; i < 3; ++i) {
     EXPECT_EQ(s.data<double>()[i * 3 + 2], 0) << i;

@@ -40,7 +40,7 @@ TEST(Autograd, NodeUsedThreeTimes) {
   EXPECT_EQ(grad_of(x), (std::vector<double>{1500}));
 }
 
-// The long way is recorded after the short one and before it: a sweep that went on before every gradient had arrived would get one wrong.
+// The long path is recorded after the short one and before it: a sweep that does not wait for every gradient fails in one of the two orders.
 TEST(Autograd, WaysOfDifferentLength) {
   for (const bool long_way_first : {true, false}) {
     Variable x = leaf({3});

@@ -30,7 +30,7 @@ TEST(CliAblate, EachTableVariesOneChoice) {
     EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
   const std::string csv = read_bytes(directory / "table.csv");
   EXPECT_EQ(csv.rfind("table,variant,set,fpr95,auroc\n", 0), 0u);
-  // 9 sets of scales, 8 K, 6 ways to match, 5 banks; the paper's setting stands in each and says the same. 1/100 of the bank is 5 rows.
+  // 9 sets of scales, 8 K, 6 ways to match, 5 banks; the paper's setting is in each and gives the same result. 1/100 of the bank is 5 rows.
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 9 + 8 + 6 + 5);
   const auto numbers_of = [&](const std::string& row) {
     const size_t at = csv.find("\n" + row + ",noise,");

@@ -1,4 +1,4 @@
-// --device on every command: words that are none, devices that cannot be used, and where the device is written down.
+// --device on every command: invalid names, unusable devices, and the device in the files of a run.
 
 #include "nn/safetensors.h"
 #include "tensor/cuda/cuda.h"
@@ -75,7 +75,7 @@ TEST(Device, RunsModelsAndFeaturesSayIt) {
   ASSERT_EQ(run({"features", "--model", trained_model(), "--data", test_data, "--out", directory / "f.safetensors"}).status, 0);
   EXPECT_EQ(nn::read_safetensors(directory / "f.safetensors").metadata.at("device"), "cpu");
 
-  // A run goes on where it was, unless the command line says otherwise, and says so when the bits may differ.
+  // A run continues on its device unless the command line names another one; a note then says that the bits may differ.
   const std::vector<std::string> resume = {"train", "--resume", "--out", directory / "run"};
   const std::string note = "note: the run began on ";
   EXPECT_EQ(run(resume).out.find(note), std::string::npos);

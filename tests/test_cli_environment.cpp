@@ -1,4 +1,4 @@
-// The binary where the machine fails it: no space, no permission, no memory, nobody who reads, a data set that goes away.
+// The binary on a failing machine: no space, no permission, no memory, a closed pipe, a dataset that disappears.
 
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -137,7 +137,7 @@ TEST(ReadOnlyOutput, IsAnErrorBeforeAnyWork) {
   EXPECT_EQ(eval.out.find("images in"), std::string::npos) << "the work was done first: " << eval.out;
   EXPECT_EQ(read_bytes(disk / "run/model.safetensors"), model);
   EXPECT_EQ(read_bytes(disk / "report/results.json"), results);
-  EXPECT_EQ(run({"info", "--model", disk / "run/model.safetensors"}).status, 0) << "what only reads goes on";
+  EXPECT_EQ(run({"info", "--model", disk / "run/model.safetensors"}).status, 0) << "commands that only read still work";
 }
 
 /// A pipe, a folder or a device where a file is expected: an error, no endless wait.
@@ -282,7 +282,7 @@ TEST(DataSet, GoesAwayDuringTraining) {
   while (resumed.out_so_far().find("resnet20 ") == std::string::npos && resumed.is_running())
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   resumed.signal(SIGTERM);
-  EXPECT_EQ(resumed.wait().status, 130) << "the run goes on, until it is told to save and leave";
+  EXPECT_EQ(resumed.wait().status, 130) << "the run continues until it is interrupted";
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ void expect_outlined(const Sheet& sheet, int64_t top, int64_t left, const nn::Im
   EXPECT_EQ(wrong, 0) << "at " << top << ", " << left;
 }
 
-/// How colorful, in the middle of a box: grows with the attention, whatever is below it.
+/// Saturation in the middle of a box: grows with the attention, independent of the image below.
 int chroma(const Sheet& sheet, int64_t top, int64_t left, const Region& box) {
   const uint8_t* pixel = sheet.pixel(top + (box.top + box.bottom) / 2, left + (box.left + box.right) / 2);
   const auto [least, most] = std::minmax_element(pixel, pixel + 3);

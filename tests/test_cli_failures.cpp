@@ -1,4 +1,4 @@
-// The binary given what it cannot use: exit statuses, messages of one line, and nothing lost or left behind.
+// The binary with unusable input: exit statuses, messages of one line, no lost files and no leftover files.
 
 #include <sys/stat.h>
 
@@ -38,7 +38,7 @@ TEST(Usage, NonsenseIsOneLineAndStatus2) {
   expect_one_line(run({"eval", "--model", "x", "--id", "synthetic:shapes", "--ood", "synthetic:noise"}), 2, "NAME=SPEC");
   expect_one_line(run({"eval", "--model", "x", "--id", "synthetic:shapes", "--ood", "../up=synthetic:noise"}), 1, "../up");
   expect_one_line(run({"eval", "--model", "x", "--id-test", "synthetic:shapes", "--ood", "a=synthetic:noise"}), 2, "--ood needs --id");
-  EXPECT_FALSE(std::filesystem::exists("x")) << "a refused command line must leave nothing behind";
+  EXPECT_FALSE(std::filesystem::exists("x")) << "a refused command line must leave no files";
 }
 
 TEST(Usage, NumbersAreFinite) {

@@ -1,4 +1,4 @@
-// `mode study`: the runs, what they begin with, their scores, going on, and the tables' arithmetic.
+// `mode study`: the runs, their initial weights, their scores, continuation, and the arithmetic of the tables.
 
 #include <cmath>
 #include <set>
@@ -57,7 +57,7 @@ TEST(CliStudy, TrainsJudgesAndGoesOn) {
                            "finetune - extra, csd", "regions over the global vector", "2 + 1"})
     EXPECT_NE(first.out.find(part), std::string::npos) << part << "\n" << first.out;
 
-  // extra goes on with the loss and its classifier, finetune leaves the classifier as base had it; both begin with base's weights.
+  // extra trains the loss and its classifier further, finetune keeps base's classifier; both begin with base's weights.
   const auto metadata = [&](const std::string& arm) {
     return nn::load_model(out + "/seed-1/" + arm + "/model.safetensors").checkpoint.metadata;
   };
@@ -85,7 +85,7 @@ TEST(CliStudy, TrainsJudgesAndGoesOn) {
   std::snprintf(cell, sizeof cell, "%.2f / ", 100 * number_of(csv, "extra,2,csd,noise,"));
   EXPECT_NE(eval.out.find(cell), std::string::npos) << cell << "\n" << eval.out;
 
-  // Again: nothing is trained. Other sets: judged again. A run whose scores are lost: likewise.
+  // Again: nothing is trained. Other sets, or a run with lost scores: evaluated again.
   const command::Result again = run(study(out));
   EXPECT_EQ(again.out.find("mode train"), std::string::npos) << again.out;
   EXPECT_EQ(again.out.substr(again.out.find("resnet8, loss")), first.out.substr(first.out.find("resnet8, loss")));
@@ -158,7 +158,7 @@ TEST(CliStudy, RefusesRunsThatWereBegunOtherwise) {
   std::vector<std::string> alone = study(out, {"--arms", "base", "--seeds", "1"});
   alone.erase(std::find(alone.begin(), alone.end(), "--extra-epochs"), std::find(alone.begin(), alone.end(), "--extra-epochs") + 2);
   ASSERT_EQ(run(alone).status, 0);
-  const command::Result more = run(study(out, {"--arms", "extra", "--seeds", "1"}));  // base stands, whatever follows it
+  const command::Result more = run(study(out, {"--arms", "extra", "--seeds", "1"}));  // base is kept
   ASSERT_EQ(more.status, 0) << more.err;
   EXPECT_EQ(more.out.find("epoch 1/2"), std::string::npos) << more.out;
   command::expect_one_line(run(study(out, {"--arms", "base", "--seeds", "1", "--epochs", "3"})), 2, "'epochs 2', not 'epochs 3'");

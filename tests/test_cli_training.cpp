@@ -1,4 +1,4 @@
-// What mode train is told: presets, schedules, held-out images, the best epoch, early ends, and what makes no sense.
+// Options of mode train: presets, schedules, the validation split, the best epoch, patience, and invalid combinations.
 
 #include "nn/data/split.h"
 #include "tests/command.h"
@@ -67,7 +67,7 @@ TEST(TrainOptions, WhatMakesNoSenseIsAUsageError) {
     expect_one_line(run(train_arguments(directory / "run", options)), 2, part);
   }
   EXPECT_FALSE(std::filesystem::exists(directory / "run"));
-  // 96 images, 2 % of each class is none: said where patience would wait for ever.
+  // 96 images: 2 % of each class is no image, and patience would wait forever.
   expect_one_line(run(train_arguments(directory / "run", {"--patience", "2"})), 1, "--holdout 0.02 of");
 }
 

@@ -18,7 +18,7 @@ using Case = nn::cases::ContrastiveLossCase;
 using nn::cases::groups_of;
 const auto& cases = nn::cases::contrastive_loss_cases;  // their gradients: tests/test_op_gradients.cpp
 
-/// The sum as it is written, without a shift.
+/// The sum of the formula, without a shift.
 double formula(const Tensor& s, const Case& c) {
   const auto n = static_cast<int64_t>(c.groups.size());
   const std::vector<double> values = s.to_vector();

@@ -78,7 +78,7 @@ TEST(Svhn, OtherArraysTypesAndOneImage) {
   EXPECT_EQ(open_dataset("svhn:" + folder.write("x.mat", files::mat_file(arrays, true)))->label(2), 9);
   arrays[2] = {"y", files::class_double, {8, 1}, files::mat_uint8, labels};  // doubles stored as bytes, as MATLAB does
   EXPECT_EQ(open_dataset("svhn:" + folder.write("x.mat", files::mat_file(arrays, false)))->label(1), 0);
-  arrays = files::svhn_arrays(image(3), {10});  // y stands in its tag
+  arrays = files::svhn_arrays(image(3), {10});  // y is part of its tag
   arrays[0].shape.pop_back();
   const auto one = open_dataset("svhn:" + folder.write("x.mat", files::mat_file(arrays, false)));
   ASSERT_EQ(one->size(), 1);

@@ -42,7 +42,7 @@ class DecodedCache : public testing::Test {
     }
     return found;
   }
-  // Every image as it is in its file, but for `other`, which is that of content 99.
+  // Every image equals its file, except `other`, which has content 99.
   static void expect_right(const nn::Dataset& dataset, int64_t other = -1) {
     ASSERT_EQ(dataset.size(), images);
     std::vector<uint8_t> pixels(image_bytes);
@@ -62,7 +62,7 @@ TEST_F(DecodedCache, IsFilledThenUsed) {
   EXPECT_TRUE(open_dataset("folder:" + folder_ / "images")->cache().empty());
   const std::string bytes = read_bytes(file());
   EXPECT_EQ(bytes.size(), header_bytes + images * (image_bytes + 8) + 8);
-  // Other pixels behind the same size and time: what comes is the cache's.
+  // Other pixels with the same size and time: the cache is used.
   const fs::path image = folder_ / "images/3.png";
   const auto time = fs::last_write_time(image);
   write(3, 99);
@@ -109,7 +109,7 @@ TEST_F(DecodedCache, CutOrDamagedIsMadeAnew) {
     expect_right(*open_dataset(spec()));
     EXPECT_EQ(read_bytes(path), bytes) << "byte " << at;
   }
-  // A pixel: noticed when the image is read, said once, and mended by the next open.
+  // A damaged pixel: detected when the image is read, reported once, and repaired by the next open.
   for (const size_t at : {header_bytes, header_bytes + 2 * image_bytes + 100, sums - 1}) {
     flip_bit(path, 8 * at);
     const auto dataset = open_dataset(spec());
@@ -160,7 +160,7 @@ TEST_F(DecodedCache, ABrokenImageIsNamedAndLeavesNothing) {
   EXPECT_TRUE(fs::is_empty(cache()));
 }
 
-// One warning, then it goes on without.
+// One warning, then the cache is not used.
 void expect_without_cache(const std::string& spec, const std::string& reason, const std::function<void(const nn::Dataset&)>& check) {
   testing::internal::CaptureStderr();
   const auto dataset = open_dataset(spec);

@@ -1,4 +1,4 @@
-// Devices: their names, and tensors that go there and back. What needs a device is skipped, by name, where there is none.
+// Devices: their names, and transfers in both directions. Tests that need a device are skipped by name on a machine without one.
 
 #include "tensor/device.h"
 

@@ -78,7 +78,7 @@ KERNEL_TEST(Elementwise, AllFinite) {
 }
 
 KERNEL_TEST(Elementwise, CastRoundsToNearestEven) {
-  if (dtype != Dtype::f64) return;  // every dtype stands below
+  if (dtype != Dtype::f64) return;  // every dtype is checked below
   // bfloat16 has 8 significant bits: between 1 and 2 its step is 2^-7.
   const std::vector<double> values = {1,        1 + 0x1p-8, 1 + 0x3p-8, 1 + 0x1p-8 + 0x1p-40, 1 + 0x3p-8 - 0x1p-40, -1 - 0x1p-8 - 0x1p-40,
                                       infinity, 0.1};

@@ -58,7 +58,7 @@ struct Dot {
   int residual = 0;                                        // edges that say so
 };
 
-/// Reads the part of DOT that is written here, line by line; whatever else stands in a line is a fault.
+/// Reads the subset of DOT that the command writes, line by line; anything else in a line is a fault.
 Dot parse(const std::string& text) {
   Dot dot;
   std::istringstream lines(text);
@@ -90,7 +90,7 @@ Dot parse(const std::string& text) {
   EXPECT_EQ(depth, 0) << "braces";
   for (const auto& [from, to] : dot.edges) {
     EXPECT_TRUE(dot.labels.count(from) == 1 && dot.labels.count(to) == 1) << from << " -> " << to;
-    EXPECT_LT(std::stoi(from.substr(1)), std::stoi(to.substr(1))) << "an op stands behind its inputs";
+    EXPECT_LT(std::stoi(from.substr(1)), std::stoi(to.substr(1))) << "an op comes after its inputs";
   }
   return dot;
 }

@@ -1,4 +1,4 @@
-// Batches: complete, in an order drawn from (seed, epoch), normalized, augmented, and no thread left behind.
+// Batches: complete, in an order drawn from (seed, epoch), normalized, augmented; every thread ends.
 
 #include "nn/data/loader.h"
 

@@ -77,7 +77,7 @@ struct Matrices {
   }
 };
 
-/// A word's halves as bfloat16 of magnitude 2^-8 .. 2^7, whatever the bits.
+/// The halves of any word as bfloat16 of magnitude 2^-8 .. 2^7.
 HOST_DEVICE uint32_t moderate(uint32_t word) {
   const uint32_t low = (word & 0x807fu) | (119u + (word >> 7 & 15u)) << 7, high = word >> 16;
   return low | ((high & 0x807fu) | (119u + (high >> 7 & 15u)) << 7) << 16;

@@ -182,7 +182,7 @@ TEST_F(Safetensors, LengthsThatClaimMoreThanThereIs) {
     std::memcpy(bytes.data(), &length, 8);
     EXPECT_NE(fault(bytes + "{}").find(fmt::format("claims a header of {} bytes, but only 2 follow", length)), std::string::npos) << length;
   }
-  // Terabytes of data behind a small header, and in a sparse file a header that is really there but absurd.
+  // Terabytes of data after a small header; a sparse file with a real but absurdly large header.
   expect_fault(R"({"x":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}})", 8, "the file holds only 8");
   std::string bytes(8, '\0');
   const uint64_t length = 200'000'000;

@@ -7,7 +7,7 @@ namespace {
 
 KERNEL_TEST(SubsamplePad, HandWorkedNumbers) {
   const Tensor x = tensor_of({1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 3, 3, 1}, dtype);
-  // Four channels around one: one zero in front, two behind.
+  // Four channels around one: one zero before, two after.
   const Tensor y = subsample_pad(x, 2, 4);
   EXPECT_EQ(y.shape(), (Shape{1, 2, 2, 4}));
   EXPECT_EQ(y.to_vector(), (std::vector<double>{0, 1, 0, 0, 0, 3, 0, 0, 0, 7, 0, 0, 0, 9, 0, 0}));

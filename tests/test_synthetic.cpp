@@ -1,4 +1,4 @@
-// The synthetic set: its images are fixed, byte by byte, whatever the machine; and they are what the names say.
+// The synthetic datasets: every machine draws the same bytes, and the images match their names.
 
 #include "nn/data/synthetic.h"
 
@@ -36,7 +36,7 @@ uint64_t hash_of(const std::string& spec, int64_t images, int64_t size) {
   return tensor::counter_of(bytes);
 }
 
-// These numbers change only with the data set itself, and then every result on it is another one.
+// These numbers change only with the dataset itself, which invalidates every published result on it.
 TEST(Synthetic, ImagesAreFixed) {
   struct Fixed {
     const char* spec;
@@ -119,7 +119,7 @@ TEST(Synthetic, AnySize) {
   }
 }
 
-// The object's color is nowhere a hint of the class.
+// The object's color gives no hint of the class.
 TEST(Synthetic, ClassesHaveTheSameColors) {
   const auto dataset = open_dataset("synthetic:shapes");
   std::vector<double> mean(10);

@@ -51,7 +51,7 @@ TEST_F(Runtime, SaysWhyADeviceCannotBeUsed) {
   EXPECT_EQ(device_count(), 0);
   EXPECT_EQ(unavailable_because(0), "cuda:0: no NVIDIA driver is installed; install one, or use the cpu");
   expect_error([] { parse_device("cuda"); }, "cuda:0: no NVIDIA driver is installed");
-  EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "a question leaves no error behind for the next launch";
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "a query leaves no error for the next launch";
 }
 
 TEST_F(Runtime, OneStreamForEachDeviceWhichBecomesCurrent) {
@@ -223,7 +223,7 @@ TEST_F(Runtime, SynchronousLaunchesFailAtTheirLine) {
   set_synchronous(true);
   expect_error(broken, "test_runtime.cu");
   set_synchronous(false);
-  EXPECT_EQ(Tensor::full({1}, 3, Dtype::f32, cuda0).item(), 3) << "the emulated device goes on";
+  EXPECT_EQ(Tensor::full({1}, 3, Dtype::f32, cuda0).item(), 3) << "the emulated device still works";
 }
 
 TEST_F(Runtime, AGraphRunsWhenItIsReplayed) {

@@ -1,4 +1,4 @@
-// The name of a data set, KIND:LOCATION?key=value, as the command line gives it.
+// The specification of a dataset on the command line: KIND:LOCATION?key=value.
 
 #include "nn/data/dataset.h"
 #include "nn/data/readers.h"

@@ -1,4 +1,4 @@
-// A run's scores.csv, which mode study reads when it goes on. What is read, and written again, says the same.
+// scores.csv of a run, which mode study reads when it continues. Accepted scores survive a round trip.
 
 #include "mode/evaluation/study.h"
 #include "tests/fuzz/fuzz.h"

@@ -21,7 +21,7 @@ TRAINED = {  # what is stored of a training step: images and their size
 
 def decided(net: nn.Module) -> nn.Module:
     """Every BatchNorm's bias 8, or -8 in every third channel, so that each ReLU is wide open or tightly shut. With the formula's biases some
-    of ResNet-50's million ReLU inputs lie within rounding of 0 whatever the images, and PyTorch's own f32 gradients are off by 1e-2."""
+    of ResNet-50's million ReLU inputs lie within rounding of 0 for any images, and PyTorch's own f32 gradients are off by 1e-2."""
     with torch.no_grad():
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/*.safetensors. It never imports the product; see README.md beside it.
+"""Writes tests/golden/*.safetensors. It never imports the project; see README.md in this folder.
 
     python3 tests/golden/make_golden.py [NAME ...]      NAME: ops resnet architectures training alpa metrics detectors knn resize colors; all when none is given
 """

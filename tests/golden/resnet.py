@@ -16,7 +16,7 @@ KEPT = 2500  # weights of at most that many elements are stored whole after trai
 
 
 class OptionA(nn.Module):
-    """Every second row and column, zero channels half in front and half behind (He et al., 2015)."""
+    """Every second row and column, zero channels, half before and half after (He et al., 2015)."""
 
     def __init__(self, extra: int):
         super().__init__()

@@ -1,4 +1,4 @@
-// 200 kills at random moments of training runs: every run that goes on from them ends in the same bits.
+// 200 kills at random moments of training runs: every resumed run ends in the same bits.
 
 #include "tests/killed_runs.h"
 
