@@ -6,7 +6,7 @@ A generated part stands in a .md file between two lines:
     <!-- results: KIND ARGUMENT... -->
     <!-- end of results -->
 
-detectors FILE          results.json of `mode eval` or `mode demo`: FPR95 / AUROC of each method on each OOD set
+detectors FILE          results.json of `mode eval` or `mode demo`: FPR95 / AUROC of each method on each OOD set, ID accuracy, instruction set
 study FILE...           means and deviations of each arm; a file is study.csv of `mode study`, or a summary with one row per network, loss and arm
 gains FILE... [NETWORK] AUROC of csd that ALPA adds to equally long further training
 bench FILE [PEERS]      bench.json of `mode-bench --json` and peers.jsonl of `make peers`: time, share of the peak, fastest setting of the peer
@@ -36,7 +36,8 @@ def spread(mean, deviation, sign=""):
 def detectors(files, path):
     report = json.loads(files[path])
     cell = lambda metrics: f"{100 * metrics['fpr95']:.2f} / {100 * metrics['auroc']:.2f}" if metrics["fpr95"] is not None else "n/a"
-    rows = [["method", *next(iter(report["results"].values())), "mean"]]
+    about = f"ID accuracy {100 * report['id_accuracy']:.2f} %, {report['isa']}"
+    rows = [[f"method ({about})", *next(iter(report["results"].values())), "mean"]]
     for method, sets in report["results"].items():
         setting = report["settings"][method]
         rows.append([f"{method} ({setting})" if setting else method, *map(cell, sets.values()), cell(report["mean"][method])])
