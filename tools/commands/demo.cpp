@@ -7,12 +7,12 @@
 namespace mode::tools {
 
 int run_demo(const DemoOptions& options) {
-  device_of(options.device);  // before anything is printed
+  device_of(options.device);  // fails before anything is printed
   const Progress clock("demo", 0, "");
   const std::string train_set = fmt::format("synthetic:shapes?split=train&seed={}", options.seed);
   const std::string test_set = fmt::format("synthetic:shapes?split=test&seed={}", options.seed);
 
-  fmt::print("1. A small network ({}) learns to tell drawn shapes apart: images of {}.\n\n", options.arch, train_set);
+  fmt::print("1. Training: a small network ({}) learns to classify synthetic shapes, the images of {}.\n\n", options.arch, train_set);
   TrainOptions train;
   train.data = train_set;
   train.val = test_set;
@@ -21,17 +21,17 @@ int run_demo(const DemoOptions& options) {
   train.epochs = options.epochs;
   train.batch = 64;
   train.seed = options.seed;
-  train.holdout = 0;  // nothing is chosen here: all images are trained on, and the last network is shown
+  train.holdout = 0;  // no epoch is selected: the network of the last epoch is evaluated
   train.device = options.device;
   train.threads = options.threads;
-  train.made_by = "demo";  // it alone may replace what a demo left there
+  train.made_by = "demo";  // may replace an earlier demo
   const int status = run_train(train);
   if (status != 0) return status;
 
   fmt::print(
-      "\n2. Which of these images are none of the shapes it knows? Five methods score the test images of those shapes and five sets\n"
-      "   of other images. FPR95: share of the others taken for known when 95 % of the known ones are kept (less is better);\n"
-      "   AUROC: chance that a known image scores above another one (50 % is guessing).\n\n");
+      "\n2. Detection: five methods score the test images of these shapes (in-distribution) and five sets of other images\n"
+      "   (out-of-distribution). FPR95: share of the OOD images accepted when 95 % of the ID images are (lower is better).\n"
+      "   AUROC: probability that an ID image scores above an OOD image (50 % is chance).\n\n");
   EvalOptions eval;
   eval.model = options.out + "/model.safetensors";
   eval.id = train_set;
@@ -44,7 +44,7 @@ int run_demo(const DemoOptions& options) {
   eval.command_line = options.command_line;
   run_eval(eval);
 
-  fmt::print("\nDone in {}. In {}: the network (model.safetensors), how it learned (log.csv), every score (report/).\n",
+  fmt::print("\nDone in {}. {} holds the network (model.safetensors), the training log (log.csv) and all scores (report/).\n",
              format_seconds(clock.seconds()), options.out);
   return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "autograd/gradcheck.h"
 #include "mode/gradchecks.h"
+#include "nn/text.h"
 #include "tensor/isa.h"
 #include "tensor/parallel.h"
 #include "tools/commands/common.h"
@@ -20,7 +21,7 @@ struct Totals {
   int64_t checks = 0, elements = 0, failed = 0;
   double worst_error = 0;
   std::set<std::string> ops;
-  std::map<std::string, std::string> skipped;  // op -> the kernel that it, or some case of it, lacks
+  std::map<std::string, std::string> skipped;  // op -> the missing kernel of the op or of one of its cases
 };
 
 void print_line(const autograd::GradcheckCase& c, const std::string& path, const autograd::GradcheckReport& report) {
@@ -29,7 +30,7 @@ void print_line(const autograd::GradcheckCase& c, const std::string& path, const
   if (!report.passed) fmt::print("    tolerance {:.0e}; {}\n", c.tolerance, report.worst_where);
 }
 
-/// One case on one path.
+/// Checks one case on one path and prints its line.
 void check(const autograd::GradcheckCase& c, const std::string& path, tensor::Device device, Totals& totals) {
   try {
     const autograd::GradcheckReport report = autograd::gradcheck(c.function, c.inputs, c.tolerance, 1, device);
@@ -48,20 +49,18 @@ void check(const autograd::GradcheckCase& c, const std::string& path, tensor::De
 
 int run_gradcheck(const GradcheckOptions& options) {
   if (!options.explain.empty()) return run_gradcheck_explain(options);
-  if (!options.case_name.empty()) throw UsageError("--case is for --explain");
+  if (!options.case_name.empty()) throw UsageError("--case NAME needs --explain OP");
   const tensor::Device device = device_of(options.device);
   const std::vector<autograd::GradcheckCase> cases = gradcheck_cases();
   std::set<std::string> known;
   for (const auto& c : cases) known.insert(c.op);
   if (!options.op.empty() && known.count(options.op) == 0) {
-    std::string names;
-    for (const std::string& op : known) names += " " + op;
-    throw UsageError(fmt::format("--op {}: unknown; known:{}", options.op, names));
+    throw UsageError(fmt::format("--op {}: unknown; known: {}", options.op, nn::joined(known, " ")));
   }
 
   const tensor::Isa isa_before = tensor::isa();
   const int threads_before = tensor::num_threads();
-  tensor::set_num_threads(1);  // the same bits as any other number, and a team costs more than a case's 300 elements
+  tensor::set_num_threads(1);  // the result is the same; starting threads costs more than the 300 elements of a case
   const auto start = std::chrono::steady_clock::now();
   Totals totals;
   fmt::print("{:<21} {:<44} {:<16} {:>8} {:>12}  {}\n", "op", "case", "path", "elements", "worst error", "verdict");

@@ -45,8 +45,9 @@ int run_probe(const ProbeCommandOptions& options) {
   const std::shared_ptr<const nn::Dataset> train_set = training_split(nn::open_dataset(options.data, framing), model.checkpoint);
   const auto test_set = options.test.empty() ? nullptr : nn::open_dataset(options.test, framing);
   const int64_t classes = model.net->config().classes;
-  CHECK(train_set->classes() == classes, "{} has {} classes, the network {}; a probe takes the place of the network's classifier",
-        options.data, train_set->classes(), classes);
+  CHECK(train_set->classes() == classes,
+        "{} has {} classes, but the network's classifier has {}; choose a dataset of the network's classes", options.data,
+        train_set->classes(), classes);
 
   const Features train = features_of(model, *train_set, 256, "training");
   Progress progress("probe", options.probe.epochs, "epochs");
