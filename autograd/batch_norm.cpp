@@ -29,7 +29,7 @@ Variable batch_norm(const Variable& x, const Variable& gamma, const Variable& be
   return record(params.relu ? "batch_norm+relu" : "batch_norm", forward.y, {x, gamma, beta, residual},
                 [x = x.value(), y = only_for_relu(forward.y, x, params), gamma = gamma.value(), mean = forward.mean, rstd = forward.rstd,
                  params](const Tensor& dy, const Needs& needs_input_grad) -> Gradients {
-                  auto d = ops::batch_norm_grad(x, y, dy, gamma, mean, rstd, params, needs_input_grad[3]);
+                  auto d = ops::batch_norm_grad(x, gamma, mean, rstd, y, dy, params, needs_input_grad[3]);
                   return {d.dx, d.dgamma, d.dbeta, d.dresidual};
                 });
 }
@@ -49,7 +49,7 @@ Variable batch_norm_inference(const Variable& x, const Variable& gamma, const Va
   return record(params.relu ? "batch_norm_inference+relu" : "batch_norm_inference", y, {x, gamma, beta, residual},
                 [x = x.value(), y = only_for_relu(y, x, params), gamma = gamma.value(), running_mean, running_var, params](
                     const Tensor& dy, const Needs& needs_input_grad) -> Gradients {
-                  auto d = ops::batch_norm_inference_grad(x, y, dy, gamma, running_mean, running_var, params, needs_input_grad[3]);
+                  auto d = ops::batch_norm_inference_grad(x, gamma, running_mean, running_var, y, dy, params, needs_input_grad[3]);
                   return {d.dx, d.dgamma, d.dbeta, d.dresidual};
                 });
 }

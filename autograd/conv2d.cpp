@@ -14,7 +14,7 @@ namespace ops = tensor::ops;
 Variable conv2d(const Variable& x, const Variable& w, ops::Conv2dParams params) {
   return record("conv2d", ops::conv2d(x.value(), w.value(), params), {x, w},
                 [x = x.value(), w = w.value(), params](const Tensor& dy, const Needs& needs_input_grad) -> Gradients {
-                  return {needs_input_grad[0] ? ops::conv2d_dx(dy, w, x.shape(), params) : Tensor(),
+                  return {needs_input_grad[0] ? ops::conv2d_dx(w, dy, x.shape(), params) : Tensor(),
                           needs_input_grad[1] ? ops::conv2d_dw(x, dy, w.shape(), params) : Tensor()};
                 });
 }

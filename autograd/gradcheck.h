@@ -69,6 +69,10 @@ Derivation parse_derivation(const std::string& op, const std::string& text);
 /// to at least `gap` from 0: for functions with a kink at 0.
 Tensor random_input(Shape shape, uint64_t seed, double low = -1, double high = 1, double gap = 0);
 
+/// A table of cases may also hold larger ones, for the comparison of values: the gradient check takes those whose inputs have at most this
+/// many elements.
+constexpr int64_t gradcheck_elements = 300;
+
 /// Every case of every op of this floor, from the tables in autograd/cases/.
 std::vector<GradcheckCase> gradcheck_cases();
 

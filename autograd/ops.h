@@ -62,9 +62,8 @@ Variable batch_norm_inference(const Variable& x, const Variable& gamma, const Va
 
 // pool2d.cpp
 Variable max_pool2d(const Variable& x, tensor::ops::Pool2dParams params);
-Variable avg_pool2d(const Variable& x, tensor::ops::Pool2dParams params);
 // region_pool.cpp
-Variable region_pool(const Variable& x, const std::vector<tensor::ops::Region>& regions);
+Variable region_pool(const Variable& x, const std::vector<tensor::ops::Rect>& rects);
 /// (N,H,W,C) -> (N,C)
 Variable global_average_pool(const Variable& x);
 // subsample_pad.cpp

@@ -3,9 +3,24 @@
 #include <cmath>
 
 #include "autograd/ops.h"
+#include "tensor/check.h"
+#include "tensor/device.h"
 #include "tensor/ops/elementwise.h"
 
 namespace nn {
+
+ContrastiveResult contrastive_loss_and_grad(const Tensor& similarity, const Tensor& groups, const ContrastiveOptions& options) {
+  CHECK(similarity.rank() == 2 && similarity.dim(0) == similarity.dim(1) && similarity.dim(0) >= 1,
+        "contrastive_loss: expected similarity (N, N) with N >= 1, got {}; use z z^T", similarity.shape().to_string());
+  CHECK(groups.dtype() == tensor::Dtype::i64 && groups.device() == similarity.device(),
+        "contrastive_loss: groups are {} on {}, expected i64 on {}; cast or move them", tensor::name(groups.dtype()),
+        groups.device().to_string(), similarity.device().to_string());
+  tensor::check_shape("contrastive_loss", {"groups", groups}, {similarity.dim(0)});
+  CHECK(std::isfinite(options.inverse_temperature) && options.inverse_temperature > 0 && std::isfinite(options.scale),
+        "contrastive_loss: inverse temperature {}, scale {}; use a positive inverse temperature, both finite", options.inverse_temperature,
+        options.scale);
+  DISPATCH_CPU(similarity, contrastive_loss_and_grad, similarity, groups, options);
+}
 
 // derivation of contrastive_loss
 //   y = -(scale / N) sum_i (1 / |P(i)|) sum_{p in P(i)} [ t s[i,p] - ln sum_{a != i} e^(t s[i,a]) ], P(i) = {p != i: group p = group i}

@@ -1,7 +1,6 @@
 // maths    row i: m = max_{a != i} t s_ia;  log sum = m + log sum_{a != i} exp(t s_ia - m);  loss_i = log sum - mean_{p in P(i)} t s_ip
-// shapes   s (N,N), groups (N) -> loss (), ds (N,N)
-// cost     three looks at each row, from cache
-// parallel a row is one thread's; the rows' losses are added in order
+// cost     reads each row three times, from cache
+// parallel a thread owns a row; the rows' losses are added in order
 // numerics everything in double
 #include <algorithm>
 #include <cmath>
@@ -9,12 +8,9 @@
 #include <vector>
 
 #include "nn/contrastive_loss.h"
-#include "tensor/check.h"
-#include "tensor/device.h"
 #include "tensor/parallel.h"
 
-namespace nn {
-namespace cpu {
+namespace nn::cpu {
 namespace {
 
 template <class T>
@@ -25,7 +21,7 @@ double loss_of_row(const T* s, const int64_t* groups, int64_t n, int64_t i, cons
   for (int64_t j = 0; j < n; ++j) {
     if (j == i) continue;
     const double score = t * static_cast<double>(s[j]);
-    largest = score > largest || score != score ? score : largest;  // NaN wins, and makes the loss NaN
+    largest = score > largest || score != score ? score : largest;  // NaN is the largest, and makes the loss NaN
     if (groups[j] != groups[i]) continue;
     ++positives;
     pull += score;
@@ -42,6 +38,8 @@ double loss_of_row(const T* s, const int64_t* groups, int64_t n, int64_t i, cons
   return largest + std::log(sum) - pull * share;
 }
 
+}  // namespace
+
 ContrastiveResult contrastive_loss_and_grad(const Tensor& similarity, const Tensor& groups, const ContrastiveOptions& options) {
   const int64_t n = similarity.dim(0);
   ContrastiveResult result = {Tensor(), Tensor(similarity.shape(), similarity.dtype())};
@@ -55,26 +53,8 @@ ContrastiveResult contrastive_loss_and_grad(const Tensor& similarity, const Tens
       for (int64_t i = begin; i < end; ++i) losses[i] = loss_of_row(s + i * n, group, n, i, options, ds + i * n);
     });
   });
-  double sum = 0;
-  for (const double loss : losses) sum += loss;
-  result.loss = Tensor::full({}, options.scale * sum / static_cast<double>(n), similarity.dtype());
+  result.loss = Tensor::full({}, options.scale * tensor::sum_in_order(losses) / static_cast<double>(n), similarity.dtype());
   return result;
 }
 
-}  // namespace
-}  // namespace cpu
-
-ContrastiveResult contrastive_loss_and_grad(const Tensor& similarity, const Tensor& groups, const ContrastiveOptions& options) {
-  CHECK(similarity.rank() == 2 && similarity.dim(0) == similarity.dim(1) && similarity.dim(0) >= 1,
-        "contrastive_loss: expected similarities (N, N) of at least one view, got {}", similarity.shape().to_string());
-  CHECK(groups.dtype() == tensor::Dtype::i64 && groups.device() == similarity.device(),
-        "contrastive_loss: groups are {} on {}, expected i64 on {}", tensor::name(groups.dtype()), groups.device().to_string(),
-        similarity.device().to_string());
-  tensor::check_shape("contrastive_loss", {"groups", groups}, {similarity.dim(0)});
-  CHECK(std::isfinite(options.inverse_temperature) && options.inverse_temperature > 0 && std::isfinite(options.scale),
-        "contrastive_loss: inverse temperature {}, scale {}; the first must be positive, both finite", options.inverse_temperature,
-        options.scale);
-  DISPATCH_CPU(similarity, contrastive_loss_and_grad, similarity, groups, options);
-}
-
-}  // namespace nn
+}  // namespace nn::cpu

@@ -8,15 +8,19 @@
 
 namespace nn {
 
-/// sqrt(sum of the squares of every element of every gradient); parameters without gradient are passed over. Squares and sums in double,
-/// in an order that the shapes alone decide: the same bits for any number of threads. Not finite where a gradient is not.
+/// The L2 norm of all gradients as one vector; parameters without gradient do not count. Squares and sums in double, in an order that the
+/// shapes alone decide: the same bits for any number of threads. Not finite if any gradient is not finite.
 double gradient_norm(const std::vector<Module::NamedParameter>& parameters);
 
-/// What gradients of that norm are multiplied by so that it is at most `most`: min(1, most / (norm + 1e-6)), as PyTorch's clip_grad_norm_.
+/// The factor that scales gradients of this norm to a norm of at most `most`: min(1, most / (norm + 1e-6)), as PyTorch's clip_grad_norm_.
 double clip_factor(double norm, double most);
 
-/// sums[at] = sum of the squares of x's elements; x f32 or f64, sums f64 on x's device. The kernel of gradient_norm.
+/// sums[at] = sum_i x[i]^2; x f32 or f64, sums f64 on x's device. The kernel of gradient_norm. 2 FLOP per element, memory-bound.
 void square_sum(const Tensor& x, Tensor& sums, int64_t at);
+
+namespace cpu {
+decltype(nn::square_sum) square_sum;
+}  // namespace cpu
 
 namespace cuda {
 decltype(nn::square_sum) square_sum;

@@ -1,7 +1,5 @@
-// maths    sums[at] = sum_i x[i]^2
-// shapes   x any, f32 or f64; sums f64 (parameters)
-// cost     2 flop per element, read once; scratch 8 bytes per 8192 elements; memory-bound
-// parallel a block owns a slice of x and leaves its sum in its own place; one block of a second launch adds those
+// cost     scratch 8 bytes per 8192 elements
+// parallel a block owns a slice of x and leaves its sum; one block of a second launch adds these sums
 // numerics squares and sums in double, in a tree that the shape alone decides
 
 #include "tensor/cuda/runtime.h"

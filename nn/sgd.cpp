@@ -76,4 +76,10 @@ void Sgd::load_state(const std::map<std::string, Tensor>& state) {
   velocity_ = std::move(loaded);
 }
 
+void sgd_update(Tensor& w, Tensor& v, const Tensor& dw, const SgdOptions& options, bool first) {
+  tensor::check_same("sgd_update", {"w", w}, {"dw", dw});
+  tensor::check_same("sgd_update", {"w", w}, {"v", v});
+  DISPATCH_DEVICE(w, sgd_update, w, v, dw, options, first);
+}
+
 }  // namespace nn

@@ -103,8 +103,8 @@ TEST(Attention, AZeroVectorHasCosineZero) {
 TEST(Attention, WindowsArePooled) {
   // alpa_regions is the mean over alpa_windows, or the map itself.
   const Tensor map = tensor::random_tensor({2, 5, 4, 3}, Dtype::f32, 5);
-  const std::vector<tensor::ops::Region> windows = mode::alpa_windows(5, 4, 2);
-  EXPECT_EQ(windows, (std::vector<tensor::ops::Region>{{0, 0, 3, 2}, {0, 2, 3, 4}, {2, 0, 5, 2}, {2, 2, 5, 4}}));
+  const std::vector<tensor::ops::Rect> windows = mode::alpa_windows(5, 4, 2);
+  EXPECT_EQ(windows, (std::vector<tensor::ops::Rect>{{0, 0, 3, 2}, {0, 2, 3, 4}, {2, 0, 5, 2}, {2, 2, 5, 4}}));
   tensor::expect_close(mode::alpa_regions(mode::Variable(map), 2).value(), tensor::ops::region_pool(map, windows), 1e-6);
   EXPECT_EQ(mode::alpa_windows(2, 3, 4).size(), 6u);
   EXPECT_EQ(mode::alpa_regions(mode::Variable(map), 9).value().to_vector(), map.to_vector());

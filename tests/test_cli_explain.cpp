@@ -20,7 +20,7 @@ using command::run;
 using command::value_after;
 using mode::Attention;
 using tensor::Tensor;
-using tensor::ops::Region;
+using Region = tensor::ops::Rect;
 
 // Two images in a folder of their own, as files.
 struct Images {

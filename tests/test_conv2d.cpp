@@ -1,42 +1,18 @@
 #include "tensor/ops/conv2d.h"
 
-#include "tensor/ops/conv2d_steps.h"
+#include "autograd/cases/conv2d.h"
 #include "tensor/ops/elementwise.h"
+#include "tensor/ops/staircase.h"
 #include "tests/kernel_testing.h"
 
 namespace tensor::ops {
 namespace {
 
-struct Case {
-  int64_t n, h, w, c, o, kh, kw, stride, pad;
-};
+using Case = autograd::cases::Conv2dCase;
+using autograd::cases::conv2d_cases;
 
-const Case cases[] = {
-    {1, 1, 1, 1, 1, 1, 1, 1, 0},     {1, 7, 5, 3, 11, 1, 1, 2, 0},  // the projection shortcut that others got wrong
-    {2, 8, 8, 16, 32, 1, 1, 2, 0},   {3, 8, 8, 17, 33, 1, 1, 1, 0},
-    {2, 9, 7, 3, 16, 3, 3, 1, 1},  // a stem
-    {1, 32, 32, 16, 16, 3, 3, 1, 1}, {2, 16, 16, 32, 64, 3, 3, 2, 1},
-    {5, 4, 4, 70, 67, 3, 3, 1, 1},                                   // odd channels, several images in a block
-    {1, 13, 11, 5, 7, 3, 3, 2, 1},   {1, 23, 19, 3, 8, 7, 7, 2, 3},  // the ImageNet stem
-    {2, 6, 6, 4, 5, 5, 3, 3, 2},                                     // a window that is not square
-    {1, 5, 5, 2, 3, 3, 3, 1, 3},                                     // more padding than the window needs
-    {1, 5, 6, 2, 3, 2, 4, 1, 0},                                     // even windows, no padding
-    {2, 5, 5, 3, 4, 1, 1, 3, 0},                                     // inputs that no tap reaches
-    {1, 6, 6, 3, 4, 2, 2, 4, 0},                                     //
-    {1, 3, 3, 600, 20, 3, 3, 1, 1},                                  // a window row longer than a resident piece
-    {1, 40, 40, 96, 8, 3, 3, 1, 1},                                  // an image larger than a block
-    {4, 20, 20, 8, 8, 3, 3, 1, 1},                                   // several slices of pixels in dw
-    {0, 4, 4, 3, 2, 3, 3, 1, 1},                                     // an empty batch
-};
-
-// For the tensor cores: channels in eights.
-const Case bf16_cases[] = {
-    {1, 7, 5, 8, 24, 1, 1, 2, 0},  {2, 8, 8, 16, 72, 1, 1, 2, 0}, {2, 9, 7, 8, 16, 3, 3, 1, 1},  // 72: two tiles
-    {1, 23, 19, 8, 8, 7, 7, 2, 3}, {2, 6, 6, 8, 8, 5, 3, 3, 2},   {1, 13, 11, 24, 40, 3, 3, 2, 1}, {5, 4, 4, 72, 80, 3, 3, 1, 1},  //
-    {4, 20, 20, 8, 8, 3, 3, 1, 1},                               // several slices of pixels in dw
-    {2, 5, 5, 8, 8, 1, 1, 3, 0},   {1, 6, 6, 8, 8, 2, 2, 4, 0},  // inputs that no tap reaches
-    {1, 5, 6, 8, 8, 2, 4, 1, 0},   {0, 4, 4, 8, 8, 3, 3, 1, 1},
-};
+// Several slices of pixels in dw.
+const Case split_dw = {.n = 4, .h = 20, .w = 20, .c = 8, .o = 8, .kh = 3, .kw = 3, .stride = 1, .padding = 1};
 
 struct Arguments {
   Tensor x, w, dy;
@@ -44,24 +20,19 @@ struct Arguments {
 };
 
 Arguments arguments_of(const Case& c, Dtype dtype) {
-  const Conv2dParams params{c.stride, c.pad};
-  const Tensor x = random_tensor({c.n, c.h, c.w, c.c}, dtype, 1), w = random_tensor({c.o, c.kh, c.kw, c.c}, dtype, 2);
-  return {x, w, random_tensor(conv2d_output_shape(x.shape(), w.shape(), params), dtype, 3), params};
-}
-
-std::string text(const Case& c) {
-  return fmt::format("x ({},{},{},{}) w ({},{},{},{}) stride {} padding {}", c.n, c.h, c.w, c.c, c.o, c.kh, c.kw, c.c, c.stride, c.pad);
+  const Shape y = conv2d_output_shape(c.x_shape(), c.w_shape(), c.params());
+  return {random_tensor(c.x_shape(), dtype, 1), random_tensor(c.w_shape(), dtype, 2), random_tensor(y, dtype, 3), c.params()};
 }
 
 /// y, dx, dw of the oracles on the cpu.
 std::vector<Tensor> oracles(const Arguments& given) {
   const Tensor x = on_cpu(given.x), w = on_cpu(given.w), dy = on_cpu(given.dy);
-  return {naive::conv2d(x, w, given.params), naive::conv2d_dx(dy, w, x.shape(), given.params),
+  return {naive::conv2d(x, w, given.params), naive::conv2d_dx(w, dy, x.shape(), given.params),
           naive::conv2d_dw(x, dy, w.shape(), given.params)};
 }
 
 std::vector<Tensor> all_passes(const Arguments& a) {
-  return {conv2d(a.x, a.w, a.params), conv2d_dx(a.dy, a.w, a.x.shape(), a.params), conv2d_dw(a.x, a.dy, a.w.shape(), a.params)};
+  return {conv2d(a.x, a.w, a.params), conv2d_dx(a.w, a.dy, a.x.shape(), a.params), conv2d_dw(a.x, a.dy, a.w.shape(), a.params)};
 }
 
 /// How many products the three passes sum.
@@ -82,7 +53,7 @@ void expect_passes_close(const std::vector<Tensor>& got, const std::vector<Tenso
 }
 
 void check_all_passes(const Case& c, Dtype dtype, const std::function<std::vector<Tensor>(const Arguments&)>& passes) {
-  SCOPED_TRACE(text(c));
+  SCOPED_TRACE(c.name());
   const Arguments given = arguments_of(c, dtype);
   std::vector<double> tolerances;
   for (const double depth : depths(c, given.dy)) tolerances.push_back(bound(dtype, depth));
@@ -90,27 +61,28 @@ void check_all_passes(const Case& c, Dtype dtype, const std::function<std::vecto
 }
 
 KERNEL_TEST(Conv2d, AgreesWithTheNaiveLoopsInEveryPass) {
-  for (const Case& c : cases) check_all_passes(c, dtype, all_passes);
+  for (const Case& c : conv2d_cases) check_all_passes(c, dtype, all_passes);
 }
 
 CUDA_TEST(Conv2d, EveryStepAgreesWithTheNaiveLoops) {
   namespace steps = cuda::steps;
-  for (const Case& c : cases)
+  for (const Case& c : conv2d_cases)
     check_all_passes(c, dtype, [](const Arguments& a) {
-      return std::vector<Tensor>{steps::conv2d_naive(a.x, a.w, a.params), steps::conv2d_dx_naive(a.dy, a.w, a.x.shape(), a.params),
+      return std::vector<Tensor>{steps::conv2d_naive(a.x, a.w, a.params), steps::conv2d_dx_naive(a.w, a.dy, a.x.shape(), a.params),
                                  steps::conv2d_dw_naive(a.x, a.dy, a.w.shape(), a.params)};
     });
-  const Arguments a = arguments_of(cases[8], dtype);
+  const Arguments a = arguments_of(split_dw, dtype);
   expect_same_bits(steps::conv2d_implicit_gemm(a.x, a.w, a.params), conv2d(a.x, a.w, a.params));
-  expect_same_bits(steps::conv2d_dx_implicit_gemm(a.dy, a.w, a.x.shape(), a.params), conv2d_dx(a.dy, a.w, a.x.shape(), a.params));
+  expect_same_bits(steps::conv2d_dx_implicit_gemm(a.w, a.dy, a.x.shape(), a.params), conv2d_dx(a.w, a.dy, a.x.shape(), a.params));
   expect_same_bits(steps::conv2d_dw_implicit_gemm(a.x, a.dy, a.w.shape(), a.params), conv2d_dw(a.x, a.dy, a.w.shape(), a.params));
 }
 
 CUDA_TEST(Conv2d, TensorCoresAgreeWithTheLoopsInDoubleOnTheSameRoundedNumbers) {
   if (dtype == Dtype::f64) return;
-  for (const Case& c : bf16_cases)
+  for (const Case& c : conv2d_cases)
     for (const bool packed : {false, true}) {
-      SCOPED_TRACE(text(c) + (packed ? ", w packed" : ""));
+      if (!c.fits_bf16()) continue;
+      SCOPED_TRACE(c.name() + (packed ? ", w packed" : ""));
       Arguments given = arguments_of(c, dtype), doubles = given;
       const Tensor rounded_w = cast(given.w, Dtype::bf16);
       given.x = cast(given.x, Dtype::bf16), given.dy = cast(given.dy, Dtype::bf16);
@@ -130,7 +102,7 @@ CUDA_TEST(Conv2d, TensorCoresAgreeWithTheLoopsInDoubleOnTheSameRoundedNumbers) {
 
 CUDA_TEST(Conv2d, ViewsOfBfloat16BeginAnywhere) {
   if (dtype == Dtype::f64) return;
-  Arguments given = arguments_of(bf16_cases[0], dtype);
+  Arguments given = arguments_of({.n = 1, .h = 7, .w = 5, .c = 8, .o = 24, .kh = 1, .kw = 1, .stride = 2, .padding = 0}, dtype);
   given.x = cast(given.x, Dtype::bf16), given.w = cast(given.w, Dtype::bf16), given.dy = cast(given.dy, Dtype::bf16);
   const auto moved = [](const Tensor& x) {  // the same numbers, two bytes further on
     const int64_t n = x.numel();
@@ -153,9 +125,11 @@ KERNEL_TEST(Conv2d, PassesAreAdjoint) {
     for (size_t i = 0; i < left.size(); ++i) sum += left[i] * right[i];
     return sum;
   };
-  for (const Case& c : {Case{2, 21, 19, 20, 35, 3, 3, 1, 1}, Case{3, 17, 18, 19, 34, 3, 3, 2, 1}, Case{2, 18, 17, 33, 18, 1, 1, 2, 0},
-                        Case{1, 30, 29, 3, 17, 7, 7, 2, 3}}) {
-    SCOPED_TRACE(text(c));
+  for (const Case& c : {Case{.n = 2, .h = 21, .w = 19, .c = 20, .o = 35, .kh = 3, .kw = 3, .stride = 1, .padding = 1},
+                        Case{.n = 3, .h = 17, .w = 18, .c = 19, .o = 34, .kh = 3, .kw = 3, .stride = 2, .padding = 1},
+                        Case{.n = 2, .h = 18, .w = 17, .c = 33, .o = 18, .kh = 1, .kw = 1, .stride = 2, .padding = 0},
+                        Case{.n = 1, .h = 30, .w = 29, .c = 3, .o = 17, .kh = 7, .kw = 7, .stride = 2, .padding = 3}}) {
+    SCOPED_TRACE(c.name());
     const Arguments given = arguments_of(c, dtype);
     const std::vector<Tensor> results = all_passes(given);
     const double loss = scalar_product(given.dy, results[0]);
@@ -168,10 +142,11 @@ KERNEL_TEST(Conv2d, PassesAreAdjoint) {
 
 CUDA_TEST(Conv2d, GradientsAgreeWithDifferences) {
   if (dtype == Dtype::f32) return;
-  for (const Case& c : {Case{1, 4, 3, 2, 2, 3, 2, 2, 1}, Case{2, 3, 2, 2, 3, 1, 1, 2, 0}}) {
-    SCOPED_TRACE(text(c));
+  for (const Case& c : {Case{.n = 1, .h = 4, .w = 3, .c = 2, .o = 2, .kh = 3, .kw = 2, .stride = 2, .padding = 1},
+                        Case{.n = 2, .h = 3, .w = 2, .c = 2, .o = 3, .kh = 1, .kw = 1, .stride = 2, .padding = 0}}) {
+    SCOPED_TRACE(c.name());
     const Arguments a = arguments_of(c, dtype);
-    expect_gradient(a.x, a.dy, conv2d_dx(a.dy, a.w, a.x.shape(), a.params), [&](const Tensor& x) { return conv2d(x, a.w, a.params); });
+    expect_gradient(a.x, a.dy, conv2d_dx(a.w, a.dy, a.x.shape(), a.params), [&](const Tensor& x) { return conv2d(x, a.w, a.params); });
     expect_gradient(a.w, a.dy, conv2d_dw(a.x, a.dy, a.w.shape(), a.params), [&](const Tensor& w) { return conv2d(a.x, w, a.params); });
   }
 }
@@ -182,22 +157,23 @@ KERNEL_TEST(Conv2d, HandWorked) {
   EXPECT_EQ(conv2d(x, w, {1, 0}).to_vector(), (std::vector<double>{12, 16, 24, 28}));
   EXPECT_EQ(conv2d(x, w, {2, 1}).to_vector(), (std::vector<double>{1, 5, 11, 28}));
   const Tensor dy = tensor_of({1, 10, 100, 1000}, {1, 2, 2, 1}, dtype);
-  EXPECT_EQ(conv2d_dx(dy, w, x.shape(), {1, 0}).to_vector(), (std::vector<double>{1, 11, 10, 101, 1111, 1010, 100, 1100, 1000}));
+  EXPECT_EQ(conv2d_dx(w, dy, x.shape(), {1, 0}).to_vector(), (std::vector<double>{1, 11, 10, 101, 1111, 1010, 100, 1100, 1000}));
   EXPECT_EQ(conv2d_dw(x, dy, w.shape(), {1, 0}).to_vector(), (std::vector<double>{5421, 6532, 8754, 9865}));
 }
 
 CUDA_TEST(Conv2d, CudaAgreesWithTheCpu) {
-  const Case c = {3, 9, 10, 19, 17, 3, 3, 1, 1};
+  const Case c = {.n = 3, .h = 9, .w = 10, .c = 19, .o = 17, .kh = 3, .kw = 3, .stride = 1, .padding = 1};
   expect_close_on_cpu_and_cuda([&] { return all_passes(arguments_of(c, dtype)); }, bound(dtype, 3 * 9 * 10));
 }
 
 TEST(Conv2d, SameBitsForAnyNumberOfThreads) {
-  const Arguments given = arguments_of({6, 17, 17, 24, 40, 3, 3, 1, 1}, Dtype::f32);
+  const Arguments given =
+      arguments_of({.n = 6, .h = 17, .w = 17, .c = 24, .o = 40, .kh = 3, .kw = 3, .stride = 1, .padding = 1}, Dtype::f32);
   expect_same_bits_for_any_threads([&] { return all_passes(given); });
 }
 
 CUDA_TEST(Conv2d, SameBitsTwice) {
-  Arguments given = arguments_of({4, 20, 20, 8, 8, 3, 3, 1, 1}, dtype);
+  Arguments given = arguments_of(split_dw, dtype);
   expect_same_bits_for_any_threads([&] { return all_passes(given); });
   if (dtype == Dtype::f64) return;
   given.x = cast(given.x, Dtype::bf16), given.dy = cast(given.dy, Dtype::bf16);
@@ -211,12 +187,8 @@ TEST(Conv2d, Refuses) {
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3, 3}), {0, 1}); }, "stride 0");
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3}), {1, 1}); }, "expected x (N,H,W,C)");
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3, 3}, Dtype::f64), {1, 1}); }, "cast one of them");
-  expect_error(
-      [&] {
-        conv2d_dx(Tensor::zeros({1, 3, 4, 2}), Tensor::zeros({2, 3, 3, 3}), x.shape(), {1, 1});
-      },
-      "dy is f32 (1, 3, 4, 2) on cpu; expected the shape");
-  expect_error([&] { conv2d(Tensor::zeros({1, 4, 4, 3}, Dtype::bf16), Tensor::zeros({2, 3, 3, 3}), {1, 1}); }, "on CUDA alone");
+  expect_error([&] { conv2d_dx(Tensor::zeros({2, 3, 3, 3}), Tensor::zeros({1, 3, 4, 2}), x.shape(), {1, 1}); }, "dy has shape");
+  expect_error([&] { conv2d(Tensor::zeros({1, 4, 4, 3}, Dtype::bf16), Tensor::zeros({2, 3, 3, 3}), {1, 1}); }, "bf16 needs CUDA");
   expect_error([&] { conv2d(x, Tensor::zeros({2, 3, 3, 3}, Dtype::bf16), {1, 1}); }, "cast one of them");
 }
 

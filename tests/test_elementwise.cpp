@@ -1,6 +1,6 @@
 #include "tensor/ops/elementwise.h"
 
-#include "tensor/ops/elementwise_steps.h"
+#include "tensor/ops/staircase.h"
 #include "tests/kernel_testing.h"
 
 namespace tensor::ops {

@@ -95,7 +95,7 @@ Variable batch_norm_of_zeros(const Inputs& in) {
   const auto forward = ops::batch_norm(in[0].value(), in[1].value(), in[2].value(), Tensor(), {});
   return autograd::record("batch_norm", forward.y, in,
                           [=, x = in[0].value(), gamma = in[1].value()](const Tensor& dy, const Needs&) -> Gradients {
-                            auto d = ops::batch_norm_grad(x, forward.y, dy, gamma, forward.mean, forward.rstd, {}, false);
+                            auto d = ops::batch_norm_grad(x, gamma, forward.mean, forward.rstd, forward.y, dy, {}, false);
                             return {Tensor::zeros(x.shape(), Dtype::f64), d.dgamma, d.dbeta};
                           });
 }

@@ -1,35 +1,25 @@
 #include "tensor/ops/pool2d.h"
 
+#include "autograd/cases/pool2d.h"
 #include "tests/kernel_testing.h"
 
 namespace tensor::ops {
 namespace {
 
-struct Case {
-  int64_t n, h, w, c;
-  Pool2dParams params;
-};
-
-const Case cases[] = {
-    {1, 1, 1, 1, {1, 1, 0}},  {1, 1, 1, 3, {2, 2, 1}}, {2, 4, 4, 8, {2, 2, 0}},    {1, 5, 7, 3, {2, 2, 0}}, {3, 7, 5, 17, {3, 2, 1}},
-    {1, 6, 6, 33, {3, 1, 1}}, {2, 8, 9, 5, {3, 3, 0}}, {1, 5, 5, 4, {1, 2, 0}},    {1, 7, 7, 2, {2, 3, 1}}, {1, 6, 5, 64, {5, 2, 2}},
-    {0, 4, 4, 3, {2, 2, 0}},  {2, 4, 4, 0, {2, 2, 0}}, {2, 33, 31, 16, {3, 2, 1}},
-};
+using Case = autograd::cases::Pool2dCase;
+using autograd::cases::pool2d_cases;
 
 KERNEL_TEST(Pool2d, AgreesWithTheNaiveLoops) {
-  for (const Case& test : cases) {
-    SCOPED_TRACE(fmt::format("{}x{}x{}x{} kernel {} stride {} padding {}", test.n, test.h, test.w, test.c, test.params.kernel,
-                             test.params.stride, test.params.padding));
-    const Tensor x = random_tensor({test.n, test.h, test.w, test.c}, dtype, 1);
-    const MaxPoolResult got = max_pool2d(x, test.params), want = naive::max_pool2d(on_cpu(x), test.params);
+  for (const Case& test : pool2d_cases) {
+    SCOPED_TRACE(test.name());
+    const Tensor x = random_tensor(test.x_shape(), dtype, 1);
+    const MaxPoolResult got = max_pool2d(x, test.params()), want = naive::max_pool2d(on_cpu(x), test.params());
     expect_same_bits(got.y, want.y);
     expect_same_bits(got.argmax, want.argmax);
     const double tolerance = dtype == Dtype::f64 ? 1e-15 : 3e-7;
-    expect_close(avg_pool2d(x, test.params), naive::avg_pool2d(on_cpu(x), test.params), tolerance);
     const Tensor dy = random_tensor(want.y.shape(), dtype, 2);
-    expect_close(max_pool2d_grad(dy, got.argmax, x.shape(), test.params), naive::max_pool2d_grad(dy, want.argmax, x.shape(), test.params),
-                 tolerance);
-    expect_close(avg_pool2d_grad(dy, x.shape(), test.params), naive::avg_pool2d_grad(dy, x.shape(), test.params), tolerance);
+    expect_close(max_pool2d_grad(got.argmax, dy, x.shape(), test.params()),
+                 naive::max_pool2d_grad(want.argmax, dy, x.shape(), test.params()), tolerance);
   }
 }
 
@@ -38,13 +28,8 @@ KERNEL_TEST(Pool2d, HandWorkedNumbers) {
   const MaxPoolResult max = max_pool2d(x, {2, 1, 0});
   EXPECT_EQ(max.y.to_vector(), (std::vector<double>{5, 6, 8, 9}));
   EXPECT_EQ(max.argmax.to_vector(), (std::vector<double>{4, 5, 7, 8}));
-  EXPECT_EQ(avg_pool2d(x, {2, 1, 0}).to_vector(), (std::vector<double>{3, 4, 6, 7}));
-  // The border counts as zeros: the corner window holds 1 alone.
-  EXPECT_EQ(avg_pool2d(x, {2, 2, 1}).to_vector(), (std::vector<double>{0.25, 1.25, 2.75, 7}));
-  EXPECT_EQ(max_pool2d_grad(tensor_of({1, 2, 3, 4}, {1, 2, 2, 1}, dtype), max.argmax, x.shape(), {2, 1, 0}).to_vector(),
+  EXPECT_EQ(max_pool2d_grad(max.argmax, tensor_of({1, 2, 3, 4}, {1, 2, 2, 1}, dtype), x.shape(), {2, 1, 0}).to_vector(),
             (std::vector<double>{0, 0, 0, 0, 1, 2, 0, 3, 4}));
-  EXPECT_EQ(avg_pool2d_grad(tensor_of({4, 8, 12, 16}, {1, 2, 2, 1}, dtype), x.shape(), {2, 1, 0}).to_vector(),
-            (std::vector<double>{1, 3, 2, 4, 10, 6, 3, 7, 4}));
 }
 
 KERNEL_TEST(Pool2d, NanWinsTheFirstOfEqualsIsTaken) {
@@ -63,15 +48,14 @@ KERNEL_TEST(Pool2d, NanWinsTheFirstOfEqualsIsTaken) {
 
 KERNEL_TEST(Pool2d, GradientIsTheDifferenceQuotient) {
   if (dtype == Dtype::f32) return;
-  for (const Case& test : cases) {
+  for (const Case& test : pool2d_cases) {
     if (test.n > 2 || test.h > 8) continue;
-    SCOPED_TRACE(fmt::format("kernel {} stride {} padding {}", test.params.kernel, test.params.stride, test.params.padding));
-    const Tensor x = random_tensor({test.n, test.h, test.w, test.c}, dtype, 1);
-    const MaxPoolResult y = max_pool2d(x, test.params);
+    SCOPED_TRACE(test.name());
+    const Tensor x = random_tensor(test.x_shape(), dtype, 1);
+    const MaxPoolResult y = max_pool2d(x, test.params());
     const Tensor dy = random_tensor(y.y.shape(), dtype, 2);
-    expect_gradient(x, dy, max_pool2d_grad(dy, y.argmax, x.shape(), test.params),
-                    [&](const Tensor& at) { return max_pool2d(at, test.params).y; });
-    expect_gradient(x, dy, avg_pool2d_grad(dy, x.shape(), test.params), [&](const Tensor& at) { return avg_pool2d(at, test.params); });
+    expect_gradient(x, dy, max_pool2d_grad(y.argmax, dy, x.shape(), test.params()),
+                    [&](const Tensor& at) { return max_pool2d(at, test.params()).y; });
   }
 }
 
@@ -80,8 +64,7 @@ KERNEL_TEST(Pool2d, SameBitsForAnyNumberOfThreads) {
   const Pool2dParams params{3, 2, 1};
   expect_same_bits_for_any_threads([&] {
     const MaxPoolResult y = max_pool2d(x, params);
-    return std::vector<Tensor>{y.y, y.argmax, max_pool2d_grad(y.y, y.argmax, x.shape(), params), avg_pool2d(x, params),
-                               avg_pool2d_grad(y.y, x.shape(), params)};
+    return std::vector<Tensor>{y.y, y.argmax, max_pool2d_grad(y.argmax, y.y, x.shape(), params)};
   });
 }
 
@@ -89,11 +72,11 @@ TEST(Pool2d, Errors) {
   const Tensor x = Tensor::zeros({1, 4, 4, 2});
   expect_error([&] { max_pool2d(x, {5, 1, 0}); }, "larger than the image");
   expect_error([&] { max_pool2d(x, {2, 1, 2}); }, "padding 0 to half the kernel");
-  expect_error([&] { avg_pool2d(x, {2, 0, 0}); }, "stride 0");
-  expect_error([&] { avg_pool2d(Tensor::zeros({4, 4, 2}), {}); }, "expected x (N,H,W,C)");
+  expect_error([&] { max_pool2d(x, {2, 0, 0}); }, "stride 0");
+  expect_error([&] { max_pool2d(Tensor::zeros({4, 4, 2}), {}); }, "expected x (N,H,W,C)");
   expect_error(
       [&] {
-        avg_pool2d_grad(Tensor::zeros({1, 3, 3, 2}), x.shape(), {2, 2, 0});
+        max_pool2d_grad(Tensor::zeros({1, 3, 3, 2}, Dtype::i32), Tensor::zeros({1, 3, 3, 2}), x.shape(), {2, 2, 0});
       },
       "dy is f32 (1, 3, 3, 2) on cpu; expected the shape (1, 2, 2, 2)");
 }

@@ -62,7 +62,7 @@ TEST(ReadmeNumbers, Conv2dInOneDimension) {
   // The same kernel as a column of three on an image three high, with the op's own padding: its middle row.
   const Tensor tall = Tensor::from<double>({0, 0, 0, 1, 2, -1, 0, 0, 0}, {1, 3, 3, 1});
   EXPECT_EQ(tensor::ops::conv2d(x, tall, {.stride = 2, .padding = 1}).to_vector(), y.value().to_vector());
-  EXPECT_EQ(tensor::ops::conv2d_dx(dy, tall, x.shape(), {.stride = 2, .padding = 1}).to_vector(), dx.to_vector());
+  EXPECT_EQ(tensor::ops::conv2d_dx(tall, dy, x.shape(), {.stride = 2, .padding = 1}).to_vector(), dx.to_vector());
 }
 
 TEST(ReadmeNumbers, BatchNormOfOneChannel) {

@@ -1,6 +1,6 @@
 #include "tensor/ops/reduce.h"
 
-#include "tensor/ops/reduce_steps.h"
+#include "tensor/ops/staircase.h"
 #include "tests/kernel_testing.h"
 
 namespace tensor::ops {

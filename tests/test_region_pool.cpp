@@ -1,43 +1,28 @@
 #include "tensor/ops/region_pool.h"
 
+#include "autograd/cases/region_pool.h"
 #include "tests/kernel_testing.h"
 
 namespace tensor::ops {
 namespace {
 
-struct Case {
-  Shape x;
-  std::vector<Region> regions;
-};
-
-std::vector<Case> cases() {
-  return {
-      {{1, 1, 1, 1}, {{0, 0, 1, 1}}},
-      {{2, 4, 4, 16}, {{0, 0, 4, 4}, {0, 0, 2, 2}, {0, 2, 2, 4}, {2, 0, 4, 2}, {2, 2, 4, 4}, {1, 1, 3, 3}}},
-      {{3, 7, 5, 13}, {{0, 0, 7, 5}, {6, 4, 7, 5}, {2, 0, 3, 5}, {0, 1, 7, 4}}},
-      {{2, 5, 4, 3}, std::vector<Region>(19, {1, 0, 4, 3})},  // more than one launch takes
-      {{1, 32, 31, 64}, {{0, 0, 32, 31}}},
-      {{2, 3, 3, 33}, {{0, 0, 1, 1}}},
-      {{2, 3, 3, 4}, {}},
-      {{0, 3, 3, 4}, {{0, 0, 3, 3}}},
-      {{2, 3, 3, 0}, {{0, 0, 3, 3}}},
-  };
-}
+using Case = autograd::cases::RegionPoolCase;
+using autograd::cases::region_pool_cases;
 
 KERNEL_TEST(RegionPool, AgreesWithTheNaiveLoops) {
-  for (const Case& test : cases()) {
-    SCOPED_TRACE(fmt::format("{} regions of {}", test.regions.size(), test.x.to_string()));
+  for (const Case& test : region_pool_cases) {
+    SCOPED_TRACE(fmt::format("{} rectangles of {}", test.rects.size(), test.x.to_string()));
     const Tensor x = random_tensor(test.x, dtype, 1);
     const double tolerance = dtype == Dtype::f64 ? 1e-15 : 2e-7;
-    expect_close(region_pool(x, test.regions), naive::region_pool(on_cpu(x), test.regions), tolerance);
-    const Tensor dy = random_tensor({test.x[0], static_cast<int64_t>(test.regions.size()), test.x[3]}, dtype, 2);
-    expect_close(region_pool_grad(dy, test.x, test.regions), naive::region_pool_grad(dy, test.x, test.regions), tolerance);
+    expect_close(region_pool(x, test.rects), naive::region_pool(on_cpu(x), test.rects), tolerance);
+    const Tensor dy = random_tensor({test.x[0], static_cast<int64_t>(test.rects.size()), test.x[3]}, dtype, 2);
+    expect_close(region_pool_grad(dy, test.x, test.rects), naive::region_pool_grad(dy, test.x, test.rects), tolerance);
   }
 }
 
 KERNEL_TEST(RegionPool, HandWorkedNumbers) {
   const Tensor x = tensor_of({1, 2, 3, 4, 5, 6}, {1, 2, 3, 1}, dtype);
-  const std::vector<Region> regions = {{0, 0, 2, 3}, {0, 1, 2, 2}};
+  const std::vector<Rect> regions = {{0, 0, 2, 3}, {0, 1, 2, 2}};
   EXPECT_EQ(region_pool(x, regions).to_vector(), (std::vector<double>{3.5, 3.5}));
   // The middle column belongs to both, the others to the first only.
   expect_close(region_pool_grad(tensor_of({6, 4}, {1, 2, 1}, dtype), x.shape(), regions), tensor_of({1, 3, 1, 1, 3, 1}, x.shape(), dtype),
@@ -46,15 +31,15 @@ KERNEL_TEST(RegionPool, HandWorkedNumbers) {
 
 KERNEL_TEST(RegionPool, GradientIsTheDifferenceQuotient) {
   if (dtype == Dtype::f32) return;
-  for (const Case& test : cases()) {
-    if (test.x[1] > 8 || test.regions.size() > 9) continue;
+  for (const Case& test : region_pool_cases) {
+    if (test.x[1] > 8 || test.rects.size() > 9) continue;
     const Tensor x = random_tensor(test.x, dtype, 1);
-    const Tensor dy = random_tensor({test.x[0], static_cast<int64_t>(test.regions.size()), test.x[3]}, dtype, 2);
-    expect_gradient(x, dy, region_pool_grad(dy, x.shape(), test.regions), [&](const Tensor& at) { return region_pool(at, test.regions); });
+    const Tensor dy = random_tensor({test.x[0], static_cast<int64_t>(test.rects.size()), test.x[3]}, dtype, 2);
+    expect_gradient(x, dy, region_pool_grad(dy, x.shape(), test.rects), [&](const Tensor& at) { return region_pool(at, test.rects); });
   }
 }
 
-const std::vector<Region> three = {{0, 0, 8, 8}, {0, 0, 4, 4}, {2, 3, 7, 8}};
+const std::vector<Rect> three = {{0, 0, 8, 8}, {0, 0, 4, 4}, {2, 3, 7, 8}};
 
 KERNEL_TEST(RegionPool, SameBitsForAnyNumberOfThreads) {
   const Tensor x = random_tensor({37, 8, 8, 40}, dtype, 1);
@@ -66,7 +51,7 @@ KERNEL_TEST(RegionPool, SameBitsForAnyNumberOfThreads) {
 
 TEST(RegionPool, Errors) {
   const Tensor x = Tensor::zeros({37, 8, 8, 40});
-  expect_error([&] { region_pool(x, {{0, 0, 9, 8}}); }, "leaves the 8 x 8 map");
+  expect_error([&] { region_pool(x, {{0, 0, 9, 8}}); }, "leaves the 8 x 8 feature map");
   expect_error([&] { region_pool(x, {{2, 0, 2, 8}}); }, "rows 2 to 2");
   expect_error([&] { region_pool(Tensor::zeros({8, 8, 3}), three); }, "expected x (N,H,W,C)");
   expect_error(

@@ -7,7 +7,7 @@
 namespace {
 
 using mode::csd_scales;
-using tensor::ops::Region;
+using Region = tensor::ops::Rect;
 
 // Worked by hand from mode/README.md, eq. (11): the halves and the center of one axis of length H = 1 .. 9.
 struct Axis {

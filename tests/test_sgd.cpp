@@ -191,7 +191,7 @@ TEST(GradientNorm, ClipFactor) {
   EXPECT_DOUBLE_EQ(nn::clip_factor(4, 1), 1 / (4 + 1e-6));
   EXPECT_NE(message_of([] { nn::clip_factor(1, 0); }).find("clipped at a norm of 0"), std::string::npos);
   Tensor sums({2}, Dtype::f64);
-  EXPECT_NE(message_of([&] { nn::square_sum(Tensor::zeros({3}), sums, 2); }).find("place 2"), std::string::npos);
+  EXPECT_NE(message_of([&] { nn::square_sum(Tensor::zeros({3}), sums, 2); }).find("index 2"), std::string::npos);
   EXPECT_EQ(nn::gradient_norm(two_parameters()), 0);
 }
 

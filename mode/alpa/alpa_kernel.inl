@@ -2,15 +2,15 @@
 //
 // A tile holds, for the regions t of some images j (rows) and the anchors a, regions of some images i (columns), one number a pair.
 // With anchors in lanes, softmax over t and every sum over t run down the columns, whatever R is, and need no sum across lanes.
-#include "tensor/ops/product.inl"
+#include "tensor/ops/gemm.inl"
 
 /// k_j . q_i / sqrt C for all regions of the images with the block's anchors.
 template <class T>
 void score(const AlpaProblem<T>& problem, const AlpaBlock& anchors, const AlpaBlock& images, T* scores) {
   const AlpaShape& shape = problem.shape;
   const int64_t width = panel_width<T>, c = shape.width;
-  product<T>(images.rows, shape.anchors, c, in_place(problem.k + images.row * c, c, 1),
-             {problem.q_anchors + anchors.no * shape.anchors * c, c * width, width}, scores, shape.anchors, false);
+  gemm<T>(images.rows, shape.anchors, c, in_place(problem.k + images.row * c, c, 1),
+          {problem.q_anchors + anchors.no * shape.anchors * c, c * width, width}, scores, shape.anchors, false);
 }
 
 /// v_j . v_i.
@@ -18,8 +18,8 @@ template <class T>
 void multiply_values(const AlpaProblem<T>& problem, const AlpaBlock& anchors, const AlpaBlock& images, T* products) {
   const AlpaShape& shape = problem.shape;
   const int64_t width = panel_width<T>, c = shape.width;
-  product<T>(images.rows, shape.anchors, c, in_place(problem.v + images.row * c, c, 1),
-             {problem.v_anchors + anchors.no * shape.anchors * c, c * width, width}, products, shape.anchors, false);
+  gemm<T>(images.rows, shape.anchors, c, in_place(problem.v + images.row * c, c, 1),
+          {problem.v_anchors + anchors.no * shape.anchors * c, c * width, width}, products, shape.anchors, false);
 }
 
 /// The same products with anchors and images exchanged: of `rows` rows and `columns` columns, to rows as long as those of `from`.
@@ -57,8 +57,8 @@ void attend(const AlpaProblem<T>& problem, const AlpaBlock& block, int64_t image
       sum[a] += share;
       cosine[a] += share * products[t * anchors + a];
     }
-  product<T>(regions, anchors, regions, in_place(problem.gram + image * regions * regions, regions, 1), {e, panel_width<T>, anchors}, u,
-             anchors, false);
+  gemm<T>(regions, anchors, regions, in_place(problem.gram + image * regions * regions, regions, 1), {e, panel_width<T>, anchors}, u,
+          anchors, false);
   T* square = line;
 #pragma GCC ivdep
   for (int64_t a = 0; a < anchors; ++a) square[a] = 0;
@@ -143,10 +143,10 @@ void spread_scores(const AlpaProblem<T>& problem, const AlpaBlock& anchors, cons
                    const AlpaSums<T>& sums) {
   const AlpaShape& shape = problem.shape;
   const int64_t width = panel_width<T>, panel = shape.images * shape.regions * width, pitch = shape.padded_width;
-  product<T>(anchors.rows, pitch, images.rows, in_place(dscores, 1, shape.anchors), {problem.k_panels + images.row * width, panel, width},
-             sums.dq + anchors.row * pitch, pitch, true);
-  product<T>(images.rows, pitch, anchors.rows, in_place(dscores, shape.anchors, 1), {problem.q_panels + anchors.row * width, panel, width},
-             sums.dk + images.row * pitch, pitch, true);
+  gemm<T>(anchors.rows, pitch, images.rows, in_place(dscores, 1, shape.anchors), {problem.k_panels + images.row * width, panel, width},
+          sums.dq + anchors.row * pitch, pitch, true);
+  gemm<T>(images.rows, pitch, anchors.rows, in_place(dscores, shape.anchors, 1), {problem.q_panels + anchors.row * width, panel, width},
+          sums.dk + images.row * pitch, pitch, true);
 }
 
 /// dv of both, from the gradients of v_j . v_i as the block's anchors see them and, if not null, as those of the images do.
@@ -158,10 +158,10 @@ void spread_values(const AlpaProblem<T>& problem, const AlpaBlock& anchors, cons
   if (mirrored != nullptr)
     for (int64_t row = 0; row < images.rows; ++row)
       for (int64_t column = 0; column < anchors.rows; ++column) d[row * shape.anchors + column] += mirrored[column * shape.anchors + row];
-  product<T>(anchors.rows, pitch, images.rows, in_place<T>(d, 1, shape.anchors), {problem.v_panels + images.row * width, panel, width},
-             sums.dv + anchors.row * pitch, pitch, true);
-  product<T>(images.rows, pitch, anchors.rows, in_place<T>(d, shape.anchors, 1), {problem.v_panels + anchors.row * width, panel, width},
-             sums.dv + images.row * pitch, pitch, true);
+  gemm<T>(anchors.rows, pitch, images.rows, in_place<T>(d, 1, shape.anchors), {problem.v_panels + images.row * width, panel, width},
+          sums.dv + anchors.row * pitch, pitch, true);
+  gemm<T>(images.rows, pitch, anchors.rows, in_place<T>(d, shape.anchors, 1), {problem.v_panels + anchors.row * width, panel, width},
+          sums.dv + images.row * pitch, pitch, true);
 }
 
 template <class T>

@@ -33,10 +33,10 @@ Variable AlpaHeads::operator()(const Variable& regions, AlpaAggregate aggregate)
   return alpa_similarity(of.query, of.key, of.value, aggregate);
 }
 
-std::vector<tensor::ops::Region> alpa_windows(int64_t height, int64_t width, int64_t grid) {
+std::vector<tensor::ops::Rect> alpa_windows(int64_t height, int64_t width, int64_t grid) {
   CHECK(grid >= 1, "alpa: a grid of {} windows; at least 1 is needed", grid);
   const int64_t rows = std::min(grid, height), columns = std::min(grid, width);
-  std::vector<tensor::ops::Region> windows;
+  std::vector<tensor::ops::Rect> windows;
   const auto first = [](int64_t at, int64_t extent, int64_t windows_along) { return at * extent / windows_along; };
   const auto last = [](int64_t at, int64_t extent, int64_t windows_along) { return tensor::ceil_div((at + 1) * extent, windows_along); };
   for (int64_t row = 0; row < rows; ++row)
@@ -48,7 +48,7 @@ std::vector<tensor::ops::Region> alpa_windows(int64_t height, int64_t width, int
 Variable alpa_regions(const Variable& map, int64_t grid) {
   CHECK(map.value().rank() == 4, "alpa: expected a map (N, H, W, E), got {}", map.shape().to_string());
   const int64_t height = map.shape()[1], width = map.shape()[2];
-  const std::vector<tensor::ops::Region> windows = alpa_windows(height, width, grid);
+  const std::vector<tensor::ops::Rect> windows = alpa_windows(height, width, grid);
   if (grid >= height && grid >= width) return autograd::reshape(map, {map.shape()[0], height * width, map.shape()[3]});
   return autograd::region_pool(map, windows);
 }

@@ -40,7 +40,7 @@ class AlpaHeads : public nn::Module {
 };
 
 /// The R windows of an H x W map, row by row: rows floor(iH/g) .. ceil((i+1)H/g) with g the smaller of grid and H, columns likewise.
-std::vector<tensor::ops::Region> alpa_windows(int64_t height, int64_t width, int64_t grid);
+std::vector<tensor::ops::Rect> alpa_windows(int64_t height, int64_t width, int64_t grid);
 /// (N, H, W, E) -> (N, R, E): means of these windows; the map's own positions where it is no larger than the grid.
 Variable alpa_regions(const Variable& map, int64_t grid);
 

@@ -32,8 +32,8 @@ void copy_rows(const Tensor& part, int64_t first, Tensor& whole) {
 
 }  // namespace
 
-std::vector<tensor::ops::Region> boxes_of(const Features& features) {
-  std::vector<tensor::ops::Region> boxes;
+std::vector<tensor::ops::Rect> boxes_of(const Features& features) {
+  std::vector<tensor::ops::Rect> boxes;
   if (features.map_height == 0 || features.map_width == 0 || features.input_size == 0) return boxes;
   for (const Scale& scale : features.scales)
     boxes.push_back(in_pixels(scale.region, features.map_height, features.map_width, features.input_size));
@@ -70,7 +70,7 @@ Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn:
   features.labels = Tensor({total}, Dtype::i64);
   features.ids = Tensor({total}, Dtype::i64);
   features.image_names.reserve(static_cast<size_t>(total));
-  std::vector<tensor::ops::Region> regions;
+  std::vector<tensor::ops::Rect> regions;
   nn::LoaderOptions options;
   options.batch = batch;
   options.shuffle = false;

@@ -26,7 +26,7 @@ struct Features {
 };
 
 /// Each scale's rectangle in pixels of the network's input (in_pixels); none where the features do not know their map or input.
-std::vector<tensor::ops::Region> boxes_of(const Features& features);
+std::vector<tensor::ops::Rect> boxes_of(const Features& features);
 
 /// Shapes and dtypes that belong together, at least one image; `what` names the set in the message.
 void check_features(const Features& features, const std::string& what);

@@ -7,7 +7,7 @@
 namespace mode {
 namespace {
 
-using tensor::ops::Region;
+using Region = tensor::ops::Rect;
 
 struct Map {
   int64_t height, width;

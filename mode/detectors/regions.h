@@ -10,7 +10,7 @@ namespace mode {
 
 struct Scale {
   std::string name;  ///< "global", "quadrant 1" .. "quadrant 4", "center", "grid3 1" .. "grid3 9", "position 1" ..
-  tensor::ops::Region region;
+  tensor::ops::Rect region;
   std::string set = {};  ///< of which set it is one: "quadrants"
 };
 
@@ -31,10 +31,10 @@ std::vector<Scale> scales_of(const std::vector<std::string>& sets, int64_t heigh
 const std::vector<std::string>& csd_scale_sets();
 std::vector<Scale> csd_scales(int64_t height, int64_t width, std::vector<std::string>* left_out = nullptr);
 
-std::vector<tensor::ops::Region> regions_of(const std::vector<Scale>& scales);
+std::vector<tensor::ops::Rect> regions_of(const std::vector<Scale>& scales);
 
 /// A rectangle of a height x width map in pixels of the network's size x size input, edges rounded to whole ones: the part of the image
 /// that the vectors stand above. (They have seen more: their receptive fields reach beyond.)
-tensor::ops::Region in_pixels(const tensor::ops::Region& region, int64_t height, int64_t width, int64_t size);
+tensor::ops::Rect in_pixels(const tensor::ops::Rect& region, int64_t height, int64_t width, int64_t size);
 
 }  // namespace mode

@@ -89,7 +89,7 @@ void paste(nn::Image& sheet, int64_t top, int64_t left, const nn::Image& image) 
     std::memcpy(pixel_of(sheet, top + y, left), image.pixels.data() + y * image.width * 3, static_cast<size_t>(image.width * 3));
 }
 
-void outline(nn::Image& image, const tensor::ops::Region& box) {
+void outline(nn::Image& image, const tensor::ops::Rect& box) {
   constexpr int64_t bright = 3;
   for (int64_t y = std::max<int64_t>(box.top, 0); y < std::min(box.bottom, image.height); ++y)
     for (int64_t x = std::max<int64_t>(box.left, 0); x < std::min(box.right, image.width); ++x) {
@@ -98,7 +98,7 @@ void outline(nn::Image& image, const tensor::ops::Region& box) {
     }
 }
 
-void lay_heat(nn::Image& image, const std::vector<tensor::ops::Region>& boxes, const std::vector<double>& heat) {
+void lay_heat(nn::Image& image, const std::vector<tensor::ops::Rect>& boxes, const std::vector<double>& heat) {
   CHECK(boxes.size() == heat.size(), "lay_heat: {} heats for {} boxes; pass one heat per box", heat.size(), boxes.size());
   const auto count = static_cast<size_t>(image.height * image.width);
   std::vector<double> sum(count, 0), covered(count, 0);

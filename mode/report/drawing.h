@@ -27,9 +27,9 @@ nn::Image with_edge(const nn::Image& image, int64_t edge);
 /// Copies `image` onto the sheet at (top, left). Throws where it does not fit.
 void paste(nn::Image& sheet, int64_t top, int64_t left, const nn::Image& image);
 /// A bright frame of 3 pixels inside the box and a black line of 1 pixel within it, visible on any background.
-void outline(nn::Image& image, const tensor::ops::Region& box);
+void outline(nn::Image& image, const tensor::ops::Rect& box);
 /// Converts the image to gray and colors each box by its heat, 0 (gray) to 1 (yellow). Overlapping boxes: the mean of their heats.
-void lay_heat(nn::Image& image, const std::vector<tensor::ops::Region>& boxes, const std::vector<double>& heat);
+void lay_heat(nn::Image& image, const std::vector<tensor::ops::Rect>& boxes, const std::vector<double>& heat);
 /// Capital letters of 3 x 5 squares of `zoom` pixels. Unknown characters are blank; text is clipped at the sheet's edges.
 void write_text(nn::Image& sheet, int64_t top, int64_t left, const std::string& text, int64_t zoom = 2);
 

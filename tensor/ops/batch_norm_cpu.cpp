@@ -1,12 +1,8 @@
-// maths    forward  y = gamma * (x - mean) * rstd + beta (+ residual), relu or not
-//          backward dx = gamma * rstd * (g - dbeta / R - xhat * dgamma / R), g = dy * [y > 0] or dy; derived in tensor/README.md
-// shapes   x, residual, y, dy, dx (R,C) of any rank  gamma, beta, mean, var, rstd (C); f32 and f64
-// cost     12 flop per element; reads x twice, residual once, writes y once | reads x, y, dy twice, writes dx; memory-bound.
-//          A block's second look at x, for its variance, comes from cache. Scratch 16 C bytes per block
-// parallel blocks of rows fixed by the shape, about 128 KiB each; a block leaves partial sums, which are added in order
-// numerics four rows are added in T, everything above in double. A block's squares are centered on the block's own mean m_b, then
-//          moved to the mean of all:  sum (x - mean)^2 = sum_b (sum (x - m_b)^2 + R_b (m_b - mean)^2), so nothing cancels
-
+// cost     reads x twice, residual once, writes y once | reads x, y, dy twice, writes dx. A block's second read of x, for its variance,
+//          comes from cache. Scratch 16 C bytes per block
+// parallel blocks of rows cut by the shape, about 128 KiB each; each leaves partial sums, which are added in order of the blocks
+// numerics four rows are added in T, everything else in double. A block's squares are centered on the block's own mean m_b, then moved to
+//          the mean of all:  sum (x - mean)^2 = sum_b (sum (x - m_b)^2 + R_b (m_b - mean)^2), so nothing cancels
 #include "tensor/ops/batch_norm.h"
 
 #include <algorithm>
@@ -16,11 +12,12 @@
 
 #include "tensor/isa.h"
 #include "tensor/math.h"
+#include "tensor/ops/batch_norm_functors.h"
 #include "tensor/ops/elementwise_functors.h"
 #include "tensor/ops/matrix_view.h"
 #include "tensor/parallel.h"
 
-namespace tensor::ops {
+namespace tensor::ops::cpu {
 namespace {
 
 #define KERNEL_FILE "tensor/ops/batch_norm_kernel.inl"
@@ -34,16 +31,6 @@ int64_t block_rows(int64_t columns, Dtype dtype) {
 template <class T>
 std::vector<T> rounded(const std::vector<double>& values) {
   return std::vector<T>(values.begin(), values.end());
-}
-
-/// sums[which * columns + c], added over the blocks in order; `partial` is (blocks, kinds, columns).
-std::vector<double> add_blocks(const Tensor& partial) {
-  const int64_t width = partial.dim(1) * partial.dim(2);
-  std::vector<double> sums(static_cast<size_t>(width));
-  const double* block = partial.data<double>();
-  for (int64_t no = 0; no < partial.dim(0); ++no, block += width)
-    for (int64_t i = 0; i < width; ++i) sums[i] += block[i];
-  return sums;
 }
 
 struct Moments {
@@ -116,7 +103,7 @@ struct GradSums {
 };
 
 template <class T>
-GradSums sum_gradients(const Tensor& x, const Tensor& y, const Tensor& dy, const std::vector<T>& mean, const std::vector<double>& rstd,
+GradSums sum_gradients(const Tensor& x, const std::vector<T>& mean, const std::vector<double>& rstd, const Tensor& y, const Tensor& dy,
                        bool relu, bool keep_g) {
   const auto [rows, columns] = as_matrix(x);
   const int64_t grain = block_rows(columns, x.dtype());
@@ -134,19 +121,19 @@ GradSums sum_gradients(const Tensor& x, const Tensor& y, const Tensor& dy, const
     double* sums = partials + begin / grain * 2 * columns;
     kernel(x_data + at, y_data + at, dy_data + at, mean.data(), g_data ? g_data + at : nullptr, end - begin, columns, sums, sums + columns);
   });
-  const std::vector<double> sums = add_blocks(partial);
+  const std::vector<double> sums = sum_blocks(partials, partial.dim(0), 2 * columns);
   result.dbeta.assign(sums.begin(), sums.begin() + columns);
   result.dgamma.assign(sums.begin() + columns, sums.end());
   for (int64_t c = 0; c < columns; ++c) result.dgamma[c] *= rstd[c];
   return result;
 }
 
-/// dx = gamma * rstd * (g - mean_correction * (dbeta / R + xhat * dgamma / R)); the correction is 0 where statistics are constants.
+/// With constant statistics the corrections of dx are 0.
 template <class T>
-BatchNormGradients gradients(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma, const std::vector<T>& mean,
-                             const std::vector<double>& rstd, bool relu, bool needs_dresidual, bool constant_statistics) {
+BatchNormGradients gradients(const Tensor& x, const Tensor& gamma, const std::vector<T>& mean, const std::vector<double>& rstd,
+                             const Tensor& y, const Tensor& dy, bool relu, bool needs_dresidual, bool constant_statistics) {
   const auto [rows, columns] = as_matrix(x);
-  const GradSums sums = sum_gradients<T>(x, y, dy, mean, rstd, relu, needs_dresidual && relu);
+  const GradSums sums = sum_gradients<T>(x, mean, rstd, y, dy, relu, needs_dresidual && relu);
   BatchNormGradients result = {Tensor(x.shape(), x.dtype(), x.device()),
                                Tensor::from(rounded<T>(sums.dgamma), gamma.shape()),
                                Tensor::from(rounded<T>(sums.dbeta), gamma.shape()),
@@ -154,10 +141,10 @@ BatchNormGradients gradients(const Tensor& x, const Tensor& y, const Tensor& dy,
   if (needs_dresidual) result.dresidual = relu ? sums.g : dy;
   std::vector<T> scale(static_cast<size_t>(columns)), slope(scale), offset(scale);
   for (size_t c = 0; c < scale.size(); ++c) {
-    const double factor = static_cast<double>(gamma.data<T>()[c]) * rstd[c], count = static_cast<double>(rows);
-    scale[c] = static_cast<T>(factor);
-    slope[c] = constant_statistics ? T(0) : static_cast<T>(factor * rstd[c] * sums.dgamma[c] / count);
-    offset[c] = constant_statistics ? T(0) : static_cast<T>(factor * sums.dbeta[c] / count);
+    const BatchNormDx dx(static_cast<double>(gamma.data<T>()[c]), rstd[c], sums.dgamma[c], sums.dbeta[c], rows, constant_statistics);
+    scale[c] = static_cast<T>(dx.scale);
+    slope[c] = static_cast<T>(dx.slope);
+    offset[c] = static_cast<T>(dx.offset);
   }
   // Where g was kept it is read instead of y and dy.
   const bool masked = relu && !sums.g.defined();
@@ -184,8 +171,6 @@ std::vector<double> rstd_of(const std::vector<double>& var, double eps) {
 
 }  // namespace
 
-namespace cpu {
-
 BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual, BatchNormParams params) {
   const auto [rows, columns] = as_matrix(x);
   return dispatch_floating(x.dtype(), [&, rows = rows, columns = columns](auto zero) {
@@ -199,14 +184,15 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& b
 }
 
 void update_running_statistics(Tensor& running_mean, Tensor& running_var, const BatchNormResult& batch, int64_t rows, double momentum) {
-  const double unbiased = static_cast<double>(rows) / static_cast<double>(rows - 1);
+  const UpdateRunning update_mean{momentum, momentum};
+  const UpdateRunning update_var{momentum, momentum * (static_cast<double>(rows) / static_cast<double>(rows - 1))};
   dispatch_floating(running_mean.dtype(), [&](auto zero) {
     using T = decltype(zero);
     T *mean = running_mean.data<T>(), *var = running_var.data<T>();
     const T *batch_mean = batch.mean.data<T>(), *batch_var = batch.var.data<T>();
     for (int64_t c = 0; c < running_mean.numel(); ++c) {
-      mean[c] = static_cast<T>((1 - momentum) * static_cast<double>(mean[c]) + momentum * static_cast<double>(batch_mean[c]));
-      var[c] = static_cast<T>((1 - momentum) * static_cast<double>(var[c]) + momentum * unbiased * static_cast<double>(batch_var[c]));
+      mean[c] = static_cast<T>(update_mean(static_cast<double>(mean[c]), static_cast<double>(batch_mean[c])));
+      var[c] = static_cast<T>(update_var(static_cast<double>(var[c]), static_cast<double>(batch_var[c])));
     }
   });
 }
@@ -219,83 +205,21 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& 
   });
 }
 
-BatchNormGradients batch_norm_grad(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma, const Tensor& mean,
-                                   const Tensor& rstd, BatchNormParams params, bool needs_dresidual) {
+BatchNormGradients batch_norm_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& rstd, const Tensor& y,
+                                   const Tensor& dy, BatchNormParams params, bool needs_dresidual) {
   return dispatch_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    return gradients<T>(x, y, dy, gamma, rounded<T>(widened<T>(mean)), widened<T>(rstd), params.relu, needs_dresidual, false);
+    return gradients<T>(x, gamma, rounded<T>(widened<T>(mean)), widened<T>(rstd), y, dy, params.relu, needs_dresidual, false);
   });
 }
 
-BatchNormGradients batch_norm_inference_grad(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma, const Tensor& mean,
-                                             const Tensor& var, BatchNormParams params, bool needs_dresidual) {
+BatchNormGradients batch_norm_inference_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& var, const Tensor& y,
+                                             const Tensor& dy, BatchNormParams params, bool needs_dresidual) {
   return dispatch_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    return gradients<T>(x, y, dy, gamma, rounded<T>(widened<T>(mean)), rstd_of(widened<T>(var), params.eps), params.relu, needs_dresidual,
+    return gradients<T>(x, gamma, rounded<T>(widened<T>(mean)), rstd_of(widened<T>(var), params.eps), y, dy, params.relu, needs_dresidual,
                         true);
   });
 }
 
-}  // namespace cpu
-
-namespace {
-
-void check_channel(const Tensor& x, const Tensor& value, const char* what) {
-  check_shape("batch_norm", {what, value}, {x.dim(-1)});
-  check_same_kind("batch_norm", {"x", x}, {what, value});
-}
-
-void check(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual) {
-  as_matrix(x);
-  check_channel(x, gamma, "gamma");
-  check_channel(x, beta, "beta");
-  if (residual.defined()) check_same("batch_norm", {"x", x}, {"residual", residual});
-}
-
-void check_grad(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma, const Tensor& mean, const Tensor& spread) {
-  as_matrix(x);
-  check_same("batch_norm_grad", {"x", x}, {"y", y});
-  check_same("batch_norm_grad", {"x", x}, {"dy", dy});
-  check_channel(x, gamma, "gamma");
-  check_channel(x, mean, "mean");
-  check_channel(x, spread, "variance");
-}
-
-}  // namespace
-
-BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual, BatchNormParams params) {
-  check(x, gamma, beta, residual);
-  CHECK(as_matrix(x).rows >= 2,
-        "batch_norm: {} value per channel in {}, expected at least 2 in training: the variance of one is 0; use a larger batch",
-        as_matrix(x).rows, x.shape().to_string());
-  DISPATCH_DEVICE(x, batch_norm, x, gamma, beta, residual, params);
-}
-
-void update_running_statistics(Tensor& running_mean, Tensor& running_var, const BatchNormResult& batch, int64_t rows, double momentum) {
-  check_same("update_running_statistics", {"running_mean", running_mean}, {"mean", batch.mean});
-  check_same("update_running_statistics", {"running_var", running_var}, {"var", batch.var});
-  CHECK(rows >= 2, "update_running_statistics: {} row, expected at least 2", rows);
-  DISPATCH_DEVICE(running_mean, update_running_statistics, running_mean, running_var, batch, rows, momentum);
-}
-
-Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& var,
-                            const Tensor& residual, BatchNormParams params) {
-  check(x, gamma, beta, residual);
-  check_channel(x, mean, "mean");
-  check_channel(x, var, "var");
-  DISPATCH_DEVICE(x, batch_norm_inference, x, gamma, beta, mean, var, residual, params);
-}
-
-BatchNormGradients batch_norm_grad(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma, const Tensor& mean,
-                                   const Tensor& rstd, BatchNormParams params, bool needs_dresidual) {
-  check_grad(x, y, dy, gamma, mean, rstd);
-  DISPATCH_DEVICE(x, batch_norm_grad, x, y, dy, gamma, mean, rstd, params, needs_dresidual);
-}
-
-BatchNormGradients batch_norm_inference_grad(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma, const Tensor& mean,
-                                             const Tensor& var, BatchNormParams params, bool needs_dresidual) {
-  check_grad(x, y, dy, gamma, mean, var);
-  DISPATCH_DEVICE(x, batch_norm_inference_grad, x, y, dy, gamma, mean, var, params, needs_dresidual);
-}
-
-}  // namespace tensor::ops
+}  // namespace tensor::ops::cpu

@@ -1,10 +1,7 @@
-// maths    forward  y = gamma * (x - mean) * rstd + beta (+ residual), relu or not
-//          backward dx = gamma * rstd * (g - dbeta / R - xhat * dgamma / R), g = dy * [y > 0] or dy; derived in tensor/README.md
-// shapes   x, residual, y, dy, dx (R,C) of any rank  gamma, beta, mean, var, rstd (C); f32 and f64
-// cost     reads x three times, residual once, writes y once | reads x, y, dy twice, writes dx; memory-bound. A block's second look at its
-//          slice of x, for the squares, comes from the L2 cache while all slices fit there. Scratch 16 C bytes per slice
-// parallel a block owns a tile of columns and a slice of the rows, cut by the shape alone; it leaves partial sums in its own place, which a
-//          second launch joins in a fixed tree
+// cost     reads x three times, residual once, writes y once | reads x, y, dy twice, writes dx. A block's second read of its slice of x, for
+//          the squares, comes from the L2 cache while all slices fit there. Scratch 16 C bytes per slice
+// parallel a block owns a tile of columns and a slice of the rows, cut by the shape alone; a second launch joins the slices' sums in a
+//          fixed tree
 // numerics sums in double. A slice's squares are centered on the slice's own mean m_b, then moved to the mean of all:
 //          sum (x - mean)^2 = sum_b (sum (x - m_b)^2 + R_b (m_b - mean)^2), so nothing cancels
 
@@ -14,6 +11,7 @@
 
 #include "tensor/math.h"
 #include "tensor/ops/batch_norm.h"
+#include "tensor/ops/batch_norm_functors.h"
 #include "tensor/ops/column_tiles.h"
 #include "tensor/ops/elementwise_functors.h"
 #include "tensor/ops/matrix_view.h"
@@ -82,7 +80,7 @@ __global__ void __launch_bounds__(threads)
   const T mu = mean[column], factor = scale[column], shift = beta[column];
   for (int64_t r = tiles.begin(); r < tiles.end(); r += tiles.step()) {
     const int64_t at = r * tiles.columns + column;
-    T z = (x[at] - mu) * factor + shift;
+    T z = Normalize{}(x[at], mu, factor, shift);
     if constexpr (has_residual) z += residual[at];
     y[at] = relu ? Relu{}(z) : z;
   }
@@ -109,8 +107,7 @@ __global__ void __launch_bounds__(threads)
   partial[(int64_t{blockIdx.y} * 2 + 1) * columns + column] = product;
 }
 
-/// The channel's gradients, and dx = scale * g - (x - mean) * slope - offset. `spread` is rstd, or the variance where statistics are
-/// constant.
+/// The channel's dgamma and dbeta, and the coefficients of dx. `spread` is rstd, with constant statistics the variance.
 template <class T, bool constant_statistics>
 __global__ void __launch_bounds__(threads)
     join_grad_sums(const double* partial, ColumnTiles joined, int64_t rows, double eps, const T* gamma, const T* spread, T* dgamma,
@@ -124,14 +121,14 @@ __global__ void __launch_bounds__(threads)
   sum = sum_of_column(sum, joined.width);
   product = sum_of_column(product, joined.width);
   if (!joined.writes()) return;
-  const double given = static_cast<double>(spread[column]), count = static_cast<double>(rows);
+  const double given = static_cast<double>(spread[column]);
   const double inverse = constant_statistics ? 1 / std::sqrt(given + eps) : given;
-  const double factor = static_cast<double>(gamma[column]) * inverse;
+  const BatchNormDx dx(static_cast<double>(gamma[column]), inverse, product * inverse, sum, rows, constant_statistics);
   dbeta[column] = static_cast<T>(sum);
   dgamma[column] = static_cast<T>(product * inverse);
-  scale[column] = static_cast<T>(factor);
-  slope[column] = constant_statistics ? T(0) : static_cast<T>(factor * inverse * product * inverse / count);
-  offset[column] = constant_statistics ? T(0) : static_cast<T>(factor * sum / count);
+  scale[column] = static_cast<T>(dx.scale);
+  slope[column] = static_cast<T>(dx.slope);
+  offset[column] = static_cast<T>(dx.offset);
 }
 
 template <class T, bool relu>
@@ -143,17 +140,17 @@ __global__ void __launch_bounds__(threads) grad_apply(const T* x, const T* y, co
   for (int64_t r = tiles.begin(); r < tiles.end(); r += tiles.step()) {
     const int64_t at = r * tiles.columns + column;
     const T g = relu ? ReluGrad{}(y[at], dy[at]) : dy[at];
-    dx[at] = factor * g - ((x[at] - mu) * a + b);
+    dx[at] = BatchNormDx::apply(x[at], g, mu, factor, a, b);
   }
 }
 
 template <class T>
-__global__ void __launch_bounds__(threads)
-    update_running(const T* batch_mean, const T* batch_var, int64_t columns, double unbiased, double momentum, T* mean, T* var) {
+__global__ void __launch_bounds__(threads) update_running(const T* batch_mean, const T* batch_var, int64_t columns,
+                                                          UpdateRunning update_mean, UpdateRunning update_var, T* mean, T* var) {
   const int64_t c = int64_t{blockIdx.x} * threads + threadIdx.x;
   if (c >= columns) return;
-  mean[c] = static_cast<T>((1 - momentum) * static_cast<double>(mean[c]) + momentum * static_cast<double>(batch_mean[c]));
-  var[c] = static_cast<T>((1 - momentum) * static_cast<double>(var[c]) + momentum * unbiased * static_cast<double>(batch_var[c]));
+  mean[c] = static_cast<T>(update_mean(static_cast<double>(mean[c]), static_cast<double>(batch_mean[c])));
+  var[c] = static_cast<T>(update_var(static_cast<double>(var[c]), static_cast<double>(batch_var[c])));
 }
 
 Tensor like(const Tensor& x) { return Tensor(x.shape(), x.dtype(), x.device()); }
@@ -173,8 +170,8 @@ Tensor apply(const Tensor& x, const Tensor& mean, const Tensor& scale, const Ten
 }
 
 template <class T>
-BatchNormGradients gradients(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma, const Tensor& mean,
-                             const Tensor& spread, BatchNormParams params, bool needs_dresidual, bool constant_statistics) {
+BatchNormGradients gradients(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& spread, const Tensor& y,
+                             const Tensor& dy, BatchNormParams params, bool needs_dresidual, bool constant_statistics) {
   const auto [rows, columns] = as_matrix(x);
   const ColumnTiles tiles(rows, columns), joined(tiles.slices, columns, true);
   BatchNormGradients result = {like(x), like(gamma), like(gamma), {}};
@@ -220,12 +217,13 @@ BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& b
 
 void update_running_statistics(Tensor& running_mean, Tensor& running_var, const BatchNormResult& batch, int64_t rows, double momentum) {
   const int64_t columns = running_mean.numel();
-  const double unbiased = static_cast<double>(rows) / static_cast<double>(rows - 1);
   if (columns == 0) return;
+  const UpdateRunning update_mean{momentum, momentum};
+  const UpdateRunning update_var{momentum, momentum * (static_cast<double>(rows) / static_cast<double>(rows - 1))};
   dispatch_floating(running_mean.dtype(), [&](auto zero) {
     using T = decltype(zero);
     launch(update_running<T>, ceil_div(columns, threads), threads, 0, stream_of(running_mean.device()), batch.mean.data<T>(),
-           batch.var.data<T>(), columns, unbiased, momentum, running_mean.data<T>(), running_var.data<T>());
+           batch.var.data<T>(), columns, update_mean, update_var, running_mean.data<T>(), running_var.data<T>());
   });
 }
 
@@ -241,16 +239,16 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& 
   });
 }
 
-BatchNormGradients batch_norm_grad(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma, const Tensor& mean,
-                                   const Tensor& rstd, BatchNormParams params, bool needs_dresidual) {
+BatchNormGradients batch_norm_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& rstd, const Tensor& y,
+                                   const Tensor& dy, BatchNormParams params, bool needs_dresidual) {
   return dispatch_floating(
-      x.dtype(), [&](auto zero) { return gradients<decltype(zero)>(x, y, dy, gamma, mean, rstd, params, needs_dresidual, false); });
+      x.dtype(), [&](auto zero) { return gradients<decltype(zero)>(x, gamma, mean, rstd, y, dy, params, needs_dresidual, false); });
 }
 
-BatchNormGradients batch_norm_inference_grad(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma, const Tensor& mean,
-                                             const Tensor& var, BatchNormParams params, bool needs_dresidual) {
+BatchNormGradients batch_norm_inference_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& var, const Tensor& y,
+                                             const Tensor& dy, BatchNormParams params, bool needs_dresidual) {
   return dispatch_floating(x.dtype(),
-                           [&](auto zero) { return gradients<decltype(zero)>(x, y, dy, gamma, mean, var, params, needs_dresidual, true); });
+                           [&](auto zero) { return gradients<decltype(zero)>(x, gamma, mean, var, y, dy, params, needs_dresidual, true); });
 }
 
 }  // namespace tensor::ops::cuda

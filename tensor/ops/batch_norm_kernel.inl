@@ -1,5 +1,5 @@
-// Batch normalization over one block of rows; compiled once per instruction set (tensor/for_each_isa.h). Plain loops over the channels,
-// which the compiler vectorizes: a step reads whole vectors of each input and adds to sums that stay in the first-level cache.
+// Batch normalization over one block of rows; compiled once per instruction set (tensor/for_each_isa.h). The compiler vectorizes the loops
+// over the channels; the sums of a block stay in the L1 cache.
 #include "tensor/ops/lanes.inl"
 
 /// sums[c] += sum of (x[r,c] - mean[c])^2. Four rows are added in T, the fours in double.
@@ -20,13 +20,12 @@ void add_squares(const T* __restrict x, const T* __restrict mean, int64_t rows, 
     }
 }
 
-/// y = (x - mean) * scale + beta (+ residual), relu or not
 template <class T, bool relu, bool has_residual>
 void normalize(const T* __restrict x, const T* __restrict residual, const T* __restrict mean, const T* __restrict scale,
                const T* __restrict beta, T* __restrict y, int64_t rows, int64_t columns) {
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c) {
-      T z = (x[r * columns + c] - mean[c]) * scale[c] + beta[c];
+      T z = Normalize{}(x[r * columns + c], mean[c], scale[c], beta[c]);
       if (has_residual) z += residual[r * columns + c];
       y[r * columns + c] = relu ? Relu{}(z) : z;
     }
@@ -62,7 +61,6 @@ void grad_sums(const T* __restrict x, const T* __restrict y, const T* __restrict
     }
 }
 
-/// dx = scale * g - (x - mean) * slope - offset
 template <class T, bool relu>
 void grad_apply(const T* __restrict x, const T* __restrict y, const T* __restrict dy, const T* __restrict mean, const T* __restrict scale,
                 const T* __restrict slope, const T* __restrict offset, T* __restrict dx, int64_t rows, int64_t columns) {
@@ -70,6 +68,6 @@ void grad_apply(const T* __restrict x, const T* __restrict y, const T* __restric
     for (int64_t c = 0; c < columns; ++c) {
       const int64_t at = r * columns + c;
       const T g = relu ? ReluGrad{}(y[at], dy[at]) : dy[at];
-      dx[at] = scale[c] * g - ((x[at] - mean[c]) * slope[c] + offset[c]);
+      dx[at] = BatchNormDx::apply(x[at], g, mean[c], scale[c], slope[c], offset[c]);
     }
 }

@@ -1,18 +1,18 @@
-// maths    y and its gradients as in batch_norm.h; here one channel after the other, the formulas as they stand
-// shapes   x, residual, y, dy, dx (R,C) of any rank  gamma, beta, mean, rstd (C); f32 and f64
-// cost     step 1 reads x three times forward and x, y, dy twice backward, with C threads; step 2 writes y three times; no scratch of its
-// own parallel a thread owns a channel, all of its rows and sums numerics sums in double, the variance from centered values; y and dx
-// rounded once
+// maths    batch_norm.h, one channel per thread: the first step of batch_norm's staircase (staircase.h); and the step in two stages
+// cost     the first step reads x three times forward and x, y, dy twice backward, with C threads; the second writes y three times
+// parallel a thread owns a channel: all of its rows and sums
+// numerics sums in double, the variance from centered values; y and dx rounded once
 
 #include "tensor/cuda/runtime.h"
 
 #include <cmath>
 
 #include "tensor/math.h"
-#include "tensor/ops/batch_norm_steps.h"
+#include "tensor/ops/batch_norm_functors.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/elementwise_functors.h"
 #include "tensor/ops/matrix_view.h"
+#include "tensor/ops/staircase.h"
 
 namespace tensor::ops::cuda::steps {
 namespace {
@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(threads) channel_forward(const T* x, const T* 
   variance /= count;
   const double inverse = 1 / std::sqrt(variance + eps);
   for (int64_t at = c; at < n; at += columns) {
-    double z = static_cast<double>(gamma[c]) * (static_cast<double>(x[at]) - mu) * inverse + static_cast<double>(beta[c]);
+    double z = Normalize{}(static_cast<double>(x[at]), mu, static_cast<double>(gamma[c]) * inverse, static_cast<double>(beta[c]));
     if (residual != nullptr) z += static_cast<double>(residual[at]);
     y[at] = static_cast<T>(relu ? Relu{}(z) : z);
   }
@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(threads)
                      bool relu, T* dx, T* dgamma, T* dbeta, T* dresidual) {
   const int64_t c = int64_t{blockIdx.x} * threads + threadIdx.x, n = rows * columns;
   if (c >= columns) return;
-  const double mu = static_cast<double>(mean[c]), inverse = static_cast<double>(rstd[c]), count = static_cast<double>(rows);
+  const double mu = static_cast<double>(mean[c]), inverse = static_cast<double>(rstd[c]);
   const auto g = [&](int64_t at) { return static_cast<double>(relu ? ReluGrad{}(y[at], dy[at]) : dy[at]); };
   const auto xhat = [&](int64_t at) { return (static_cast<double>(x[at]) - mu) * inverse; };
   double sum_g = 0, sum_g_xhat = 0;
@@ -66,8 +66,9 @@ __global__ void __launch_bounds__(threads)
     sum_g += g(at);
     sum_g_xhat += g(at) * xhat(at);
   }
+  const BatchNormDx of(static_cast<double>(gamma[c]), inverse, sum_g_xhat, sum_g, rows, false);
   for (int64_t at = c; at < n; at += columns) {
-    dx[at] = static_cast<T>(static_cast<double>(gamma[c]) * inverse * (g(at) - sum_g / count - xhat(at) * sum_g_xhat / count));
+    dx[at] = static_cast<T>(BatchNormDx::apply(static_cast<double>(x[at]), g(at), mu, of.scale, of.slope, of.offset));
     if (dresidual != nullptr) dresidual[at] = static_cast<T>(g(at));
   }
   dbeta[c] = static_cast<T>(sum_g);
@@ -91,9 +92,8 @@ BatchNormResult batch_norm_thread_per_channel(const Tensor& x, const Tensor& gam
   return result;
 }
 
-BatchNormGradients batch_norm_grad_thread_per_channel(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma,
-                                                      const Tensor& mean, const Tensor& rstd, BatchNormParams params,
-                                                      bool needs_dresidual) {
+BatchNormGradients batch_norm_grad_thread_per_channel(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& rstd,
+                                                      const Tensor& y, const Tensor& dy, BatchNormParams params, bool needs_dresidual) {
   const auto [rows, columns] = as_matrix(x);
   const auto channels = [&] { return Tensor(gamma.shape(), x.dtype(), x.device()); };
   BatchNormGradients result = {Tensor(x.shape(), x.dtype(), x.device()), channels(), channels(), {}};

@@ -1,43 +1,67 @@
-// maths    the three sums of conv2d.h, each as a sum over windows: the forward pass and dx correlate padded images with packed weights
-//          (dx: dy with the kernel turned round; for stride s one such correlation per residue of (row, column) modulo s), dw multiplies
-//          dy^T with the window columns of x
-// shapes   as in conv2d.h; the kernels see blocks of pixels and panels of weights (conv2d_blocks.h)
-// cost     2*N*OH*OW*O*KH*KW*C flop each; scratch: packed weights (|w|, channels rounded up to a vector), per thread a padded copy of a
-//          block of about 192 KB; dw: per thread 128 to 512 pixels of dy and of one column tile, and `slices` copies of dw, at most 4 MB
-// parallel a block of pixels (forward, dx) or a tile of columns of one slice of pixels (dw) is one thread's; blocks are cut by shape
-//          alone, slices are added in index order: no race, the same bits for any number of threads
-// numerics sums run in the tensor's own dtype, in pieces of 128 to 1024 products by instruction set and width of the panel
+// maths    conv2d.h's sums as window sums. Forward and dx correlate padded images with packed weights: dx takes dy and the flipped kernel,
+//          one correlation per residue class of (row, column) modulo the stride. dw multiplies dy^T by the window columns of x
+// cost     scratch: packed weights (|w|, channels rounded up to a vector); per thread a padded copy of a block, about 192 KB; for dw per
+//          thread 128 to 512 pixels of dy and of one column tile, and `slices` copies of dw, at most 4 MB
+// parallel forward and dx: a thread owns a block of output pixels. dw: a thread owns a tile of columns of one slice of the pixels, and the
+//          slices are added in index order. The shapes alone decide the blocks: no race, the same bits for any number of threads
+// numerics sums in the tensor's dtype, in pieces of 128 to 1024 products (by instruction set and panel width)
 #include "tensor/ops/conv2d.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "tensor/isa.h"
 #include "tensor/math.h"
-#include "tensor/ops/conv2d_blocks.h"
 #include "tensor/parallel.h"
 
-namespace tensor::ops {
+namespace tensor::ops::cpu {
 
-Shape conv2d_output_shape(const Shape& x, const Shape& w, Conv2dParams params) {
-  CHECK(x.rank() == 4 && w.rank() == 4, "conv2d: expected x (N,H,W,C) and w (O,KH,KW,C), got {} and {}", x.to_string(), w.to_string());
-  CHECK(x[3] == w[3], "conv2d: x {} has {} channels, w {} takes {}", x.to_string(), x[3], w.to_string(), w[3]);
-  CHECK(params.stride >= 1 && params.padding >= 0, "conv2d: stride {} and padding {}; stride is at least 1, padding at least 0",
-        params.stride, params.padding);
-  CHECK(w[1] >= 1 && w[2] >= 1, "conv2d: w {} has an empty window", w.to_string());
-  const int64_t rows = x[1] + 2 * params.padding - w[1], columns = x[2] + 2 * params.padding - w[2];
-  CHECK(rows >= 0 && columns >= 0, "conv2d: the {} x {} kernel is larger than the image {} padded by {}", w[1], w[2], x.to_string(),
-        params.padding);
-  return {x[0], rows / params.stride + 1, columns / params.stride + 1, w[0]};
-}
+/// result[pixel, o] = sum over window rows kh and k < depth of input[pixel][kh * row_pitch + k] * panel[kh, k, o].
+/// One row of a channels-last window is KW * C consecutive numbers, so a window is `kernel_h` runs of `depth`.
+template <class T>
+struct CorrelateBlock {
+  const T* const* inputs;  // per pixel: the first number of its window
+  T* const* outputs;       // per pixel: its `channels` results
+  int64_t pixels;
+  int64_t kernel_h, depth, row_pitch;
+  const T* panels;  // packed weights, see Conv2dKernels
+  int64_t channels;
+};
 
-namespace cpu {
+/// dw[o, j] = sum over pixels of dy[pixel, o] * x[the number under tap and channel j], j = (kh, kw, c), over a range of pixels and of
+/// columns j.
+template <class T>
+struct DwBlock {
+  const T* x;
+  int64_t height, width, channels;
+  const T* dy;
+  int64_t out_height, out_width, out_channels;
+  int64_t kernel_h, kernel_w, stride, padding;
+  int64_t first_pixel, last_pixel;    // of N * OH * OW
+  int64_t first_column, last_column;  // of KH * KW * C
+  T* dw;                              // (O, KH * KW * C); these columns are overwritten
+  T* scratch;                         // Conv2dKernels::dw_scratch(O) numbers
+};
+
+/// The kernels of one instruction set. Weights are packed in panels of `panel_channels` output channels. The last panel is narrower: a
+/// multiple of `lanes`, filled up with zeros. The panel of channels o, o + 1, ... begins at panels + o * K, as K rows of its width, K =
+/// kernel_h * depth.
+template <class T>
+struct Conv2dKernels {
+  int64_t lanes, panel_channels;
+  int64_t column_tile;  // width of a tile of dw; column ranges should begin at its multiples
+  void (*correlate)(const CorrelateBlock<T>&);
+  void (*dw)(const DwBlock<T>&);
+  int64_t (*dw_scratch)(int64_t out_channels);
+};
+
 #define KERNEL_FILE "tensor/ops/conv2d_kernel.inl"
 #include "tensor/for_each_isa.h"
 
 namespace {
 
-/// Lets fill(k, o, count, to) write the weights of row k and output channels o .. o + count of every panel (see Conv2dKernels).
+/// Packs weights in panels (see Conv2dKernels): fill(k, o, count, to) writes row k of output channels o .. o + count.
 template <class T, class Fill>
 Tensor pack_panels(const Conv2dKernels<T>& kernels, int64_t channels, int64_t k_count, const Fill& fill) {
   const int64_t rounded = round_up(channels, kernels.lanes);
@@ -61,11 +85,11 @@ template <class T>
 struct Correlation {
   const T* source;
   int64_t images, height, width, channels;  // of the source
-  int64_t top, left;                        // rows and columns of zeros in front; negative: so many are skipped
+  int64_t top, left;                        // rows and columns of zeros in front; negative: rows and columns that are skipped
   int64_t stride, kernel_h, kernel_w;
   int64_t grid_h, grid_w;
   T* result;
-  int64_t result_image, result_row, result_pixel, result_channels;  // distances between results, and how many channels one has
+  int64_t result_image, result_row, result_pixel, result_channels;  // strides between results; channels of each
 };
 
 /// Rows [first, first + rows) of the padded image, `columns` wide.
@@ -84,15 +108,15 @@ void copy_padded(const Correlation<T>& c, const T* image, int64_t first, int64_t
   }
 }
 
-constexpr int64_t block_bytes = 192 * 1024;     // of padded source: it stays in the L2 cache while the panels pass by
-constexpr int64_t block_pixels_at_least = 128;  // small maps: enough work for each panel that has to come from memory
+constexpr int64_t block_bytes = 192 * 1024;     // of padded source: it stays in the L2 cache while all panels are multiplied
+constexpr int64_t block_pixels_at_least = 128;  // small feature maps: enough work per panel, which comes from memory
 
 template <class T>
 void correlate_all(const Correlation<T>& c, const Conv2dKernels<T>& kernels, const T* panels) {
   const int64_t padded_w = (c.grid_w - 1) * c.stride + c.kernel_w;
   const int64_t row_bytes = padded_w * c.channels * static_cast<int64_t>(sizeof(T));
   const int64_t image_rows = (c.grid_h - 1) * c.stride + c.kernel_h;
-  // Without padding the source itself serves, and no copy is made.
+  // Without padding the source is read in place.
   const bool in_place = c.top == 0 && c.left == 0 && image_rows <= c.height && padded_w <= c.width;
 
   // A block is some rows of one image, or several whole images.
@@ -137,8 +161,14 @@ void correlate_all(const Correlation<T>& c, const Conv2dKernels<T>& kernels, con
           out[pixels] = c.result + (first_image + p) * c.result_image + (first_row + i) * c.result_row + j * c.result_pixel;
         }
     }
-    kernels.correlate(
-        {in, out, pixels, c.kernel_h, c.kernel_w * c.channels, (in_place ? c.width : padded_w) * c.channels, panels, c.result_channels});
+    kernels.correlate({.inputs = in,
+                       .outputs = out,
+                       .pixels = pixels,
+                       .kernel_h = c.kernel_h,
+                       .depth = c.kernel_w * c.channels,
+                       .row_pitch = (in_place ? c.width : padded_w) * c.channels,
+                       .panels = panels,
+                       .channels = c.result_channels});
   });
 }
 
@@ -154,26 +184,30 @@ Tensor forward(const Tensor& x, const Tensor& w, Conv2dParams params) {
   const Tensor panels = pack_panels(kernels, w.dim(0), k_count, [&](int64_t k, int64_t first, int64_t count, T* to) {
     for (int64_t o = 0; o < count; ++o) to[o] = w_data[(first + o) * k_count + k];
   });
-  correlate_all<T>({x.data<T>(), x.dim(0), x.dim(1), x.dim(2), x.dim(3), params.padding, params.padding, params.stride, w.dim(1), w.dim(2),
-                    shape[1], shape[2], y.data<T>(), shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], shape[3]},
-                   kernels, panels.data<T>());
+  const Correlation<T> correlation = {.source = x.data<T>(),
+                                      .images = x.dim(0),
+                                      .height = x.dim(1),
+                                      .width = x.dim(2),
+                                      .channels = x.dim(3),
+                                      .top = params.padding,
+                                      .left = params.padding,
+                                      .stride = params.stride,
+                                      .kernel_h = w.dim(1),
+                                      .kernel_w = w.dim(2),
+                                      .grid_h = shape[1],
+                                      .grid_w = shape[2],
+                                      .result = y.data<T>(),
+                                      .result_image = shape[1] * shape[2] * shape[3],
+                                      .result_row = shape[2] * shape[3],
+                                      .result_pixel = shape[3],
+                                      .result_channels = shape[3]};
+  correlate_all(correlation, kernels, panels.data<T>());
   return y;
 }
 
-/// The kernel rows (or columns) that reach input rows first, first + s, first + 2 s, ...: kh = tap + s t, from output row i + shift - t.
-struct Residue {
-  int64_t first, tap, count, shift, grid;
-  Residue(int64_t first_, int64_t extent, int64_t kernel, Conv2dParams params) : first(first_) {
-    tap = (first + params.padding) % params.stride;
-    count = tap < kernel ? ceil_div(kernel - tap, params.stride) : 0;
-    shift = (first + params.padding) / params.stride;
-    grid = first < extent ? ceil_div(extent - first, params.stride) : 0;
-  }
-};
-
 template <class T>
-Tensor input_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2dParams params) {
-  // With a kernel as large as the stride every input has its taps; else some inputs reach no output.
+Tensor dx_of(const Tensor& w, const Tensor& dy, const Shape& x_shape, Conv2dParams params) {
+  // A kernel smaller than the stride leaves some inputs without any tap.
   const bool all_reached = w.dim(1) >= params.stride && w.dim(2) >= params.stride && dy.numel() > 0;
   Tensor dx = all_reached ? Tensor(x_shape, dy.dtype()) : Tensor::zeros(x_shape, dy.dtype());
   if (dx.numel() == 0 || dy.numel() == 0) return dx;
@@ -182,39 +216,52 @@ Tensor input_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape, C
   const T* w_data = w.data<T>();
   for (int64_t row = 0; row < s; ++row)
     for (int64_t column = 0; column < s; ++column) {
-      const Residue v(row, x_shape[1], w.dim(1), params), h(column, x_shape[2], kernel_w, params);
-      if (v.count == 0 || h.count == 0 || v.grid == 0 || h.grid == 0) continue;  // no tap reaches these inputs: zeros
-      const Tensor panels =
-          pack_panels(kernels, channels, v.count * h.count * o_count, [&](int64_t k, int64_t first, int64_t count, T* to) {
-            const int64_t o = k % o_count, tap = k / o_count;
-            const int64_t kh = v.tap + s * (v.count - 1 - tap / h.count), kw = h.tap + s * (h.count - 1 - tap % h.count);
-            std::copy_n(w_data + ((o * w.dim(1) + kh) * kernel_w + kw) * channels + first, count, to);
-          });
+      const Conv2dResidue v(row, x_shape[1], w.dim(1), params), h(column, x_shape[2], kernel_w, params);
+      if (v.taps == 0 || h.taps == 0 || v.positions == 0 || h.positions == 0) continue;  // dx is zero here
+      const Tensor panels = pack_panels(kernels, channels, v.taps * h.taps * o_count, [&](int64_t k, int64_t first, int64_t count, T* to) {
+        const int64_t o = k % o_count, tap = k / o_count;
+        const int64_t kh = v.tap + s * (v.taps - 1 - tap / h.taps), kw = h.tap + s * (h.taps - 1 - tap % h.taps);
+        std::copy_n(w_data + ((o * w.dim(1) + kh) * kernel_w + kw) * channels + first, count, to);
+      });
       const int64_t row_size = x_shape[2] * channels;
-      correlate_all<T>(
-          {dy.data<T>(), dy.dim(0), dy.dim(1), dy.dim(2), o_count, v.count - 1 - v.shift, h.count - 1 - h.shift, 1, v.count, h.count,
-           v.grid, h.grid, dx.data<T>() + row * row_size + column * channels, x_shape[1] * row_size, s * row_size, s * channels, channels},
-          kernels, panels.data<T>());
+      const Correlation<T> correlation = {.source = dy.data<T>(),
+                                          .images = dy.dim(0),
+                                          .height = dy.dim(1),
+                                          .width = dy.dim(2),
+                                          .channels = o_count,
+                                          .top = v.taps - 1 - v.shift,
+                                          .left = h.taps - 1 - h.shift,
+                                          .stride = 1,
+                                          .kernel_h = v.taps,
+                                          .kernel_w = h.taps,
+                                          .grid_h = v.positions,
+                                          .grid_w = h.positions,
+                                          .result = dx.data<T>() + row * row_size + column * channels,
+                                          .result_image = x_shape[1] * row_size,
+                                          .result_row = s * row_size,
+                                          .result_pixel = s * channels,
+                                          .result_channels = channels};
+      correlate_all(correlation, kernels, panels.data<T>());
     }
   return dx;
 }
 
 template <class T>
-Tensor weight_gradient_of(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params) {
+Tensor dw_of(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params) {
   const int64_t o_count = w_shape[0], columns = w_shape[1] * w_shape[2] * w_shape[3], pixels = dy.dim(0) * dy.dim(1) * dy.dim(2);
   if (pixels == 0 || o_count * columns == 0) return Tensor::zeros(w_shape, x.dtype());
   const Conv2dKernels<T> kernels = SELECT_ISA(conv2d_kernels<T>)();
 
-  // Small gradients are summed over slices of the pixels, large ones cut into ranges of columns: about 16 pieces of work either way.
-  const int64_t gradient_bytes = o_count * columns * static_cast<int64_t>(sizeof(T));
-  const int64_t slices = std::clamp<int64_t>((4 << 20) / gradient_bytes, 1, std::min<int64_t>(16, (pixels + 511) / 512));
+  // A small dw is summed over slices of the pixels, a large one is cut into ranges of columns: about 16 work items either way.
+  const int64_t dw_bytes = o_count * columns * static_cast<int64_t>(sizeof(T));
+  const int64_t slices = std::clamp<int64_t>((4 << 20) / dw_bytes, 1, std::min<int64_t>(16, (pixels + 511) / 512));
   const int64_t slice_pixels = ceil_div(pixels, slices);
   const int64_t tiles = ceil_div(columns, kernels.column_tile);
   const int64_t ranges = std::clamp<int64_t>(16 / slices, 1, tiles);
   const int64_t range_columns = ceil_div(tiles, ranges) * kernels.column_tile;
 
   Tensor partial({slices, o_count, columns}, x.dtype());
-  const int64_t scratch_size = kernels.gradient_scratch(o_count);
+  const int64_t scratch_size = kernels.dw_scratch(o_count);
   Tensor scratch({num_threads(), scratch_size}, x.dtype());
   T *partial_data = partial.data<T>(), *scratch_data = scratch.data<T>();
   const T *x_data = x.data<T>(), *dy_data = dy.data<T>();
@@ -222,10 +269,24 @@ Tensor weight_gradient_of(const Tensor& x, const Tensor& dy, const Shape& w_shap
     const int64_t slice = index / ranges, first_column = index % ranges * range_columns;
     const int64_t last_column = std::min(columns, first_column + range_columns);
     if (first_column >= last_column) return;
-    kernels.weight_gradient({x_data, x.dim(1), x.dim(2), x.dim(3), dy_data, dy.dim(1), dy.dim(2), o_count, w_shape[1], w_shape[2],
-                             params.stride, params.padding, std::min(pixels, slice * slice_pixels),
-                             std::min(pixels, (slice + 1) * slice_pixels), first_column, last_column,
-                             partial_data + slice * o_count * columns, scratch_data + thread_index() * scratch_size});
+    kernels.dw({.x = x_data,
+                .height = x.dim(1),
+                .width = x.dim(2),
+                .channels = x.dim(3),
+                .dy = dy_data,
+                .out_height = dy.dim(1),
+                .out_width = dy.dim(2),
+                .out_channels = o_count,
+                .kernel_h = w_shape[1],
+                .kernel_w = w_shape[2],
+                .stride = params.stride,
+                .padding = params.padding,
+                .first_pixel = std::min(pixels, slice * slice_pixels),
+                .last_pixel = std::min(pixels, (slice + 1) * slice_pixels),
+                .first_column = first_column,
+                .last_column = last_column,
+                .dw = partial_data + slice * o_count * columns,
+                .scratch = scratch_data + thread_index() * scratch_size});
   });
   if (slices == 1) return partial.reshape(w_shape);
   Tensor dw(w_shape, x.dtype());
@@ -240,49 +301,16 @@ Tensor weight_gradient_of(const Tensor& x, const Tensor& dy, const Shape& w_shap
   return dw;
 }
 
+}  // namespace
+
 Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dParams params) {
   return dispatch_floating(x.dtype(), [&](auto zero) { return forward<decltype(zero)>(x, w, params); });
 }
-Tensor conv2d_dx(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2dParams params) {
-  return dispatch_floating(dy.dtype(), [&](auto zero) { return input_gradient<decltype(zero)>(dy, w, x_shape, params); });
+Tensor conv2d_dx(const Tensor& w, const Tensor& dy, const Shape& x_shape, Conv2dParams params) {
+  return dispatch_floating(dy.dtype(), [&](auto zero) { return dx_of<decltype(zero)>(w, dy, x_shape, params); });
 }
 Tensor conv2d_dw(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params) {
-  return dispatch_floating(x.dtype(), [&](auto zero) { return weight_gradient_of<decltype(zero)>(x, dy, w_shape, params); });
+  return dispatch_floating(x.dtype(), [&](auto zero) { return dw_of<decltype(zero)>(x, dy, w_shape, params); });
 }
 
-}  // namespace
-}  // namespace cpu
-
-namespace {
-
-/// The types of the header's table, and both operands in one place. `a` is the activation.
-void check_operands(const char* op, const char* a_name, const Tensor& a, const char* b_name, const Tensor& b, bool packs_weights) {
-  const bool is_packed = packs_weights && a.dtype() == Dtype::bf16 && b.dtype() == Dtype::f32;
-  if (is_packed)
-    check_same_device(op, {a_name, a}, {b_name, b});
-  else
-    check_same_kind(op, {a_name, a}, {b_name, b});
-  CHECK(a.dtype() != Dtype::bf16 || !a.device().is_cpu(), "{}: bf16 is convolved on CUDA alone; cast to f32 for the cpu", op);
-}
-
-}  // namespace
-
-Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dParams params) {
-  check_operands("conv2d", "x", x, "w", w, true);
-  conv2d_output_shape(x.shape(), w.shape(), params);
-  DISPATCH_DEVICE(x, conv2d, x, w, params);
-}
-
-Tensor conv2d_dx(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2dParams params) {
-  check_operands("conv2d_dx", "dy", dy, "w", w, true);
-  check_shape("conv2d_dx", {"dy", dy}, conv2d_output_shape(x_shape, w.shape(), params));
-  DISPATCH_DEVICE(dy, conv2d_dx, dy, w, x_shape, params);
-}
-
-Tensor conv2d_dw(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params) {
-  check_operands("conv2d_dw", "x", x, "dy", dy, false);
-  check_shape("conv2d_dw", {"dy", dy}, conv2d_output_shape(x.shape(), w_shape, params));
-  DISPATCH_DEVICE(x, conv2d_dw, x, dy, w_shape, params);
-}
-
-}  // namespace tensor::ops
+}  // namespace tensor::ops::cpu

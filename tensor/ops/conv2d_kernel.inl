@@ -1,25 +1,17 @@
 // The inner loops of conv2d, compiled once per instruction set (tensor/for_each_isa.h).
 //
-// Both multiply a tile of `tile_rows` x (Vectors * lanes) results that stays in registers: 6 x 2 vectors leave 4 of AVX2's 16 registers for
+// correlate and dw multiply a tile of `tile_rows` x (Vectors * lanes) results that stays in registers: 6 x 2 vectors leave 4 of AVX2's 16 registers for
 // operands, 6 x 4 leave 8 of AVX-512's 32. Each step loads `Vectors` vectors, broadcasts `tile_rows` scalars and issues their products.
-#include "tensor/ops/lanes.inl"
+
+#include "tensor/ops/gemm.inl"
 
 constexpr int tile_rows = 6;
 constexpr int max_vectors = vector_registers >= 32 ? 4 : 2;
-// What one tile streams over and over has to stay in the L1 cache: a piece of a weight panel, or the gathered columns of x.
+// A tile rereads a piece of a weight panel, or the gathered columns of x; that must stay in the L1 cache.
 constexpr int64_t resident_bytes = vector_registers >= 32 ? 32768 : 16384;
 
 template <class T, int Vectors>
 using Tile = typename VectorOf<T>::type[tile_rows][Vectors];
-
-template <class T>
-__attribute__((always_inline)) inline typename VectorOf<T>::type load(const T* from) {
-  return *reinterpret_cast<const typename VectorOf<T>::unaligned*>(from);
-}
-template <class T>
-__attribute__((always_inline)) inline void store(T* to, typename VectorOf<T>::type value) {
-  *reinterpret_cast<typename VectorOf<T>::unaligned*>(to) = value;
-}
 
 /// Writes or adds the tile to rows of `columns` <= Vectors * lanes numbers.
 template <class T, int Vectors>
@@ -110,17 +102,17 @@ void correlate(const CorrelateBlock<T>& block) {
   if (o < block.channels) correlate_panel<T, 1>(block, o);
 }
 
-// The weight gradient: a tile owns 6 output channels x a few columns j and walks over the pixels of a block. Its operands are gathered
+// dw: a tile owns 6 output channels x a few columns j and walks over the pixels of a block. Its operands are gathered
 // first, so that the walk reads memory in order: dy as groups of 6 channels, x as the window columns of the tile with zeros for the
 // padding.
 
 template <class T>
-constexpr int64_t gradient_pixels = resident_bytes / (max_vectors * vector_bytes);
+constexpr int64_t dw_pixels = resident_bytes / (max_vectors * vector_bytes);
 
 template <class T>
-int64_t gradient_scratch(int64_t out_channels) {
+int64_t dw_scratch(int64_t out_channels) {
   const int64_t groups = ceil_div(out_channels, tile_rows);
-  return gradient_pixels<T> * (groups * tile_rows + max_vectors * lanes_of<T>);
+  return dw_pixels<T> * (groups * tile_rows + max_vectors * lanes_of<T>);
 }
 
 struct WindowCorner {
@@ -131,7 +123,7 @@ struct WindowCorner {
 /// columns[pixel][0 .. width) = the window numbers j .. j + width of each pixel. A window row is consecutive in x but for what padding
 /// clips.
 template <class T, int Vectors>
-void gather_columns(const WeightGradientBlock<T>& block, const WindowCorner* corners, int64_t pixels, int64_t first, int64_t last, T* to) {
+void gather_columns(const DwBlock<T>& block, const WindowCorner* corners, int64_t pixels, int64_t first, int64_t last, T* to) {
   constexpr int64_t width = Vectors * lanes_of<T>;
   const int64_t window_row = block.kernel_w * block.channels, image_row = block.width * block.channels;
   for (int64_t j = first; j < first + width;) {
@@ -162,7 +154,7 @@ void gather_columns(const WeightGradientBlock<T>& block, const WindowCorner* cor
 }
 
 template <class T, int Vectors>
-void gradient_tiles(const WeightGradientBlock<T>& block, const T* groups, const T* columns, int64_t pixels, int64_t j, bool add) {
+void dw_tiles(const DwBlock<T>& block, const T* groups, const T* columns, int64_t pixels, int64_t j, bool add) {
   constexpr int64_t width = Vectors * lanes_of<T>;
   const int64_t row_length = block.kernel_h * block.kernel_w * block.channels;
   const int64_t column_count = block.last_column - j < width ? block.last_column - j : width;
@@ -187,22 +179,21 @@ void gradient_tiles(const WeightGradientBlock<T>& block, const T* groups, const 
 }
 
 template <class T, int Vectors>
-void gradient_columns(const WeightGradientBlock<T>& block, const WindowCorner* corners, const T* groups, T* columns, int64_t pixels,
-                      int64_t j, bool add) {
+void dw_columns(const DwBlock<T>& block, const WindowCorner* corners, const T* groups, T* columns, int64_t pixels, int64_t j, bool add) {
   gather_columns<T, Vectors>(block, corners, pixels, j, block.last_column, columns);
-  gradient_tiles<T, Vectors>(block, groups, columns, pixels, j, add);
+  dw_tiles<T, Vectors>(block, groups, columns, pixels, j, add);
 }
 
 template <class T>
-void weight_gradient(const WeightGradientBlock<T>& block) {
+void dw_block(const DwBlock<T>& block) {
   constexpr int64_t lanes = lanes_of<T>, full = max_vectors * lanes;
   const int64_t group_count = ceil_div(block.out_channels, tile_rows);
   T* groups = block.scratch;
-  T* columns = groups + gradient_pixels<T> * group_count * tile_rows;
+  T* columns = groups + dw_pixels<T> * group_count * tile_rows;
   const int64_t image_size = block.height * block.width * block.channels;
-  WindowCorner corners[gradient_pixels<T>];
-  for (int64_t begin = block.first_pixel; begin < block.last_pixel; begin += gradient_pixels<T>) {
-    const int64_t pixels = block.last_pixel - begin < gradient_pixels<T> ? block.last_pixel - begin : gradient_pixels<T>;
+  WindowCorner corners[dw_pixels<T>];
+  for (int64_t begin = block.first_pixel; begin < block.last_pixel; begin += dw_pixels<T>) {
+    const int64_t pixels = block.last_pixel - begin < dw_pixels<T> ? block.last_pixel - begin : dw_pixels<T>;
     int64_t ow = begin % block.out_width, oh = begin / block.out_width % block.out_height;
     int64_t image = begin / (block.out_width * block.out_height) * image_size;
     for (int64_t pixel = 0; pixel < pixels; ++pixel) {
@@ -227,24 +218,24 @@ void weight_gradient(const WeightGradientBlock<T>& block) {
     const bool add = begin > block.first_pixel;
     int64_t j = block.first_column;
     for (; j + (max_vectors - 1) * lanes < block.last_column; j += full)
-      gradient_columns<T, max_vectors>(block, corners, groups, columns, pixels, j, add);
+      dw_columns<T, max_vectors>(block, corners, groups, columns, pixels, j, add);
     if (j >= block.last_column) continue;
     if constexpr (max_vectors == 4) {
       if (j + 2 * lanes < block.last_column) {
-        gradient_columns<T, 3>(block, corners, groups, columns, pixels, j, add);
+        dw_columns<T, 3>(block, corners, groups, columns, pixels, j, add);
         continue;
       }
       if (j + lanes < block.last_column) {
-        gradient_columns<T, 2>(block, corners, groups, columns, pixels, j, add);
+        dw_columns<T, 2>(block, corners, groups, columns, pixels, j, add);
         continue;
       }
     }
-    gradient_columns<T, 1>(block, corners, groups, columns, pixels, j, add);
+    dw_columns<T, 1>(block, corners, groups, columns, pixels, j, add);
   }
 }
 
 template <class T>
 Conv2dKernels<T> conv2d_kernels() {
   constexpr int64_t lanes = lanes_of<T>;
-  return {lanes, max_vectors * lanes, max_vectors * lanes, correlate<T>, weight_gradient<T>, gradient_scratch<T>};
+  return {lanes, max_vectors * lanes, max_vectors * lanes, correlate<T>, dw_block<T>, dw_scratch<T>};
 }

@@ -4,7 +4,6 @@
 
 #include "tensor/cuda/fast_divmod.h"
 #include "tensor/cuda/operand.h"
-#include "tensor/math.h"
 #include "tensor/ops/conv2d.h"
 
 namespace tensor::ops::cuda {
@@ -111,18 +110,6 @@ struct PixelsOut {
     const int line = grid_width.quotient(at), image = grid_height.quotient(line);
     const int r = first_row + stride * grid_height.remainder(line, image), c = first_column + stride * grid_width.remainder(at, line);
     return data + ((static_cast<int64_t>(image) * height + r) * width + c) * columns;
-  }
-};
-
-/// Along one axis, the inputs first, first + s, first + 2s ... see the same taps first_tap, first_tap + s, ...: input s i + first is
-/// reached by tap first_tap + s t from output i + shift - t.
-struct InputClass {
-  int64_t inputs, first_tap, taps, shift;
-  InputClass(int64_t first, int64_t extent, int64_t kernel, Conv2dParams params) {
-    inputs = first < extent ? ceil_div(extent - first, params.stride) : 0;
-    first_tap = (first + params.padding) % params.stride;
-    taps = first_tap < kernel ? ceil_div(kernel - first_tap, params.stride) : 0;
-    shift = (first + params.padding) / params.stride;
   }
 };
 

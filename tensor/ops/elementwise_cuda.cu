@@ -9,7 +9,7 @@
 #include "tensor/math.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/elementwise_functors.h"
-#include "tensor/ops/elementwise_steps.h"
+#include "tensor/ops/staircase.h"
 
 namespace tensor::ops::cuda {
 namespace {

@@ -1,15 +1,14 @@
-// maths    y[m,n] = sum_k A[m,k] B[k,n],  A = a or a^T, B = b or b^T, in four steps (matmul_steps.h)
-// shapes   as in matmul.h; any M, N, K
-// cost     2 M N K flop. Reads of a and b from memory: naive 2 M N K; tiled 2 M N K / 16; register-tiled f32 and tensor cores 2 M N K / 64.
-//          Scratch of the last two: at most 4 MB of partial sums, where y has few tiles and K is long
-// parallel a thread owns an output or a square of them, a block a tile of one slice of K; slices are added in index order: no race, the
+// maths    the GEMM of matmul.h, in four steps (staircase.h)
+// cost     reads of a and b from memory: naive 2 M N K; tiled 2 M N K / 16; register-tiled f32 and tensor cores 2 M N K / 64.
+//          Scratch of the last two: at most 4 MB of split-K partial sums, where y has few tiles and K is long
+// parallel a thread owns one output or a square of them, a block a tile of one slice of K; slices are added in index order: no race, the
 //          same bits every run
-// numerics sums run in the operands' type, of bf16 in f32; bf16 rows that are no multiple of 8 long are copied element by element
+// numerics sums in the operands' dtype, of bf16 in f32; bf16 rows whose length is not a multiple of 8 are copied element by element
 #include "tensor/cuda/runtime.h"
 
 #include "tensor/cuda/product.h"
 #include "tensor/math.h"
-#include "tensor/ops/matmul_steps.h"
+#include "tensor/ops/staircase.h"
 
 namespace tensor::ops::cuda {
 namespace {

@@ -1,13 +1,13 @@
 // The inner loops of matmul, compiled once per instruction set (tensor/for_each_isa.h).
-#include "tensor/ops/product.inl"
+#include "tensor/ops/gemm.inl"
 
-// So much of a panel of B stays in the L1 cache while the rows of a block pass by.
+// This much of a panel of B stays in the L1 cache while it multiplies the rows of a block.
 constexpr int64_t resident_bytes = vector_registers >= 32 ? 32768 : 16384;
 
 /// Panels of `Width`: to[panel][k][i] = from[(panel * Width + i) * across + k * along], 0 where panel * Width + i >= count.
 template <class T, int64_t Width>
 void pack(const T* from, int64_t across, int64_t along, int64_t count, int64_t depth, T* to) {
-  // Of lines some power of two apart only a few stay in the L1 cache.
+  // Rows that are a power of two apart share few sets of the L1 cache, so only a few are read at once.
   const int64_t few = across == 1 ? 8 : depth;
   const int64_t whole = count / Width * Width;
   for (int64_t begin = 0; begin < depth; begin += few) {
@@ -33,23 +33,23 @@ void pack(const T* from, int64_t across, int64_t along, int64_t count, int64_t d
 }
 
 template <class T>
-void pack_right(const MatmulProblem<T>& p, int64_t k, int64_t depth, int64_t first_column, int64_t columns, T* panels) {
+void pack_b(const MatmulProblem<T>& p, int64_t k, int64_t depth, int64_t first_column, int64_t columns, T* panels) {
   pack<T, panel_width<T>>(p.b + k * p.b_row + first_column * p.b_column, p.b_column, p.b_row, columns, depth, panels);
 }
 
 template <class T>
 void multiply(const MatmulProblem<T>& p, int64_t k, int64_t depth, const MatmulBlock& block, const T* panels, T* scratch) {
   const T* a = p.a + block.row * p.a_row + k * p.a_column;
-  Left<T> left = in_place(a, p.a_row, p.a_column);
+  OperandA<T> operand = in_place(a, p.a_row, p.a_column);
   if (scratch != nullptr) {
-    pack<T, product_rows>(a, p.a_row, p.a_column, block.rows, depth, scratch);
-    left = {scratch, product_rows * depth, 1, product_rows};
+    pack<T, gemm_rows>(a, p.a_row, p.a_column, block.rows, depth, scratch);
+    operand = {scratch, gemm_rows * depth, 1, gemm_rows};
   }
-  product<T>(block.rows, block.columns, depth, left, {panels, depth * panel_width<T>, panel_width<T>}, p.y + block.row * p.n + block.column,
-             p.n, k > 0);
+  gemm<T>(block.rows, block.columns, depth, operand, {panels, depth * panel_width<T>, panel_width<T>}, p.y + block.row * p.n + block.column,
+          p.n, k > 0);
 }
 
 template <class T>
 MatmulKernels<T> matmul_kernels() {
-  return {product_rows, panel_width<T>, resident_bytes / (product_vectors * vector_bytes), pack_right<T>, multiply<T>};
+  return {gemm_rows, panel_width<T>, resident_bytes / (gemm_vectors * vector_bytes), pack_b<T>, multiply<T>};
 }

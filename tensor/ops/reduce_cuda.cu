@@ -13,8 +13,8 @@
 #include "tensor/ops/column_tiles.h"
 #include "tensor/ops/matrix_view.h"
 #include "tensor/ops/reduce.h"
-#include "tensor/ops/reduce_steps.h"
 #include "tensor/ops/row_teams.h"
+#include "tensor/ops/staircase.h"
 
 namespace tensor::ops::cuda {
 namespace {

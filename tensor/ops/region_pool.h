@@ -1,5 +1,6 @@
 #pragma once
-// Mean over rectangles of a map: global average pooling is the case of one rectangle, MODE's multi-scale regions (mode/README.md, section "CSD") are six.
+// Mean over rectangles of a feature map: global average pooling has one rectangle, MODE's multi-scale regions have six (mode/README.md,
+// section "CSD").
 //
 // maths    y[n,m,c] = mean of x[n,h,w,c] over top <= h < bottom, left <= w < right of rectangle m
 // shapes   x (N,H,W,C)  y, dy (N,M,C); f32 and f64
@@ -7,23 +8,32 @@
 
 #include <vector>
 
+#include "tensor/host_device.h"
 #include "tensor/tensor.h"
 
 namespace tensor::ops {
 
 /// Half-open: rows top .. bottom - 1, columns left .. right - 1; not empty.
-struct Region {
+struct Rect {
   int64_t top, left, bottom, right;
-  bool operator==(const Region&) const = default;
+  HOST_DEVICE int64_t area() const { return (bottom - top) * (right - left); }
+  bool operator==(const Rect&) const = default;
 };
 
-Tensor region_pool(const Tensor& x, const std::vector<Region>& regions);
-Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Region>& regions);
+/// Error: a rectangle is empty or leaves the feature map.
+Tensor region_pool(const Tensor& x, const std::vector<Rect>& rects);
+/// dx: each dy is spread evenly over its rectangle.
+Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Rect>& rects);
 
 namespace naive {
-Tensor region_pool(const Tensor& x, const std::vector<Region>& regions);
-Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Region>& regions);
+Tensor region_pool(const Tensor& x, const std::vector<Rect>& rects);
+Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Rect>& rects);
 }  // namespace naive
+
+namespace cpu {
+decltype(ops::region_pool) region_pool;
+decltype(ops::region_pool_grad) region_pool_grad;
+}  // namespace cpu
 
 namespace cuda {
 decltype(ops::region_pool) region_pool;

@@ -1,4 +1,4 @@
-// mode-bench: how fast the kernels are, as a share of what the machine could do in the same seconds.
+// mode-bench: the speed of the kernels, in percent of the peak that the machine reached in the same seconds.
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -18,16 +18,15 @@ constexpr const char* usage =
     "usage: mode-bench [--filter REGEX] [--json FILE] [--threads N] [--min-time SECONDS] [--repetitions N] [--list]\n"
     "\n"
     "Prints one line per row: time of one call (median of the repetitions), GFLOP/s, GB/s, percent of the peak, percent of the roofline,\n"
-    "images/s, the most that tensors held at once. Work is counted from the shapes. The peak is that of f32 multiply-adds in registers "
-    "(fma)\n"
-    "or of a memory copy (copy), measured just before and just after the row; the larger counts. \"void\": the peak moved by more than 10 "
-    "%\n"
-    "meanwhile, or others took more than a fifth of the processor.\n"
+    "images/s, peak tensor memory. FLOP and bytes are computed from the shapes. The peak is f32 multiply-adds in registers (fma) or a\n"
+    "memory copy (copy), measured just before and just after the row; the larger one counts. \"void\": the peak moved by more than 10 %\n"
+    "during the row, or other programs took more than a fifth of the processor.\n"
+    "\n"
     "MODE_ISA=portable|avx2|avx512 lowers the instruction set.\n";
 
 struct Options {
   std::string filter = ".", json;
-  int threads = 0;  // 0: what the machine offers
+  int threads = 0;  // 0: all of the machine
   bool list = false, help = false;
   bench::Settings settings;
 };
@@ -53,7 +52,7 @@ Options parse(int argc, char** argv) {
     if (equals != std::string::npos) {
       value = name.substr(equals + 1), name.resize(equals);
     } else {
-      CHECK(i + 1 < argc, "{}: unknown, or its value is missing; try --help", name);
+      CHECK(i + 1 < argc, "{}: unknown option, or its value is missing; see --help", name);
       value = argv[++i];
     }
     if (name == "--filter") {
@@ -67,7 +66,7 @@ Options parse(int argc, char** argv) {
     } else if (name == "--repetitions") {
       options.settings.repetitions = parse_number(name, value, 1, 1000);
     } else {
-      CHECK(false, "{}: unknown; try --help", name);
+      CHECK(false, "{}: unknown option; see --help", name);
     }
   }
   return options;
@@ -78,14 +77,14 @@ std::vector<bench::Row> selected_rows(const std::string& filter) {
   try {
     expression = std::regex(filter);
   } catch (const std::regex_error&) {
-    CHECK(false, "--filter {}: not a regular expression", filter);
+    CHECK(false, "--filter {}: not a regular expression; escape its special characters", filter);
   }
   std::vector<bench::Row> rows;
   for (const auto group :
        {bench::conv2d_rows, bench::matmul_rows, bench::memory_rows, bench::knn_rows, bench::training_rows, bench::alpa_rows})
     for (bench::Row& row : group())
       if (std::regex_search(row.name, expression)) rows.push_back(std::move(row));
-  CHECK(!rows.empty(), "--filter {}: no row has such a name; --list prints them", filter);
+  CHECK(!rows.empty(), "--filter {}: no row matches; --list prints the rows", filter);
   return rows;
 }
 

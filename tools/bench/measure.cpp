@@ -56,7 +56,7 @@ Measurement measure(const Row& row, const Settings& settings, const Peak& before
   Collector collector;
   {
     const std::function<void()> call = row.prepare();
-    call();  // caches, packed weights and the storage cache are warm from here on
+    call();  // warms the caches and the storage cache
     tensor::reset_peak_bytes();
     call();
     result.peak_bytes = tensor::storage_statistics().peak_bytes;

@@ -19,14 +19,14 @@ struct Measurement {
   double seconds = 0;       ///< of one call, median of the repetitions
   double best_seconds = 0;  ///< the fastest repetition
   Peak before{}, after{};
-  int64_t peak_bytes = 0;  ///< the most that tensors held at once during a call, inputs included
+  int64_t peak_bytes = 0;  ///< peak tensor memory during a call, inputs included
 
   double fma() const { return std::max(before.fma, after.fma); }
   double copy() const { return std::max(before.copy, after.copy); }
-  /// The percentages mean nothing: the peak that the row is held against moved by more than 10 % while it ran, or others took more than
-  /// a fifth of the processor just before or just after.
+  /// The percentages are meaningless: the row's peak moved by more than 10 % during the row, or other programs took more than a fifth of
+  /// the processor just before or just after it.
   bool is_void() const;
-  double percent_of_peak() const;  ///< of the FMA peak, or of the copy bandwidth where the row is memory-bound
+  double percent_of_peak() const;  ///< of the FMA peak; of the copy bandwidth for memory-bound rows
   /// max(flops / FMA peak, bytes / copy bandwidth) as a share of the time taken.
   double percent_of_roofline() const;
 };

@@ -1,13 +1,13 @@
 #pragma once
-// What the machine can do at this moment: the yardsticks that every row is held against.
+// The machine's peaks at this moment, with which every row is compared.
 
 namespace bench {
 
 struct Peak {
-  /// f32 multiply-adds in registers (a multiply-add is two FLOP), FLOP/s, instruction set isa(): each of num_threads() threads times many
-  /// short stretches side by side; the sum of the threads' fastest stretches. It is what the processor could do, whoever else wants it.
+  /// FLOP/s of f32 multiply-adds in registers (two FLOP each), instruction set isa(): the sum over num_threads() concurrent threads of each
+  /// thread's fastest of many short stretches. An estimate of the processor without other programs.
   double fma = 0;
-  /// The same work over the same wall time: less than `fma` by what others took meanwhile.
+  /// FLOP/s of the same work over its whole wall time; other programs make it smaller than `fma`.
   double fma_sustained = 0;
   /// Memory copy between buffers larger than the caches, bytes read + bytes written per second, same threads.
   double copy = 0;

@@ -1,10 +1,10 @@
 // Chains of multiply-adds that never leave the registers; compiled once per instruction set (peak.cpp).
 
 typedef float Lanes __attribute__((vector_size(vector_bytes)));
-// An FMA takes 4 to 5 cycles and two start per cycle: ten independent chains would do. Two registers hold a and b, two stay free.
+// An FMA takes 4 to 5 cycles and two start per cycle, so ten independent chains suffice. Two registers hold a and b, two stay free.
 constexpr int chains = vector_registers - 4;
 
-/// Each chain computes z = z * a + b, `rounds` times; returns a sum of all, so that nothing can be left out.
+/// Each chain computes z = z * a + b, `rounds` times; returns the sum of all chains, so that the compiler removes none.
 inline float fma_chains(int64_t rounds, float a, float b) {
   const Lanes va = Lanes{} + a, vb = Lanes{} + b;
   Lanes z[chains];

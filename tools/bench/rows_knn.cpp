@@ -15,7 +15,7 @@ std::vector<Row> knn_rows() {
         {.name = "knn/" + std::to_string(s.queries) + "x" + std::to_string(s.bank) + "x" + std::to_string(s.features),
          .flops = 2.0 * static_cast<double>(s.queries * s.bank * s.features),
          .bytes = 4.0 * static_cast<double>((s.queries + s.bank) * s.features),
-         .memory_bound = s.queries < 32,  // the bank is read for a handful of queries
+         .memory_bound = s.queries < 32,  // a few queries do not pay for reading the bank
          .prepare = [s] {
            return [q = random_tensor({s.queries, s.features}, 1), b = random_tensor({s.bank, s.features}, 2)] { mode::knn(q, b, 10); };
          }});

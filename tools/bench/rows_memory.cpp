@@ -1,5 +1,5 @@
-// Ops that move more than they compute. Bytes: each argument read once, each result written once; a kernel that must read twice
-// (BatchNorm's statistics come before its values) can reach 100 % only where the second reading is served by a cache.
+// Memory-bound ops. Bytes: each argument read once, each result written once. A kernel that must read twice (BatchNorm needs its statistics
+// first) reaches 100 % only where the second read comes from a cache.
 
 #include "mode/detectors/regions.h"
 #include "tensor/ops/batch_norm.h"
@@ -15,7 +15,7 @@ namespace {
 namespace ops = tensor::ops;
 
 struct MapShape {
-  const char* name;
+  const char* name;  // "CHANNELS@EDGE"
   int64_t batch, edge, channels;
 };
 const MapShape maps[] = {{"64@32", 64, 32, 64}, {"512@4", 64, 4, 512}, {"16@32", 128, 32, 16}};
@@ -40,7 +40,7 @@ void add_batch_norm(std::vector<Row>& rows, const MapShape& map, bool with_resid
   rows.push_back({.name = "batch_norm/backward" + end, .bytes = size * (with_residual ? 5 : 4), .memory_bound = true, .prepare = [=] {
                     const Norm n = make_norm(map, with_residual);
                     const ops::BatchNormResult kept = ops::batch_norm(n.x, n.gamma, n.beta, n.residual, n.params);
-                    return [=] { ops::batch_norm_grad(n.x, kept.y, n.dy, n.gamma, kept.mean, kept.rstd, n.params, with_residual); };
+                    return [=] { ops::batch_norm_grad(n.x, n.gamma, kept.mean, kept.rstd, kept.y, n.dy, n.params, with_residual); };
                   }});
 }
 
@@ -69,7 +69,7 @@ std::vector<Row> memory_rows() {
     return [x = random_tensor(last, 1)] { ops::region_pool(x, {{0, 0, 4, 4}}); };
   });
   add("region_pool/six-scales/512@4", last_size * (1 + 6.0 / 16),
-      [=] { return [x = random_tensor(last, 1), regions = mode::regions_of(mode::csd_scales(4, 4))] { ops::region_pool(x, regions); }; });
+      [=] { return [x = random_tensor(last, 1), rects = mode::regions_of(mode::csd_scales(4, 4))] { ops::region_pool(x, rects); }; });
   return rows;
 }
 

@@ -10,7 +10,7 @@
 namespace bench {
 namespace {
 
-/// Forward, dx and dw have as many FLOPs each; the dx of the stem, the first layer, is not computed.
+/// Forward, dx and dw have equal FLOP counts; the dx of the first layer is not computed.
 double step_flops(const nn::ResNet& net, int64_t batch) {
   const std::vector<nn::LayerRow> layers = net.layer_table(32, 32);
   double mflop = -layers.front().mflop;

@@ -15,7 +15,7 @@ namespace mode::tools {
 
 namespace {
 
-using tensor::ops::Region;
+using Region = tensor::ops::Rect;
 
 /// A row of the bank, near the vector that decided.
 struct Neighbor {

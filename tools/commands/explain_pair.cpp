@@ -19,7 +19,7 @@ namespace mode::tools {
 
 namespace {
 
-using tensor::ops::Region;
+using Region = tensor::ops::Rect;
 
 /// A network and how its regions attend.
 struct Looker {

@@ -1,12 +1,11 @@
-// maths    the three sums of conv2d.h as they stand: the first step of conv2d_steps.h
-// shapes   as in conv2d.h; f32 and f64
-// cost     2*N*OH*OW*O*KH*KW*C flop each; every product reads both its factors from memory, so 2 reads for 2 flop: memory-bound, by far
-// parallel a thread owns one output and sums over the three other indices (dx: of the taps only those that divide)
-// numerics one running sum in the operands' type
+// maths    conv2d.h's sums, one output per thread: the first step of conv2d's staircase (staircase.h)
+// cost     two reads per product (2 FLOP), nothing is reused: memory-bound
+// parallel a thread owns one output and sums over the three other indices
+// numerics one running sum in the operands' dtype
 #include "tensor/cuda/runtime.h"
 
 #include "tensor/math.h"
-#include "tensor/ops/conv2d_steps.h"
+#include "tensor/ops/staircase.h"
 
 namespace tensor::ops::cuda {
 namespace {
@@ -105,7 +104,7 @@ Tensor conv2d_naive(const Tensor& x, const Tensor& w, Conv2dParams params) {
   });
 }
 
-Tensor conv2d_dx_naive(const Tensor& dy, const Tensor& w, const Shape& x_shape, Conv2dParams params) {
+Tensor conv2d_dx_naive(const Tensor& w, const Tensor& dy, const Shape& x_shape, Conv2dParams params) {
   return dispatch_floating(dy.dtype(), [&](auto zero) {
     return start(dx_kernel<decltype(zero)>, dy, w, x_shape, {x_shape, w.shape(), dy.shape(), params});
   });
