@@ -38,9 +38,9 @@ awk -v wanted="$wanted" '
     kernel = arch " " $3
     all[kernel] = 1
     ++kernels
-    if ($3 ~ /tensor_core_product/)
+    if ($3 ~ /tensor_core_gemm/)
       kind_of[kernel] = arch ($3 ~ /Windows/ ? " conv2d bf16" : $3 ~ /Li1E/ ? " matmul bf16, element by element" : " matmul bf16")
-    else if ($3 ~ /tile_product/)
+    else if ($3 ~ /tile_gemm/)
       kind_of[kernel] = arch ($3 ~ /Windows/ ? " conv2d" : " matmul") ($3 ~ /If/ ? " f32" : " f64")
     if (kernel in kind_of) kinds[kind_of[kernel]]++
   }

@@ -1,5 +1,5 @@
 #pragma once
-// CUDA's runtime API for host code: the Toolkit's, or the part of it that the emulator has.
+// CUDA's runtime API for host code: the Toolkit's, or the emulator's subset.
 
 #ifdef MODE_CUDA_EMULATED
 #include "tensor/emulator/cuda_api.h"

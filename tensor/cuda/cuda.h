@@ -1,5 +1,5 @@
 #pragma once
-// CUDA devices as the host sees them, in every build: built without CUDA, each call says so (tensor/cuda/absent.cpp).
+// CUDA devices for host code, in every build. In a build without CUDA, each call is an Error that says so (tensor/cuda/absent.cpp).
 
 #include <cstdint>
 #include <string>
@@ -8,21 +8,21 @@
 
 namespace tensor::cuda {
 
-/// Why no kernel can run on device `index`, in one line that says what to do; "" when it can.
+/// The reason why no kernel can run on device `index`, with a remedy, in one line; "" if kernels can run.
 std::string unavailable_because(int index = 0);
 inline bool is_available(int index = 0) { return unavailable_because(index).empty(); }
-/// Throws unavailable_because() where it is not empty.
+/// Error with unavailable_because(), if that is not empty.
 void check_available(int index);
 /// Devices that this program may use; 0 without CUDA, a driver or a device.
 int device_count();
 /// "NVIDIA H100 80GB HBM3, sm_90, 79.1 GiB".
 std::string description(int index);
-/// How this build came by CUDA: "13.0", "emulated" or "none".
+/// The CUDA of this build: "13.0", "emulated" or "none".
 std::string build_description();
 
-/// `bytes` of device memory for work on the device's stream, from the pool (tensor/cuda/pool.h). Error when there is none left.
+/// `bytes` of device memory for work on the device's stream, from the pool (tensor/cuda/pool.h). Error: out of memory.
 void* allocate(int64_t bytes, int index);
-/// Gives it back in the order of the stream: work issued before may still use it.
+/// Frees it in stream order: work issued before may still use it.
 void deallocate(void* memory, int64_t bytes, int index) noexcept;
 StorageStatistics statistics(int index);
 void reset_peak_bytes(int index);
@@ -36,7 +36,7 @@ void copy_to_device(void* to, const void* from, int64_t bytes, int index);
 void copy_to_host(void* to, const void* from, int64_t bytes, int index);
 void copy_on_device(void* to, const void* from, int64_t bytes, int index);
 void fill_zero(void* memory, int64_t bytes, int index);
-/// Waits for all work that was issued; errors of kernels surface here.
+/// Waits for all issued work. Error: a kernel failed.
 void synchronize(int index);
 
 }  // namespace tensor::cuda

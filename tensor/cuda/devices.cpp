@@ -1,4 +1,4 @@
-// Which devices can be used, why one cannot, and the stream of each.
+// The devices that kernels can run on, the reason where one cannot be used, and the stream of each.
 
 #include <algorithm>
 #include <array>
@@ -21,7 +21,7 @@ constinit std::mutex streams_mutex;
 
 std::string version_text(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 
-/// A call that may fail must not leave its error behind for the check of the next launch.
+/// Clears the error of a call that may fail, so that the check of the next launch does not report it.
 cudaError_t forgotten(cudaError_t status) {
   if (status != cudaSuccess) cudaGetLastError();
   return status;
@@ -90,8 +90,8 @@ std::string build_description() {
 }
 
 cudaStream_t stream_of(Device device) {
-  CHECK(!device.is_cpu(), "the cpu has no stream");
-  CHECK(device.index >= 0 && device.index < static_cast<int>(most_devices), "{}: there is no such device", device.to_string());
+  CHECK(!device.is_cpu(), "stream_of: the cpu has no stream; pass a CUDA device");
+  CHECK(device.index >= 0 && device.index < static_cast<int>(most_devices), "stream_of: {} does not exist; use cuda:0 to cuda:63", device.to_string());
   std::atomic<cudaStream_t>& slot = streams[device.index];
   cudaStream_t stream = slot.load(std::memory_order_acquire);
   if (stream != nullptr) {

@@ -14,7 +14,7 @@ Graph::Graph(Device device, std::function<void()> function) : device_(device), f
   CHECK(!device.is_cpu(), "a graph is captured on a CUDA device; on the cpu call the function");
   CHECK(function_ != nullptr, "a graph needs a function to record");
   if (is_synchronous()) return;
-  // So that memory which is released during the capture is in nobody's use.
+  // After this, no earlier work uses memory that is released during the capture.
   synchronize(device.index);
   memory_ = begin_capture(device.index);
   try {
@@ -30,7 +30,7 @@ void Graph::capture() {
   cudaGraph_t graph = nullptr;
   std::exception_ptr failure;
   cudaError_t ended = cudaSuccess;
-  // Relaxed: the pool may ask the device for memory meanwhile.
+  // Relaxed: the pool may allocate device memory during the capture.
   const cudaError_t begun = cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed);
   if (begun == cudaSuccess) {
     try {
@@ -56,12 +56,12 @@ void Graph::capture() {
 Graph::~Graph() {
   if (executable_ == nullptr) return;
   try {
-    // A replay may be under way. While another graph is captured nothing may wait; its blocks go to that one then.
+    // A replay may still run. During the capture of another graph no wait is allowed, and the blocks go to that graph.
     const cudaStream_t stream = stream_of(device_);
     if (!is_capturing(device_.index)) CUDA_CHECK(cudaStreamSynchronize(stream));
     CUDA_CHECK(cudaGraphExecDestroy(executable_));
   } catch (const std::exception&) {
-    // A kernel failed: the next call on the device says so, a destructor cannot.
+    // A kernel failed. A destructor cannot report it; the next call on the device does.
   }
   release_captured(device_.index, memory_);
 }

@@ -1,16 +1,16 @@
 #pragma once
-// Work that is recorded once and issued again with one call: a step of a hundred kernels then costs one launch.
+// CUDA graphs: work that is recorded once and replayed with one call, so that a step of a hundred kernels costs one launch.
 //
 //   Tensor y;
-//   y_of_x();                                    // once before: what is made at a first call is not recorded
+//   y_of_x();                                    // a first call outside: its one-time setup is not recorded
 //   cuda::Graph step(device, [&] { y = y_of_x(); });
-//   x = ...                                      // written in place: the graph reads the addresses that it saw
+//   x = ...                                      // in place: the graph reads the recorded addresses
 //   step.replay();                               // y holds the result
 //
-// Recorded are kernels, their arguments and addresses. So a number that is passed by value is frozen at the capture: what varies by step
-// (the learning rate, the step's number) lives in device memory, where a kernel outside the graph writes it. Nobody else may work on
-// the device during a capture: what another thread launched there would be recorded too, and not run. What the function
-// allocates and frees belongs to the graph until it is destroyed (tensor/cuda/pool.h); tensors from outside must live as long as it does.
+// A graph records kernels, their arguments and addresses. A number that is passed by value is therefore frozen at the capture: values that
+// change per step (learning rate, step number) live in device memory, written by a kernel outside the graph. No other thread may use the
+// device during a capture, because its launches would be recorded and not run. Memory that the function allocates and frees belongs to the
+// graph until the graph is destroyed (tensor/cuda/pool.h); tensors from outside must outlive the graph.
 
 #include <cstdint>
 #include <functional>
@@ -22,9 +22,8 @@ namespace tensor::cuda {
 
 class Graph {
  public:
-  /// Records what `function` issues on the device's stream; none of it runs before the first replay. Copies from and to the host, and
-  /// waits, are Errors within it. With MODE_SYNC=1 nothing is recorded, and each replay calls the function, so that a failing kernel is
-  /// named.
+  /// Records the work that `function` issues on the device's stream; it first runs at the first replay. Error: a copy from or to the host,
+  /// or a wait. With MODE_SYNC=1 nothing is recorded and each replay calls the function, so that an error names the failing kernel.
   Graph(Device device, std::function<void()> function);
   ~Graph();
   Graph(const Graph&) = delete;
@@ -38,7 +37,7 @@ class Graph {
   void capture();
 
   Device device_;
-  std::function<void()> function_;  // lives on: what it has captured by value may be memory that the graph uses
+  std::function<void()> function_;  // kept, because its captures may own memory that the graph uses
   uint64_t memory_ = 0;
   cudaGraphExec_t executable_ = nullptr;
 };

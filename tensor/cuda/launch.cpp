@@ -1,4 +1,4 @@
-// What stands before and after every launch: the device's limits, and the error with the caller's file and line.
+// The checks before and after every launch: the device's limits, and errors with the caller's file and line.
 
 #include "tensor/cuda/launch.h"
 
@@ -37,7 +37,7 @@ void set_synchronous(bool on) { synchronous_flag().store(on, std::memory_order_r
 
 void check_success(cudaError_t status, const char* call, const char* file, int line) {
   if (status == cudaSuccess) return;
-  cudaGetLastError();  // said once, here
+  cudaGetLastError();  // clears it: it is reported here, once
   throw Error(fmt::format("{}: {}: {}{} (at {}:{})", call, cudaGetErrorName(status), cudaGetErrorString(status), hint(status), file, line),
               file, line);
 }
@@ -65,7 +65,7 @@ void check_launched(const Grid& grid, cudaStream_t stream) {
 
 #ifndef MODE_CUDA_EMULATED
 void launch_on_device(const void* kernel, const Grid& grid, dim3 block, size_t shared_bytes, cudaStream_t stream, void** arguments) {
-  // What a kernel declares beside it counts towards the 48 KB from which on a device wants to be asked.
+  // Above 48 KB, static shared memory included, a kernel must opt in to dynamic shared memory.
   if (shared_bytes > 0)
     check_success(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
                   "shared memory of a kernel", grid.file, grid.line);

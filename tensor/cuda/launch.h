@@ -1,5 +1,5 @@
 #pragma once
-// launch(kernel, grid, block, shared_bytes, stream, arguments...): starts a kernel, and names the caller's file and line in every error.
+// launch(kernel, grid, block, shared_bytes, stream, arguments...) starts a kernel; its errors name the caller's file and line.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +13,7 @@
 #include "tensor/emulator/launch.h"
 #endif
 
-/// CUDA_CHECK(call): the call must return cudaSuccess; the Error names the call, what CUDA says, and this file and line.
+/// CUDA_CHECK(call): the call must return cudaSuccess; the Error has the call, CUDA's message, file and line.
 #define CUDA_CHECK(call_) ::tensor::cuda::check_success((call_), #call_, __FILE__, __LINE__)
 
 namespace tensor::cuda {
@@ -23,7 +23,7 @@ void check_success(cudaError_t status, const char* call, const char* file, int l
 /// The stream of a device: all its work is issued there, in order. Makes the device current.
 cudaStream_t stream_of(Device device);
 
-/// Blocks of a launch. A function argument of this type also notes where the call stands.
+/// Blocks of a launch, with the caller's file and line.
 struct Grid {
   Grid(int64_t x_, int64_t y_ = 1, int64_t z_ = 1, const char* file_ = __builtin_FILE(), int line_ = __builtin_LINE())
       : x(x_), y(y_), z(z_), file(file_), line(line_) {}
@@ -32,13 +32,13 @@ struct Grid {
   int line;
 };
 
-/// What a device would refuse: no block, y or z above 65,535, more than 1,024 threads in a block, more than 227 KB of shared memory.
+/// Error for a launch that a device would refuse: no block, y or z above 65,535, over 1,024 threads per block, over 227 KB of shared memory.
 void check_launch(const Grid& grid, dim3 block, size_t shared_bytes);
 
 constexpr size_t most_shared_bytes = 227 << 10;
 constexpr size_t most_static_shared_bytes = 48 << 10;
 
-/// MODE_SYNC=1: every launch waits for its kernel, so that an error names the line that launched it; graphs are not captured then.
+/// MODE_SYNC=1: every launch waits for its kernel, so that an error names the launching line; graphs are not captured.
 bool is_synchronous();
 void set_synchronous(bool on);
 

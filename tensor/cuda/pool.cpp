@@ -26,17 +26,17 @@ struct Block {
   void* memory = nullptr;
   int64_t capacity = 0;
   bool ordered = false;  ///< came from cudaMallocAsync
-  uint64_t graph = 0;    ///< that allocated it
+  uint64_t graph = 0;    ///< the graph that allocated it
 };
 
 struct GraphBlocks {
-  std::multimap<int64_t, Block> free;  ///< for the rest of its capture
+  std::multimap<int64_t, Block> free;  ///< reusable for the rest of its capture
   std::vector<Block> kept;
 };
 
 struct Pool {
   std::mutex mutex;
-  std::unordered_map<void*, Block> held;  ///< by tensors
+  std::unordered_map<void*, Block> held;  ///< held by tensors
   std::multimap<int64_t, Block> free;
   std::map<uint64_t, GraphBlocks> graphs;
   uint64_t captured = 0, last_graph = 0;
@@ -62,13 +62,13 @@ std::atomic<bool>& keeps_blocks() {
   return flag;
 }
 
-/// No error is left behind, and none is told: at the end of a process the runtime may be gone already.
+/// Ignores and clears errors: at the end of a process the runtime may be gone already.
 void give_to_device(const Block& block, cudaStream_t stream) noexcept {
   try {
     const cudaError_t status = block.ordered ? cudaFreeAsync(block.memory, stream) : cudaFree(block.memory);
     if (status != cudaSuccess) cudaGetLastError();
   } catch (const std::exception&) {
-    // The emulator throws what a kernel that is still waiting in the stream did wrong.
+    // The emulator may throw the error of a kernel that was still queued in the stream.
   }
 }
 
@@ -102,12 +102,12 @@ std::string size_text(int64_t bytes) {
                   size_text(static_cast<int64_t>(total))));
 }
 
-/// A new block from the device; what is kept goes back to it first when there is no room.
+/// A new block from the device. If memory is short, the pool's free blocks go back to the device first.
 Block from_device(Pool& pool, int64_t bytes, int64_t capacity, int index, cudaStream_t stream) {
   Block block{nullptr, capacity, !keeps_blocks() && pool.captured == 0, pool.captured};
   const auto attempt = [&] {
     const auto size = static_cast<size_t>(capacity);
-    // A capture would make a node of cudaMallocAsync, whose memory is good within the graph alone.
+    // A capture would record cudaMallocAsync as a node, whose memory is valid within the graph alone.
     const cudaError_t status = block.ordered ? cudaMallocAsync(&block.memory, size, stream) : cudaMalloc(&block.memory, size);
     if (status == cudaErrorMemoryAllocation) {
       cudaGetLastError();
@@ -118,16 +118,16 @@ Block from_device(Pool& pool, int64_t bytes, int64_t capacity, int index, cudaSt
   };
   if (attempt()) return block;
   const int64_t cached = pool.statistics.cached_bytes;
-  if (pool.captured == 0) {  // neither may be done in a capture
+  if (pool.captured == 0) {  // a capture allows neither
     release_free(pool, stream);
-    // Memory that was freed in the stream's order is free once the stream is there.
+    // Stream-ordered frees take effect when the stream reaches them.
     CUDA_CHECK(cudaStreamSynchronize(stream));
     if (attempt()) return block;
   }
   out_of_memory(pool, bytes, cached - pool.statistics.cached_bytes, index);
 }
 
-/// A block that no tensor holds any more: to the graphs that still use it, else to the next tensor or the device.
+/// Takes a block that no tensor holds any more: for the graphs that still use it, else for the next tensor or the device.
 void put(Pool& pool, const Block& block, cudaStream_t stream) {
   if (pool.captured != 0) {
     GraphBlocks& graph = pool.graphs[pool.captured];
@@ -189,7 +189,7 @@ void deallocate(void* memory, int64_t, int index) noexcept {
     pool.held.erase(found);
     put(pool, block, stream);
   } catch (const std::exception&) {
-    // The runtime is gone, or there is no memory for the note of it: the block is lost, and no tensor waits for it.
+    // The runtime is gone, or the bookkeeping ran out of memory: the block leaks, which harms no tensor.
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Instructions that CUDA C++ has no name for: asynchronous copies into shared memory, matrix loads and the tensor cores' product.
-// Their twins for a CPU are in tensor/emulator/primitives.cpp. Source: PTX ISA, sections cp.async, ldmatrix and mma (m16n8k16).
+// PTX instructions without a CUDA C++ function: asynchronous copies into shared memory, matrix loads and the tensor cores' product.
+// tensor/emulator/primitives.cpp has their CPU versions. Source: PTX ISA, sections cp.async, ldmatrix and mma (m16n8k16).
 
 #include <cstdint>
 
@@ -19,8 +19,8 @@ using emulator::mma_m16n8k16;
 
 #else
 
-/// Starts a copy of `bytes` (4, 8 or 16, both sides so aligned) from device to shared memory; zeros instead where `from_there` is false
-/// (`from` must still be a valid address). It may land at any time up to the cp_async_wait that names its group.
+/// Starts a copy of `bytes` (4, 8 or 16; both addresses aligned to it) from device to shared memory; zeros instead where `from_there` is false
+/// (`from` must still be a valid address). It lands at any time up to the cp_async_wait for its group.
 template <int bytes>
 __device__ __forceinline__ void cp_async(void* to_shared, const void* from, bool from_there = true) {
   const uint32_t to = static_cast<uint32_t>(__cvta_generic_to_shared(to_shared));
@@ -34,7 +34,7 @@ __device__ __forceinline__ void cp_async(void* to_shared, const void* from, bool
 /// Closes the group of this thread's copies since the last commit.
 __device__ __forceinline__ void cp_async_commit() { asm volatile("cp.async.commit_group;\n" ::: "memory"); }
 
-/// Waits until at most `newest` groups of this thread are still under way. Other threads' copies: __syncthreads() after it.
+/// Waits until at most `newest` groups of this thread are pending. A __syncthreads() after it covers other threads' copies.
 template <int newest>
 __device__ __forceinline__ void cp_async_wait() {
   asm volatile("cp.async.wait_group %0;\n" ::"n"(newest) : "memory");

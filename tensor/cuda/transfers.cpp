@@ -1,4 +1,4 @@
-// Copies between host and device through two pinned chunks: while one is under way to the device, the other is filled.
+// Copies between host and device through two pinned chunks: while one is being transferred, the other is filled.
 
 #include <algorithm>
 #include <array>
@@ -26,7 +26,7 @@ struct Staging {
   int64_t next = 0;
 };
 
-/// Made at the device's first copy, never given back: the device must be current.
+/// Allocated at the device's first copy, never freed. The device must be current.
 Staging& staging_of(int index) {
   static auto* all = new std::array<Staging, 64>;
   return (*all)[index];
@@ -44,7 +44,7 @@ Chunk& ready(Chunk& chunk) {
 
 void refuse_in_capture(int index, const char* what) {
   CHECK(!is_capturing(index),
-        "cuda:{}: a graph is being captured, and {} cannot be a part of it: do it before the capture or after a replay", index, what);
+        "cuda:{}: {} cannot be part of the graph that is being captured; move it before the capture or after a replay", index, what);
 }
 
 size_t size_of_chunk(int64_t bytes, int64_t offset) { return static_cast<size_t>(std::min(chunk_bytes, bytes - offset)); }

@@ -1,4 +1,4 @@
-// The emulated device's answers about itself, and the settings it starts from.
+// The emulated device's properties, its error codes and its initial settings.
 
 #include <fmt/format.h>
 

@@ -23,9 +23,9 @@ namespace {
 
 constexpr int most_threads = 1024;
 
-struct KernelFailed {};  // unwinds the thread that met the fault, as far as its fiber's first function
+struct KernelFailed {};  // unwinds the failing thread up to its fiber's first function
 
-/// Small and fast; how good it is does not matter.
+/// Small and fast; its quality does not matter.
 struct Dice {
   uint64_t state = 1;
   void seed(uint64_t value) { state = (value + 1) * 0x9E3779B97F4A7C15ull | 1; }
@@ -75,7 +75,7 @@ void enter(Block& b, int thread, Fiber* fiber) {
 
 bool same_text(const char* a, const char* b) { return a == b || std::string_view(a) == b; }
 
-/// Takes one of those that may run, at random.
+/// Takes a random runnable thread.
 int draw(Block& b) {
   const size_t at = b.dice.below(static_cast<uint32_t>(b.runnable.size()));
   const int thread = b.runnable[at];
@@ -96,7 +96,7 @@ Fiber* idle_fiber(Block& b) {
   return fiber;
 }
 
-/// Goes on with `thread`, on its own fiber if it has one, else from the kernel's first line on an idle fiber.
+/// Resumes `thread` on its own fiber if it has one, else starts it on an idle fiber.
 void switch_to(Block& b, Context& from, int thread) {
   Fiber* fiber = b.threads[thread].fiber;
   if (fiber == nullptr) fiber = idle_fiber(b);
@@ -121,7 +121,7 @@ std::string lanes_of(unsigned mask) {
   return text;
 }
 
-/// Why no thread can go on.
+/// The reason why no thread can continue.
 std::string describe_deadlock(const Block& b) {
   for (size_t warp = 0; warp < b.pending.size(); ++warp)
     for (const WarpOperation& operation : b.pending[warp]) {
@@ -144,7 +144,7 @@ std::string describe_deadlock(const Block& b) {
   return fmt::format("divergent barrier: {} of {} threads wait in {}", b.at_barrier, b.count, b.barrier.to_string());
 }
 
-/// The current thread waits; returns when it may go on.
+/// Blocks the current thread; returns when it may continue.
 void wait(Block& b) {
   if (b.runnable.empty()) fail(describe_deadlock(b));
   const int self = b.current, next = draw(b);
@@ -157,7 +157,7 @@ void set_runnable(Block& b, int thread) {
   b.runnable.push_back(thread);
 }
 
-/// The current thread has come to the kernel's end.
+/// The current thread has reached the kernel's end.
 void finish(Block& b) {
   Thread& thread = this_thread();
   land_copies(thread, thread.committed_groups + 1);
@@ -169,12 +169,12 @@ void finish(Block& b) {
                      b.at_barrier, b.barrier.to_string()));
 }
 
-/// Runs threads from their first line, one after the other, as long as none of them waits.
+/// Runs threads from their first line, one after the other, until one of them waits.
 void body_of_a_fiber() {
   Block& b = block();
   Fiber* const self = b.threads[b.current].fiber;
   for (;;) {
-    // Only this thread's stack is unwound; those that wait keep nothing on theirs that would have to be destroyed.
+    // Only this thread's stack is unwound; the stacks of waiting threads hold nothing that needs a destructor.
     try {
       b.launch->call(b.launch->arguments);
       finish(b);
@@ -200,7 +200,7 @@ void body_of_a_fiber() {
   }
 }
 
-/// Fibers that were left in the middle of a kernel begin anew.
+/// Resets the fibers that were left in the middle of a kernel.
 void abandon(Block& b) {
   b.idle.clear();
   for (const auto& fiber : b.fibers) {
@@ -298,7 +298,7 @@ void run_kernel(const Launch& launch) {
 void warp_operation(unsigned mask, const Site& site, void* operand, void (*complete)(WarpOperation& operation)) {
   Block& b = block();
   const int lane = this_lane(), warp = b.current / warpSize;
-  if ((mask >> lane & 1u) == 0) fail(fmt::format("{}: lane {} is not in the mask {:08x} that it gives", site.to_string(), lane, mask));
+  if ((mask >> lane & 1u) == 0) fail(fmt::format("{}: lane {} is not in its own mask {:08x}", site.to_string(), lane, mask));
   const int lanes_there = std::min(warpSize, b.count - warp * warpSize);
   const unsigned there = lanes_there == 32 ? ~0u : (1u << lanes_there) - 1;
   auto& pending = b.pending[warp];
@@ -357,7 +357,7 @@ void __syncwarp(unsigned mask, const char* file, int line) {
   warp_operation(mask, {"__syncwarp", file, line}, nullptr, [](WarpOperation& operation) {
     const Block& b = block();
     const int warp = b.current / warpSize, lanes_there = std::min(warpSize, b.count - warp * warpSize);
-    // Only the whole warp's meeting orders memory here; a part of it is not modeled, and orders nothing.
+    // Only a __syncwarp() of the whole warp orders memory in this model; one of a part of it orders nothing.
     if (__builtin_popcount(operation.arrived) == lanes_there) shadow::warp_barrier(warp);
   });
 }

@@ -1,6 +1,6 @@
 #pragma once
-// One block of a kernel: its threads, who may run, who waits for what. One block runs at a time, on one OS thread, and each wait is a
-// switch to another thread of the block, drawn at random from a seed: what a kernel may not rely on, it does not get.
+// One block of a kernel: its threads, the runnable ones, and the waits of the others. One block runs at a time, on one OS thread. Each wait
+// switches to another thread of the block, drawn at random from a seed, so that a kernel cannot rely on an order it is not guaranteed.
 
 #include <array>
 #include <cstdint>
@@ -54,7 +54,7 @@ struct Launch {
   uint64_t number;
 };
 
-/// Runs all blocks. Throws Error for what a device would leave undefined or hang on.
+/// Runs all blocks. Error: behavior that is undefined on a device, or that would hang it.
 void run_kernel(const Launch& launch);
 
 // For the primitives, called on a thread of the running block.
@@ -62,14 +62,14 @@ bool in_kernel();
 Thread& this_thread();
 int this_thread_number();
 int this_lane();
-/// Ends the kernel: run_kernel() throws this, with the block, the thread and the launch.
+/// Ends the kernel: run_kernel() throws the message with block, thread and launch.
 [[noreturn]] void fail(const std::string& message);
-/// Waits for every lane of `mask`; the last to arrive calls complete(operands of all lanes, mask) before any goes on.
+/// Waits for every lane of `mask`; the last to arrive calls complete(operands of all lanes, mask) before any continues.
 void warp_operation(unsigned mask, const Site& site, void* operand, void (*complete)(WarpOperation& operation));
 /// Copies of the current thread whose group is older than `group`.
 void land_copies(Thread& thread, int64_t before_group);
 
-/// What runs now, for the watchdog: "block (1,0,0), thread (5,0,0) of the kernel launched at a.cu:12".
+/// The running block and thread, for the watchdog: "block (1,0,0), thread (5,0,0) of the kernel launched at a.cu:12".
 std::string position();
 
 }  // namespace tensor::emulator

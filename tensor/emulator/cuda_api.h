@@ -1,5 +1,5 @@
 #pragma once
-// The part of CUDA's runtime API that this project calls, with CUDA's names and error codes, on a device that is emulated.
+// The subset of CUDA's runtime API that this project calls, with CUDA's names and error codes, for the emulated device.
 
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +31,7 @@ enum cudaDeviceAttr {
   cudaDevAttrComputeCapabilityMajor = 75,
   cudaDevAttrComputeCapabilityMinor = 76,
 };
-/// The members that are asked for.
+/// The members that this project reads.
 struct cudaDeviceProp {
   char name[256];
   size_t totalGlobalMem;
@@ -52,7 +52,7 @@ using cudaStream_t = struct cudaStream*;
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
 cudaError_t cudaMalloc(void** memory, size_t bytes);
 cudaError_t cudaFree(void* memory);
-/// From a stream on: kernels issued before may use memory that is freed after them.
+/// Stream-ordered: kernels issued before the free may still use the memory.
 cudaError_t cudaMallocAsync(void** memory, size_t bytes, cudaStream_t stream);
 cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream);
 cudaError_t cudaMallocHost(void** memory, size_t bytes);

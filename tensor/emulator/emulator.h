@@ -1,12 +1,12 @@
 #pragma once
-// The emulated device's settings, for tests. Each starts from an environment variable.
+// The emulated device's settings, for tests. An environment variable sets the initial value of each.
 
 #include <cstddef>
 #include <cstdint>
 
 namespace tensor::emulator {
 
-enum class Landing { early, late };  ///< when a cp.async lands: at its issue, or at the wait for it
+enum class Landing { early, late };  ///< a cp.async lands at its issue, or at the wait for it
 
 struct Settings {
   uint64_t seed = 1;                ///< MODE_EMULATOR_SEED: order of threads and blocks, with the number of the launch

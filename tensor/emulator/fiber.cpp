@@ -16,27 +16,27 @@ using boost::context::detail::jump_fcontext;
 using boost::context::detail::make_fcontext;
 using boost::context::detail::transfer_t;
 
-constexpr size_t stack_bytes = size_t{256} << 10;  // reserved, not touched: a kernel's frames under AddressSanitizer are large
+constexpr size_t stack_bytes = size_t{256} << 10;  // reserved address space: frames under AddressSanitizer are large
 constexpr size_t guard_bytes = size_t{16} << 10;
 
 struct Jump {
   Context *from, *to;
 };
 
-/// On the side that a jump arrives at.
+/// Called after a jump, on the destination's stack.
 void arrive(transfer_t transfer) {
   const Jump jump = *static_cast<Jump*>(transfer.data);
   jump.from->place = transfer.fctx;
   const void* low = nullptr;
   size_t bytes = 0;
   finish_switch(jump.to->fake_stack, &low, &bytes);
-  if (jump.from->stack_low == nullptr) {  // the host's stack, met for the first time
+  if (jump.from->stack_low == nullptr) {  // the host's stack, seen for the first time
     jump.from->stack_low = low;
     jump.from->stack_bytes = bytes;
   }
 }
 
-/// All fibers have one body: a context takes no argument that could name another.
+/// One body for all fibers, because a context takes no argument that could select another.
 void (*body_of_fibers)() = nullptr;
 
 void begin(transfer_t transfer) {
@@ -61,9 +61,9 @@ void switch_context(Context& from, Context& to) {
 Fiber::Fiber(void (*body)()) {
   body_of_fibers = body;
   mapping_ = mmap(nullptr, guard_bytes + stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  CHECK(mapping_ != MAP_FAILED && mprotect(mapping_, guard_bytes, PROT_NONE) == 0, "no memory for the stack of an emulated thread");
+  CHECK(mapping_ != MAP_FAILED && mprotect(mapping_, guard_bytes, PROT_NONE) == 0, "emulator: out of memory for the stack of an emulated thread; launch smaller blocks or raise the memory limit");
   context.stack_low = static_cast<char*>(mapping_) + guard_bytes;
-  // Stacks that began at equal offsets in their pages would all want the same few lines of the cache.
+  // Stacks at equal offsets in their pages would compete for the same few cache lines.
   static size_t fibers = 0;
   context.stack_bytes = stack_bytes - fibers++ % 63 * 64;
   guards().insert(static_cast<const char*>(mapping_));

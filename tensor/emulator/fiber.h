@@ -1,11 +1,11 @@
 #pragma once
-// Fibers: stacks between which one OS thread switches. AddressSanitizer is told of each switch, so that it knows whose locals it sees.
+// Fibers: stacks between which one OS thread switches. Each switch is announced to AddressSanitizer, which tracks stack addresses.
 
 #include <cstddef>
 
 namespace tensor::emulator {
 
-/// A place to go on at: the host's own stack, or a fiber's.
+/// A suspended context: on the host's own stack, or on a fiber's.
 struct Context {
   void* place = nullptr;            // Boost.Context's fcontext_t
   const void* stack_low = nullptr;  // lowest byte of the stack
@@ -15,7 +15,7 @@ struct Context {
   const void* stack_high() const { return static_cast<const char*>(stack_low) + stack_bytes; }
 };
 
-/// Leaves `from` as the place to come back to and goes on at `to`. Never with from == to.
+/// Suspends into `from` and resumes `to`; from != to.
 void switch_context(Context& from, Context& to);
 
 /// A stack of its own, with an unmapped page below it.
@@ -27,7 +27,7 @@ class Fiber {
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  /// Forgets what the fiber was doing: the next switch to it calls body() again.
+  /// Discards the fiber's state: the next switch to it calls body() again.
   void restart();
   Context context;
 

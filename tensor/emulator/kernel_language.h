@@ -1,6 +1,6 @@
 #pragma once
-// The kernel language for g++: CUDA's own names, with their meaning on a CPU. Only declarations and what must be inline stand here, because
-// what a CUDA source includes is instrumented with it; the emulator itself is not.
+// The kernel language for g++: CUDA's names, implemented on a CPU. It contains only declarations and functions that must be inline, because
+// code that a CUDA source includes is instrumented; the emulator itself is not.
 
 #include <cstddef>
 #include <cstdint>

@@ -16,7 +16,7 @@ struct LaunchGrid {
   int line;
 };
 
-/// A kernel and its arguments as bytes: what a stream keeps until it runs, and a graph for as long as it lives.
+/// A kernel and its arguments as bytes, kept by a stream until it runs and by a graph for its lifetime.
 struct Packed {
   void (*call)(const void* packed);
   const void* bytes;

@@ -23,7 +23,7 @@ constexpr int unwritten = 0xff;  // as a float: NaN
 constexpr size_t red_zone = 128;
 constexpr size_t most_static = cuda::most_static_shared_bytes, most_shared = cuda::most_shared_bytes;
 
-/// Allocations by address. Never destroyed: tensors of static lifetime are freed later than any other static object.
+/// Allocations by address. Never destroyed, because tensors of static lifetime are freed after every other static object.
 struct Device {
   std::mutex mutex;
   std::map<const char*, size_t> allocations;
@@ -41,17 +41,17 @@ struct SharedArray {
   size_t bytes;
 };
 
-/// Room for all arrays with their red zones; in use from `arena` to `arena + used`.
+/// Holds all arrays with their red zones; [arena, arena + used) is in use.
 constexpr size_t arena_bytes = most_shared + 64 * red_zone;
 alignas(128) char arena[arena_bytes];
 size_t used = 0, static_bytes = 0, dynamic_bytes_of_launch = 0;
 std::vector<SharedArray> arrays;
 
 SharedArray& add_array(const char* key, size_t bytes, size_t alignment, const char* name) {
-  // At an odd multiple of what the type asks for (of 8 at least, which poisoning wants): an array is never better aligned by luck.
+  // At an odd multiple of the type's alignment (at least 8, for poisoning), so that no array is better aligned by accident.
   const size_t unit = alignment < 8 ? 8 : alignment;
   const size_t begin = (used + red_zone) / (2 * unit) * (2 * unit) + unit;
-  if (begin + bytes > arena_bytes) fail(fmt::format("shared memory: more than {} arrays, or too much for them", arrays.size()));
+  if (begin + bytes > arena_bytes) fail(fmt::format("shared memory: more than {} arrays, or more bytes than the arena holds", arrays.size()));
   char* const at = arena + begin;
   used = begin + bytes;
   unpoison(at, bytes);
@@ -127,7 +127,7 @@ void* static_shared(const char* key, size_t bytes, size_t alignment, const char*
     if (array.key == key) return array.begin;
   static_bytes += bytes;
   if (static_bytes > most_static)
-    fail(fmt::format("static shared memory: {} bytes with '{}', at most {}; take it from the launch with DYNAMIC_SHARED", static_bytes,
+    fail(fmt::format("static shared memory: {} bytes with '{}', at most {}; use DYNAMIC_SHARED with the launch's shared_bytes", static_bytes,
                      name, most_static));
   if (static_bytes + dynamic_bytes_of_launch > most_shared)
     fail(fmt::format("shared memory: {} bytes static and {} of the launch; at most {} together", static_bytes, dynamic_bytes_of_launch,

@@ -7,7 +7,7 @@
 
 namespace tensor::emulator {
 
-/// While one lives, all device memory may be touched. Outside, AddressSanitizer reports host code that follows a device's pointer.
+/// Its lifetime permits accesses to all device memory. Otherwise AddressSanitizer reports host code that follows a device pointer.
 class DeviceMemoryOpen {
  public:
   DeviceMemoryOpen();

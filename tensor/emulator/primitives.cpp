@@ -1,5 +1,5 @@
-// The twins of warp operations, asynchronous copies, matrix loads, the tensor cores' product and atomics. Shapes of fragments: PTX ISA,
-// as stated in tensor/cuda/primitives.h.
+// CPU versions of warp operations, asynchronous copies, matrix loads, the tensor cores' product and atomics. tensor/cuda/primitives.h states
+// the layout of fragments (PTX ISA).
 
 #include <fmt/format.h>
 
@@ -15,12 +15,12 @@
 namespace tensor::emulator {
 namespace {
 
-/// The emulator's own accesses are not instrumented: it asks.
+/// The emulator's own accesses are not instrumented, so it checks them here.
 void check_touchable(const void* address, size_t bytes, const char* what) {
   if (reinterpret_cast<uintptr_t>(address) % bytes != 0) fail(fmt::format("{}: the address is not aligned to {} bytes", what, bytes));
   if (!is_shared_memory(address, bytes) && !is_device_memory(address, bytes))
     fail(fmt::format("{}: {} bytes that are neither shared nor device memory", what, bytes));
-  if (is_poisoned(address, bytes)) fail(fmt::format("{}: {} bytes outside of an array in shared memory", what, bytes));
+  if (is_poisoned(address, bytes)) fail(fmt::format("{}: {} bytes outside every array in shared memory", what, bytes));
 }
 
 void check_shared_row(const void* row, const Site& site) {
@@ -49,7 +49,7 @@ void complete_shuffle(WarpOperation& operation) {
       const auto* operand = static_cast<const ShuffleOperand*>(operation.operands[lane]);
       const auto source = static_cast<size_t>(operand->source);
       if ((operation.arrived >> source & 1u) == 0)
-        fail(fmt::format("wrong lane: lane {} reads lane {} in {}, which takes no part in it (mask {:08x})", lane, source,
+        fail(fmt::format("wrong lane: lane {} reads lane {} in {}, which is not part of it (mask {:08x})", lane, source,
                          operand->site.to_string(), operation.mask));
       std::memcpy(operand->out, values[source], operand->bytes);
     }
@@ -135,7 +135,7 @@ float widened(uint32_t half) {
   return value;
 }
 
-/// Sums in double and one rounding: a device rounds its sums of products in its own way, less exactly.
+/// Sums in double with one rounding. A device's rounding is unspecified and less exact.
 void complete_mma(WarpOperation& operation) {
   float a[16][16], b[8][16];  // b transposed: (n, k)
   for (size_t lane = 0; lane < 32; ++lane) {
@@ -197,10 +197,10 @@ void cp_async(void* to_shared, const void* from, bool from_there) {
   if (reinterpret_cast<uintptr_t>(to_shared) % bytes != 0 || reinterpret_cast<uintptr_t>(from) % bytes != 0)
     fail(fmt::format("cp_async: an address is not aligned to {} bytes", bytes));
   if (!is_shared_memory(to_shared, bytes) || is_poisoned(to_shared, bytes))
-    fail(fmt::format("cp_async: {} bytes to a place outside of an array in shared memory", bytes));
+    fail(fmt::format("cp_async: {} bytes to an address outside every array in shared memory", bytes));
   if (from_there) {
     if (!is_device_memory(from, bytes) || is_poisoned(from, bytes))
-      fail(fmt::format("cp_async: {} bytes from a place outside of device memory", bytes));
+      fail(fmt::format("cp_async: {} bytes from an address outside device memory", bytes));
     shadow::read(from, bytes);
   }
   Thread& thread = this_thread();
@@ -250,7 +250,7 @@ unsigned __ballot_sync(unsigned mask, bool predicate, const char* file, int line
   return operand.votes;
 }
 
-// One thread runs at a time: memory is always in order, and what a fence promises holds. What it does not promise, shadow.h sees.
+// One thread runs at a time, so memory is always in order and a fence needs no work. shadow.h detects missing fences.
 void __threadfence() {}
 void __threadfence_block() {}
 

@@ -1,5 +1,5 @@
 #pragma once
-// What the emulator tells AddressSanitizer, by calling it: the emulator itself is compiled without, where its macros would be empty.
+// AddressSanitizer's interface as functions: the emulator itself is compiled without AddressSanitizer, where its macros are empty.
 
 #include <cstddef>
 

@@ -1,4 +1,4 @@
-// What is ordered: the time of barriers, and what an access means for the records of its cell.
+// The order of accesses: the time of barriers, and the update of a cell's records by an access.
 
 #ifdef EMULATOR_RACES
 
@@ -29,7 +29,7 @@ std::vector<Block>& blocks_of_launch() {
 
 Record oldest_of(const Region& region) { return region.is_shared ? state.block : state.launch; }
 
-/// Nothing orders the record's access and one by the running thread. The record is of Cell::read, or of Cell::written without in_flight.
+/// True if the record's access and one by the running thread are unordered. The record is Cell::read, or Cell::written without in_flight.
 bool is_unordered(Record record, const Region& region) {
   if (record < oldest_of(region)) return false;
   if ((record & several_blocks) || record < state.block) return true;
@@ -40,7 +40,7 @@ bool is_unordered(Record record, const Region& region) {
 }
 
 Record tick() { return now += Record{1} << time_shift; }
-/// Who runs, and from when on its warp has passed no barrier.
+/// The running thread, and the time of its warp's last barrier.
 void set_running(Record thread) {
   state.mine = now | thread;
   state.warp_interval = std::max(state.interval, state.warps[thread / 32]);

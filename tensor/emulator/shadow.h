@@ -1,12 +1,12 @@
 #pragma once
-// Looks for races in kernels. g++ -fsanitize=thread calls a function before each load and store of a kernel (shadow.cpp has those
-// functions, TSan's library is not linked); the emulator says where threads, blocks, launches and barriers begin and end, and what it reads
-// and writes for them. Without EMULATOR_RACES all of this is nothing.
+// Race detection in kernels. g++ -fsanitize=thread calls a function before each load and store of a kernel (shadow.cpp defines these
+// functions; TSan's library is not linked). The emulator reports the begin and end of threads, blocks, launches and barriers, and its own
+// reads and writes for them. Without EMULATOR_RACES all functions are empty.
 //
-// Ordered are: __syncthreads() for a block, __syncwarp() of a full warp for the warp, and the end of a kernel. A hazard is: two accesses of
-// a byte of which one writes, by threads of one block that nothing orders; the same by two blocks of a launch, unless both are atomic; a
-// read of shared memory that the block has not written; any access to the destination of a cp.async before its issuer waited for it; an
-// access to what is neither shared nor device memory, nor the thread's own stack, nor constant.
+// Accesses are ordered by __syncthreads() within a block, by __syncwarp() of a full warp within the warp, and by the end of a kernel.
+// Hazards: two unordered accesses to a byte by threads of one block, one of them a write; the same by two blocks of a launch, unless both
+// are atomic; a read of shared memory that the block has not written; an access to the destination of a cp.async before its issuer waited
+// for it; an access that is neither to shared or device memory, nor to the thread's own stack, nor to constants.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,10 +20,10 @@ enum class Space { shared, device };
 
 /// A new kernel: accesses to device memory by earlier launches are ordered before it.
 void begin_launch(const char* file, int line);
-/// Shared memory is unwritten again.
+/// Marks shared memory as unwritten.
 void begin_block(uint64_t block_number);
 void end_block();
-/// Who runs from now on, and its stack [low, high); thread < 0: the host, which is not watched.
+/// The thread that runs from now on, and its stack [low, high); thread < 0: the host, which is not checked.
 void set_thread(int thread, int warp, const void* stack_low, const void* stack_high);
 /// A __syncthreads() of the whole block is complete.
 void barrier(const char* file, int line);
@@ -33,7 +33,7 @@ void warp_barrier(int warp);
 /// Memory that kernels may touch: an allocation, or one array in shared memory. The name is for messages, and must outlive the region.
 void add_region(Space space, const void* begin, size_t bytes, const char* name);
 void remove_region(const void* begin);
-/// What every thread may read: kernel arguments, threadIdx and the like.
+/// Memory that every thread may read: kernel arguments, threadIdx and the like.
 void allow_constant(const void* begin, size_t bytes);
 void disallow_constant(const void* begin);
 
@@ -45,7 +45,7 @@ void atomic(const void* address, size_t bytes);
 void async_issue(const void* shared, size_t bytes, uint64_t copy_id);
 void async_land(const void* shared, size_t bytes, uint64_t copy_id);
 
-/// The first hazard since the last call, in one line; "" when there was none.
+/// The first hazard since the last call, in one line; "" if there was none.
 std::string take_report();
 /// Checked so far.
 int64_t accesses();

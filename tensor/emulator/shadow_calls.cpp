@@ -1,5 +1,5 @@
-// The functions that g++ -fsanitize=thread calls, in place of TSan's library. Host code of a .cu file calls them, too, from any OS thread:
-// for it they are nothing, but for the atomic operations, which g++ leaves to them.
+// The functions that g++ -fsanitize=thread calls, in place of TSan's library. The host code of a .cu file calls them too, from any OS
+// thread; for it only the atomic operations do something, because g++ emits them as calls.
 
 #ifdef EMULATOR_RACES
 

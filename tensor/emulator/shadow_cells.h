@@ -1,9 +1,9 @@
 #pragma once
-// Shadow memory: a cell for each granule of a region says who wrote and who read it last. What is common is decided here, inline in the
-// functions that g++ calls (shadow_calls.cpp); everything else is in shadow.cpp.
+// Shadow memory: a cell per granule of a region records the last writer and the last reader. The common cases are decided here, inline in
+// the functions that g++ calls (shadow_calls.cpp); shadow.cpp handles the others.
 //
-// One counter numbers all barriers, blocks and launches, so that the time of a record tells how far back it lies: before this launch, in an
-// earlier block of it, before this block's last barrier, or in this interval. Cells are never cleared.
+// One counter numbers all barriers, blocks and launches, so that the time of a record classifies it: before this launch, in an earlier block,
+// before this block's last barrier, or in this interval. Cells are never cleared.
 
 #include <array>
 #include <cstddef>
@@ -13,8 +13,8 @@
 
 namespace tensor::emulator::shadow {
 
-// A record is time << 16 | flags | thread. "Several" flags say that the thread stands for more than itself; they are set where no later
-// access could tell the difference.
+// A record is time << 16 | flags | thread. A "several" flag means that the thread represents others too; it is set where no later access
+// could distinguish them.
 using Record = uint64_t;
 constexpr int time_shift = 16;
 constexpr Record thread_bits = 1023, warp_bits = 1023 - 31;
@@ -29,8 +29,7 @@ struct Cell {
   Record written, read;
 };
 
-/// Granules are as fine as the finest access so far: at most 16 bytes. Their number changes seldom, and it makes every access
-/// exact to the byte at the cost of one cell for most.
+/// Granules are as fine as the finest access so far, at most 16 bytes. Every access is exact to the byte, and most need one cell.
 struct Region {
   uintptr_t begin = 0;
   size_t whole_bytes = 0;  // of whole granules; 0: removed, constant, or without cells so far
@@ -60,7 +59,7 @@ struct State {
 };
 extern constinit State state;
 
-/// Where the running thread is, for reports.
+/// The running thread's position, for reports.
 struct Position {
   const char* launch_file = "";
   int launch_line = 0;
@@ -72,18 +71,18 @@ extern constinit Position position;
 /// The block that ran at the time of a record of this launch.
 uint64_t block_at(Record record);
 
-/// The region that an instruction touched last is mostly the one that it touches now. The emulator's own accesses go by their address.
+/// Cache of the region that an instruction accessed last, which is mostly the next one too. The emulator's accesses use their address.
 constexpr size_t slots = 1024;
 extern constinit std::array<Region*, slots> region_of_code;
 inline size_t slot_of_code(uintptr_t code) { return (code >> 2) % slots; }
 inline size_t slot_of_address(uintptr_t address) { return (address >> 8) % slots; }
 
-/// The return address of the function that it stands in.
+/// The return address of the enclosing function.
 [[gnu::always_inline]] inline uintptr_t caller() { return reinterpret_cast<uintptr_t>(__builtin_return_address(0)); }
 
 /// Any access, of any size and place.
 void check_any(uintptr_t address, size_t bytes, Access access, size_t slot, uintptr_t code);
-/// Finds the region and makes its granules fine enough; nullptr where there is nothing to check.
+/// Finds the region and makes its granules fine enough; nullptr if there is nothing to check.
 Region* fit_region(uintptr_t address, size_t bytes, Access access, size_t slot, uintptr_t code);
 /// Reports the hazard if the access is one, and notes it in the cell.
 void settle(Cell& cell, const Region& region, Access access, uintptr_t code);
@@ -132,7 +131,7 @@ inline Record joined(Record record, Record oldest) {
 template <Access access>
 [[gnu::always_inline]] inline bool is_settled(Cell& cell, const Region& region) {
   const Record written = cell.written, read = cell.read;
-  const Record oldest = region.is_shared ? state.block : state.launch;  // records before it say nothing
+  const Record oldest = region.is_shared ? state.block : state.launch;  // older records do not matter
   if (access == Access::atomic) return false;
   if (written < oldest) {
     if (access == Access::read && region.is_shared) return false;
@@ -148,7 +147,7 @@ template <Access access>
   return true;
 }
 
-/// Quick for an access to one whole granule of the region that this slot has seen last. Everything slow is called last, as a jump.
+/// Fast for an access to one whole granule of the slot's cached region. The slow path is a tail call.
 template <Access access, size_t bytes>
 [[gnu::noinline]] void check(uintptr_t address, size_t slot, uintptr_t code) {
   const Region& region = *region_of_code[slot];

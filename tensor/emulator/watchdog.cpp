@@ -32,20 +32,20 @@ void watch() {
   for (;;) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     if (!running || seconds_of(clock_of_kernel) - started < settings().timeout_seconds) continue;
-    fmt::print(stderr, "emulator: a kernel does not end: after {:.1f} s it is in {}\n", settings().timeout_seconds, position());
+    fmt::print(stderr, "emulator: a kernel does not end; after {:.1f} s it is in {}\n", settings().timeout_seconds, position());
     std::fflush(stderr);
     std::abort();
   }
 }
 
 #ifndef EMULATOR_ASAN
-/// AddressSanitizer says by itself that a stack overflowed.
+/// AddressSanitizer reports stack overflows itself.
 void on_segmentation_fault(int, siginfo_t* info, void*) {
   if (running && is_below_a_stack(info->si_addr)) {
     const std::string text = fmt::format("emulator: stack overflow in {}\n", position());
     (void)!write(STDERR_FILENO, text.data(), text.size());
   }
-  signal(SIGSEGV, SIG_DFL);  // the faulting instruction is met again
+  signal(SIGSEGV, SIG_DFL);  // the faulting instruction runs again, and now ends the program
 }
 
 void report_stack_overflows() {

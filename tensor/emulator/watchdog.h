@@ -1,10 +1,10 @@
 #pragma once
-// Ends the program, with the name of the block, when a kernel does not end. Time is the launching thread's CPU time, so that a debugger's
+// Aborts the program with the name of the block when a kernel does not end. It measures the launching thread's CPU time, so a debugger's
 // halt does not count.
 
 namespace tensor::emulator {
 
-/// One lives while a kernel runs.
+/// Lives as long as the kernel runs.
 class Watchdog {
  public:
   Watchdog();

@@ -8,7 +8,7 @@
 // numerics sums in the operands' dtype, of bf16 in f32; y and dx are rounded once, dw of bf16 is f32
 #include "tensor/cuda/runtime.h"
 
-#include "tensor/cuda/product.h"
+#include "tensor/cuda/gemm.h"
 #include "tensor/ops/conv2d_operands.h"
 #include "tensor/ops/elementwise.h"
 #include "tensor/ops/staircase.h"
@@ -19,14 +19,14 @@ namespace {
 using tensor::cuda::index_extent;
 using tensor::cuda::Matrix;
 using tensor::cuda::RowsOut;
-using tensor::cuda::start_product;
+using tensor::cuda::launch_gemm;
 
 int count_of(int64_t count) { return index_extent(count, "conv2d"); }
 
 /// The windows of y's pixels in x.
-template <class T, Along along>
-Windows<T, along> windows_of(const Tensor& x, const Shape& w, const Shape& y, Conv2dParams params) {
-  Windows<T, along> windows{};
+template <class T, Major major>
+Windows<T, major> windows_of(const Tensor& x, const Shape& w, const Shape& y, Conv2dParams params) {
+  Windows<T, major> windows{};
   windows.data = x.data<T>();
   windows.height = count_of(x.dim(1)), windows.width = count_of(x.dim(2)), windows.channels = count_of(x.dim(3));
   windows.pixels = count_of(y[0] * y[1] * y[2]), windows.taps = count_of(w[1] * w[2] * w[3]);
@@ -42,11 +42,11 @@ Tensor forward(const Tensor& x, const Tensor& w, Conv2dParams params) {
   const Shape shape = conv2d_output_shape(x.shape(), w.shape(), params);
   Tensor y(shape, x.dtype(), x.device());
   if (y.numel() == 0) return y;
-  const auto windows = windows_of<T, Along::depth>(x, w.shape(), shape, params);
+  const auto windows = windows_of<T, Major::k>(x, w.shape(), shape, params);
   const int outputs = count_of(w.dim(0)), taps = windows.taps;
-  const Matrix<T, Along::depth, channels_at_once<T>> weights{w.data<T>(), outputs, taps};
+  const Matrix<T, Major::k, channels_at_once<T>> weights{w.data<T>(), outputs, taps};
   const RowsOut<T> out{y.data<T>(), windows.pixels, outputs};
-  start_product(windows, weights, out, windows.pixels, taps, {1, std::max(1, taps)}, x.device());
+  launch_gemm(windows, weights, out, windows.pixels, taps, {1, std::max(1, taps)}, x.device());
   return y;
 }
 
@@ -61,7 +61,7 @@ void dx_of_class(const Tensor& w, const Tensor& dy, const Shape& x, Conv2dParams
   const int stride = count_of(params.stride), row = count_of(first_row), column = count_of(first_column);
   const int pixels = count_of(x[0] * rows.positions * columns.positions), taps = count_of(rows.taps * columns.taps * w.dim(0));
 
-  Windows<T, Along::depth> windows{};
+  Windows<T, Major::k> windows{};
   windows.data = dy.data<T>();
   windows.height = count_of(dy.dim(1)), windows.width = count_of(dy.dim(2)), windows.channels = count_of(dy.dim(3));
   windows.pixels = pixels, windows.taps = taps;
@@ -90,7 +90,7 @@ void dx_of_class(const Tensor& w, const Tensor& dy, const Shape& x, Conv2dParams
                          .stride = stride,
                          .first_row = row,
                          .first_column = column};
-  start_product(windows, weights, out, pixels, taps, {1, std::max(1, taps)}, dx.device());
+  launch_gemm(windows, weights, out, pixels, taps, {1, std::max(1, taps)}, dx.device());
 }
 
 template <class T>
@@ -106,10 +106,10 @@ template <class T, class Sum>
 Tensor dw_of(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params) {
   Tensor dw(w_shape, dtype_of<Sum>(), x.device());
   if (dw.numel() == 0) return dw;
-  const auto windows = windows_of<T, Along::row>(x, w_shape, dy.shape(), params);
+  const auto windows = windows_of<T, Major::mn>(x, w_shape, dy.shape(), params);
   const int outputs = count_of(w_shape[0]);
-  const Matrix<T, Along::row, channels_at_once<T>> dy_by_output{dy.data<T>(), outputs, windows.pixels};
-  product_in_slices<Sum>(dy_by_output, windows, outputs, windows.taps, windows.pixels, dw);
+  const Matrix<T, Major::mn, channels_at_once<T>> dy_by_output{dy.data<T>(), outputs, windows.pixels};
+  gemm_split_k<Sum>(dy_by_output, windows, outputs, windows.taps, windows.pixels, dw);
   return dw;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The operands and results of a convolution's three passes, for the main loops of tensor/cuda/ (operand.h). Addresses are computed as a
-// tile is copied; nothing is unrolled into columns in memory. The index forms are derived in tensor/README.md.
+// The operands and results of convolution as implicit GEMM (tensor/cuda/operand.h). Addresses are computed when a tile is copied; memory
+// never holds an unrolled matrix of windows. tensor/ops/README.md derives the index forms.
 
 #include "tensor/cuda/fast_divmod.h"
 #include "tensor/cuda/operand.h"
@@ -8,18 +8,18 @@
 
 namespace tensor::ops::cuda {
 
-using tensor::cuda::Along;
+using tensor::cuda::Major;
 using tensor::cuda::FastDivmod;
 
 template <class T>
 constexpr int channels_at_once = std::is_same_v<T, bfloat16> ? 8 : 1;
 
-/// A row or column that no image has, and that stays outside when a window's offset is added.
+/// A row or column outside every image, also after a window's offset is added.
 constexpr int outside = -(1 << 29);
 
 /// (pixel, tap) -> source[n, top + i * step + direction * t, left + j * step + direction * u, c], zero outside the image; pixel = (n, i,
-/// j) of the grid, tap = (t, u, c) of the window. Along::depth: pixels are rows (forward, dx). Along::row: taps are rows (dw).
-template <class T, Along along_>
+/// j) of the grid, tap = (t, u, c) of the window. K-major: pixels are rows (forward, dx). MN-major: taps are rows (dw).
+template <class T, Major major_>
 struct Windows {
   struct Pixel {
     int64_t image;  // its first element
@@ -29,9 +29,9 @@ struct Windows {
     int row, column, channel;
   };
   using Element = T;
-  using Row = std::conditional_t<along_ == Along::depth, Pixel, Tap>;
-  using Depth = std::conditional_t<along_ == Along::depth, Tap, Pixel>;
-  static constexpr Along along = along_;  // channels run along memory, and they belong to the taps
+  using Row = std::conditional_t<major_ == Major::k, Pixel, Tap>;
+  using K = std::conditional_t<major_ == Major::k, Tap, Pixel>;
+  static constexpr Major major = major_;  // channels are contiguous, and they belong to the taps
   static constexpr int unit = channels_at_once<T>;
 
   const T* data;
@@ -42,23 +42,26 @@ struct Windows {
 
   __device__ Pixel pixel(int at) const {
     if (at >= pixels) return {0, outside, outside};
-    const int line = grid_width.quotient(at), image = grid_height.quotient(line);
-    return {static_cast<int64_t>(image) * height * width * channels, top + grid_height.remainder(line, image) * step,
-            left + grid_width.remainder(at, line) * step};
+    int line, column, image, row;
+    grid_width(line, column, at);
+    grid_height(image, row, line);
+    return {static_cast<int64_t>(image) * height * width * channels, top + row * step, left + column * step};
   }
   __device__ Tap tap(int at) const {
     if (at >= taps) return {outside, outside, 0};
-    const int place = by_channels.quotient(at), t = window_width.quotient(place);
-    return {direction * t, direction * window_width.remainder(place, t), by_channels.remainder(at, place)};
+    int place, channel, t, u;
+    by_channels(place, channel, at);
+    window_width(t, u, place);
+    return {direction * t, direction * u, channel};
   }
   __device__ Row row(int at) const {
-    if constexpr (along == Along::depth)
+    if constexpr (major == Major::k)
       return pixel(at);
     else
       return tap(at);
   }
-  __device__ Depth depth(int at) const {
-    if constexpr (along == Along::depth)
+  __device__ K k(int at) const {
+    if constexpr (major == Major::k)
       return tap(at);
     else
       return pixel(at);
@@ -71,13 +74,13 @@ struct Windows {
   __device__ const T* at(const Tap& t, const Pixel& p) const { return at(p, t); }
 };
 
-/// (c, tap) -> w[o, first_row + stride * t, first_column + stride * u, c], tap = (t, u, o): the weights as dx sees them.
+/// (c, tap) -> w[o, first_row + stride * t, first_column + stride * u, c], tap = (t, u, o): the weights for dx.
 template <class T>
 struct WeightsByChannel {
   using Element = T;
   using Row = int;
-  using Depth = int64_t;
-  static constexpr Along along = Along::row;
+  using K = int64_t;
+  static constexpr Major major = Major::mn;
   static constexpr int unit = channels_at_once<T>;
 
   const T* data;
@@ -87,13 +90,15 @@ struct WeightsByChannel {
   int stride, first_row, first_column;
 
   __device__ Row row(int at) const { return at; }
-  __device__ Depth depth(int at) const {
+  __device__ K k(int at) const {
     if (at >= taps) return -1;
-    const int place = by_outputs.quotient(at), o = by_outputs.remainder(at, place), t = window_width.quotient(place);
-    const int kh = first_row + stride * t, kw = first_column + stride * window_width.remainder(place, t);
+    int place, o, t, u;
+    by_outputs(place, o, at);
+    window_width(t, u, place);
+    const int kh = first_row + stride * t, kw = first_column + stride * u;
     return ((static_cast<int64_t>(o) * kernel_height + kh) * kernel_width + kw) * channels;
   }
-  __device__ const T* at(Row c, Depth tap) const { return c < channels && tap >= 0 ? data + tap + c : nullptr; }
+  __device__ const T* at(Row c, K tap) const { return c < channels && tap >= 0 ? data + tap + c : nullptr; }
 };
 
 /// Pixel (n, i, j) of a grid -> dx[n, first_row + stride * i, first_column + stride * j, :].
@@ -107,8 +112,10 @@ struct PixelsOut {
 
   __device__ T* row(int, int at) const {
     if (at >= pixels) return nullptr;
-    const int line = grid_width.quotient(at), image = grid_height.quotient(line);
-    const int r = first_row + stride * grid_height.remainder(line, image), c = first_column + stride * grid_width.remainder(at, line);
+    int line, column, image, row;
+    grid_width(line, column, at);
+    grid_height(image, row, line);
+    const int r = first_row + stride * row, c = first_column + stride * column;
     return data + ((static_cast<int64_t>(image) * height + r) * width + c) * columns;
   }
 };

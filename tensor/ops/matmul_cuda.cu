@@ -6,18 +6,18 @@
 // numerics sums in the operands' dtype, of bf16 in f32; bf16 rows whose length is not a multiple of 8 are copied element by element
 #include "tensor/cuda/runtime.h"
 
-#include "tensor/cuda/product.h"
+#include "tensor/cuda/gemm.h"
 #include "tensor/math.h"
 #include "tensor/ops/staircase.h"
 
 namespace tensor::ops::cuda {
 namespace {
 
-using namespace tensor::cuda;  // NOLINT: launch, Matrix and the products
+using namespace tensor::cuda;  // NOLINT: launch, Matrix and the GEMMs
 
-/// A(m,k) = a[m * a_row + k * a_depth], B(k,n) = b[k * b_depth + n * b_column]: a transposition exchanges two distances.
+/// A(m,k) = a[m * a_m + k * a_k], B(k,n) = b[k * b_k + n * b_n]: a transposition exchanges two strides.
 struct Strides {
-  int64_t m, n, k, a_row, a_depth, b_depth, b_column;
+  int64_t m, n, k, a_m, a_k, b_k, b_n;
 };
 
 Strides strides_of(const Tensor& a, const Tensor& b, Transpose transpose_a, Transpose transpose_b) {
@@ -32,7 +32,7 @@ __global__ void __launch_bounds__(256) naive_kernel(const T* a, const T* b, T* y
   if (i >= s.m * s.n) return;
   const int64_t row = i / s.n, column = i % s.n;
   T sum{};
-  for (int64_t k = 0; k < s.k; ++k) sum += a[row * s.a_row + k * s.a_depth] * b[k * s.b_depth + column * s.b_column];
+  for (int64_t k = 0; k < s.k; ++k) sum += a[row * s.a_m + k * s.a_k] * b[k * s.b_k + column * s.b_n];
   y[i] = sum;
 }
 
@@ -41,14 +41,14 @@ constexpr int tile_extent = 16;
 template <class T>
 __global__ void __launch_bounds__(tile_extent* tile_extent) tiled_kernel(const T* a, const T* b, T* y, Strides s) {
   SHARED(T, a_tile, [tile_extent][tile_extent]);
-  SHARED(T, b_tile, [tile_extent][tile_extent + 1]);  // the spare column: b^T is written down the columns
+  SHARED(T, b_tile, [tile_extent][tile_extent + 1]);  // the spare column avoids bank conflicts where b^T is written down the columns
   const int64_t column_tiles = ceil_div(s.n, tile_extent);
   const int64_t row = blockIdx.x / column_tiles * tile_extent + threadIdx.y, column = blockIdx.x % column_tiles * tile_extent + threadIdx.x;
   T sum{};
   for (int64_t first = 0; first < s.k; first += tile_extent) {
     const int64_t a_k = first + threadIdx.x, b_k = first + threadIdx.y;
-    a_tile[threadIdx.y][threadIdx.x] = row < s.m && a_k < s.k ? a[row * s.a_row + a_k * s.a_depth] : T{};
-    b_tile[threadIdx.y][threadIdx.x] = column < s.n && b_k < s.k ? b[b_k * s.b_depth + column * s.b_column] : T{};
+    a_tile[threadIdx.y][threadIdx.x] = row < s.m && a_k < s.k ? a[row * s.a_m + a_k * s.a_k] : T{};
+    b_tile[threadIdx.y][threadIdx.x] = column < s.n && b_k < s.k ? b[b_k * s.b_k + column * s.b_n] : T{};
     __syncthreads();
     for (int k = 0; k < tile_extent; ++k) sum += a_tile[threadIdx.y][k] * b_tile[k][threadIdx.x];
     __syncthreads();
@@ -56,13 +56,13 @@ __global__ void __launch_bounds__(tile_extent* tile_extent) tiled_kernel(const T
   if (row < s.m && column < s.n) y[row * s.n + column] = sum;
 }
 
-/// The main loops see a(m,k) and b(n,k); whether k or the other index runs along memory is all that a transposition changes.
-template <class T, class Sum, int unit, Along along_a, Along along_b>
-void multiply_along(const Tensor& a, const Tensor& b, const Strides& s, Tensor& y) {
+/// The main loops take a(m,k) and b(n,k); a transposition only exchanges K-major and MN-major.
+template <class T, class Sum, int unit, Major major_a, Major major_b>
+void multiply_major(const Tensor& a, const Tensor& b, const Strides& s, Tensor& y) {
   const int m = index_extent(s.m, "matmul"), n = index_extent(s.n, "matmul"), k = index_extent(s.k, "matmul");
-  const Matrix<T, along_a, unit> left{a.data<T>(), m, k};
-  const Matrix<T, along_b, unit> right{b.data<T>(), n, k};
-  product_in_slices<Sum>(left, right, m, n, k, y);
+  const Matrix<T, major_a, unit> left{a.data<T>(), m, k};
+  const Matrix<T, major_b, unit> right{b.data<T>(), n, k};
+  gemm_split_k<Sum>(left, right, m, n, k, y);
 }
 
 template <class T, class Sum, int unit>
@@ -71,17 +71,17 @@ Tensor multiply(const Tensor& a, const Tensor& b, Transpose transpose_a, Transpo
   Tensor y({s.m, s.n}, dtype_of<Sum>(), a.device());
   if (y.numel() == 0) return y;
   if (transpose_a == Transpose::no && transpose_b == Transpose::no)
-    multiply_along<T, Sum, unit, Along::depth, Along::row>(a, b, s, y);
+    multiply_major<T, Sum, unit, Major::k, Major::mn>(a, b, s, y);
   else if (transpose_a == Transpose::no)
-    multiply_along<T, Sum, unit, Along::depth, Along::depth>(a, b, s, y);
+    multiply_major<T, Sum, unit, Major::k, Major::k>(a, b, s, y);
   else if (transpose_b == Transpose::no)
-    multiply_along<T, Sum, unit, Along::row, Along::row>(a, b, s, y);
+    multiply_major<T, Sum, unit, Major::mn, Major::mn>(a, b, s, y);
   else
-    multiply_along<T, Sum, unit, Along::row, Along::depth>(a, b, s, y);
+    multiply_major<T, Sum, unit, Major::mn, Major::k>(a, b, s, y);
   return y;
 }
 
-/// True where every eight neighbors of a row lie in one aligned group of 16 bytes.
+/// True where every eight neighbors of a row share one aligned group of 16 bytes.
 bool in_chunks(const Tensor& x) { return x.dim(1) % 8 == 0 && reinterpret_cast<uintptr_t>(x.raw()) % 16 == 0; }
 
 }  // namespace

@@ -42,11 +42,11 @@ decltype(ops::matmul) matmul_tensor_cores;    ///< bf16 in, f32 out: three cp.as
 decltype(ops::conv2d) conv2d_naive;
 decltype(ops::conv2d_dx) conv2d_dx_naive;
 decltype(ops::conv2d_dw) conv2d_dw_naive;
-// conv2d: implicit GEMM, a matrix product whose operands are computed addresses (tensor/cuda/tile_product.h); ops::conv2d in f32 and f64.
+// conv2d: implicit GEMM, a matrix product whose operands are computed addresses (tensor/cuda/tile_gemm.h); ops::conv2d in f32 and f64.
 decltype(ops::conv2d) conv2d_implicit_gemm;
 decltype(ops::conv2d_dx) conv2d_dx_implicit_gemm;
 decltype(ops::conv2d_dw) conv2d_dw_implicit_gemm;
-// conv2d: the same operands on the tensor cores (tensor/cuda/tensor_core_product.h); ops::conv2d in bf16.
+// conv2d: the same operands on the tensor cores (tensor/cuda/tensor_core_gemm.h); ops::conv2d in bf16.
 decltype(ops::conv2d) conv2d_tensor_cores;
 decltype(ops::conv2d_dx) conv2d_dx_tensor_cores;
 decltype(ops::conv2d_dw) conv2d_dw_tensor_cores;

@@ -109,12 +109,11 @@ def pool2d(out: Writer):
     for case, (n, h, w, c, kernel, stride, padding) in enumerate(POOL2D):
         prefix = f"pool2d.{case}"
         x = values(prefix + ".x", (n, h, w, c), -1, 1)
-        for kind, pool in (("max", F.max_pool2d), ("avg", F.avg_pool2d)):
-            xv = double(x)
-            y = channels_last(pool(channels_first(xv), kernel, stride, padding))
-            dy = values(prefix + ".dy", tuple(y.shape), -1, 1)
-            y.backward(torch.from_numpy(dy).double())
-            out.put(f"{prefix}.{kind}", y=y, dx=xv.grad)
+        xv = double(x)
+        y = channels_last(F.max_pool2d(channels_first(xv), kernel, stride, padding))
+        dy = values(prefix + ".dy", tuple(y.shape), -1, 1)
+        y.backward(torch.from_numpy(dy).double())
+        out.put(f"{prefix}.max", y=y, dx=xv.grad)
         out.put(prefix, x=x, dy=dy, params=np.array([kernel, stride, padding]))
 
 
