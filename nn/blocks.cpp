@@ -20,10 +20,10 @@ class BasicBlock : public Block {
     return bn2_(conv2_(inner), /*relu=*/true, shortcut(x));
   }
 
-  Shape add_rows(std::vector<LayerRow>& rows, const std::string& name, const Shape& input) const override {
-    const Shape inner = add_row(rows, name + ".conv1 + bn1", conv1_, input);
-    const Shape output = add_row(rows, name + ".conv2 + bn2", conv2_, inner);
-    add_shortcut_row(rows, name, input);
+  Shape append_layers(std::vector<LayerRow>& rows, const std::string& name, const Shape& input) const override {
+    const Shape inner = append_layer(rows, name + ".conv1 + bn1", conv1_, input);
+    const Shape output = append_layer(rows, name + ".conv2 + bn2", conv2_, inner);
+    append_shortcut(rows, name, input);
     return output;
   }
 
@@ -34,8 +34,8 @@ class BasicBlock : public Block {
   BatchNorm2d bn2_;
 };
 
-/// relu(bn3(conv3(relu(bn2(conv2(relu(bn1(conv1(x)))))))) + shortcut(x)), figure 5 right. The stride is the 3x3 convolution's, which reads
-/// every pixel; the paper had it on the 1x1, which drops three of four unseen. torchvision's networks, and their weights, have the first.
+/// relu(bn3(conv3(relu(bn2(conv2(relu(bn1(conv1(x)))))))) + shortcut(x)), figure 5 right. The 3x3 convolution has the stride, as in
+/// torchvision and its weights. The paper gives it to the first 1x1 convolution, which then ignores three of four pixels.
 class Bottleneck : public Block {
  public:
   Bottleneck(int64_t in_channels, int64_t width, int64_t stride, Shortcut shortcut)
@@ -60,11 +60,11 @@ class Bottleneck : public Block {
     return bn3_(conv3_(inner), /*relu=*/true, shortcut(x));
   }
 
-  Shape add_rows(std::vector<LayerRow>& rows, const std::string& name, const Shape& input) const override {
-    const Shape reduced = add_row(rows, name + ".conv1 + bn1", conv1_, input);
-    const Shape inner = add_row(rows, name + ".conv2 + bn2", conv2_, reduced);
-    const Shape output = add_row(rows, name + ".conv3 + bn3", conv3_, inner);
-    add_shortcut_row(rows, name, input);
+  Shape append_layers(std::vector<LayerRow>& rows, const std::string& name, const Shape& input) const override {
+    const Shape reduced = append_layer(rows, name + ".conv1 + bn1", conv1_, input);
+    const Shape inner = append_layer(rows, name + ".conv2 + bn2", conv2_, reduced);
+    const Shape output = append_layer(rows, name + ".conv3 + bn3", conv3_, inner);
+    append_shortcut(rows, name, input);
     return output;
   }
 
@@ -79,12 +79,16 @@ class Bottleneck : public Block {
 
 }  // namespace
 
-Shape add_row(std::vector<LayerRow>& rows, const std::string& name, const Conv2d& conv, const Shape& input, bool relu) {
+Shape append_layer(std::vector<LayerRow>& rows, const std::string& name, const Conv2d& conv, const Shape& input, bool relu) {
   const Tensor& w = conv.weight.value();
   const Shape output = tensor::ops::conv2d_output_shape(input, w.shape(), conv.params());
   const double flop = 2.0 * static_cast<double>(output.numel()) * static_cast<double>(w.numel() / w.dim(0));
-  const int64_t map_bytes = output.numel() * static_cast<int64_t>(sizeof(float));
-  rows.push_back({name, output, w.numel() + 2 * w.dim(0), flop * 1e-6, relu ? 2 * map_bytes : map_bytes});
+  const int64_t output_bytes = output.numel() * int64_t{sizeof(float)};
+  rows.push_back({.name = name,
+                  .output = output,
+                  .parameters = w.numel() + 2 * w.dim(0),
+                  .mflop = flop * 1e-6,
+                  .saved_bytes = relu ? 2 * output_bytes : output_bytes});
   return output;
 }
 
@@ -109,8 +113,8 @@ Variable Block::shortcut(const Variable& x) {
   return autograd::subsample_pad(x, stride_, out_channels_);
 }
 
-void Block::add_shortcut_row(std::vector<LayerRow>& rows, const std::string& name, const Shape& input) const {
-  if (downsample_) add_row(rows, name + ".downsample", downsample_->conv, input, /*relu=*/false);
+void Block::append_shortcut(std::vector<LayerRow>& rows, const std::string& name, const Shape& input) const {
+  if (downsample_) append_layer(rows, name + ".downsample", downsample_->conv, input, /*relu=*/false);
 }
 
 int64_t block_channels(BlockKind kind, int64_t width) { return kind == BlockKind::bottleneck ? 4 * width : width; }

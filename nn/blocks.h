@@ -1,5 +1,5 @@
 #pragma once
-// The blocks that residual networks are made of. He, Zhang, Ren, Sun: "Deep residual learning for image recognition", CVPR 2016, figure 5.
+// Residual blocks. He, Zhang, Ren, Sun: "Deep residual learning for image recognition", CVPR 2016, figure 5.
 
 #include <memory>
 #include <string>
@@ -9,25 +9,27 @@
 
 namespace nn {
 
-/// Two 3x3 convolutions; or 1x1, 3x3, 1x1, of which the last has four times as many channels as the two before.
+/// basic: two 3x3 convolutions. bottleneck: 1x1, 3x3 and 1x1 convolutions, the last with four times as many channels as the others.
 enum class BlockKind { basic, bottleneck };
-/// Where a block changes the map's size: what the papers use for the arch; 1x1 convolution + BatchNorm; subsampling and zero channels.
+/// The shortcut of a block that changes the size of the feature map. standard: the one that the papers use for the arch; projection: 1x1
+/// convolution and BatchNorm; option_a: subsampling and zero channels.
 enum class Shortcut { standard, projection, option_a };
 
-/// One line of the table that training prints at the start. The BatchNorm behind a convolution is part of its line.
+/// One row of the layer table. A convolution includes the BatchNorm that follows it.
 struct LayerRow {
   std::string name;  ///< "layer1.0.conv1 + bn1"
   Shape output;      ///< for one image: (1, H, W, C) or (1, C)
   int64_t parameters = 0;
-  double mflop = 0;        ///< of convolutions and Linear; multiply and add count as two; forward pass of one image
-  int64_t kept_bytes = 0;  ///< what a training step in f32 keeps of one image until the backward pass has used it
+  double mflop = 0;         ///< forward pass of one image; convolutions and Linear; a multiply-add counts as 2
+  int64_t saved_bytes = 0;  ///< memory that a training step in f32 saves for the backward pass of one image
 };
 
-/// Appends the line of a convolution with its BatchNorm on an (1, H, W, C) map, and returns the map behind it. Training keeps the
-/// convolution's output, and with `relu` the BatchNorm's, whose sign is ReLU's mask and which the next convolution reads.
-Shape add_row(std::vector<LayerRow>& rows, const std::string& name, const Conv2d& conv, const Shape& input, bool relu = true);
+/// Appends the row of a convolution with its BatchNorm for an input (1, H, W, C); returns the output shape.
+/// Training saves the output of the convolution. With `relu` it also saves the output of the BatchNorm: its sign is the mask of ReLU, and it
+/// is the input of the next convolution.
+Shape append_layer(std::vector<LayerRow>& rows, const std::string& name, const Conv2d& conv, const Shape& input, bool relu = true);
 
-/// 1x1 convolution and BatchNorm: the children "0" and "1" of PyTorch's Sequential.
+/// 1x1 convolution and BatchNorm, as children "0" and "1", the names of PyTorch's Sequential.
 class Projection : public Module {
  public:
   Projection(int64_t in_channels, int64_t out_channels, int64_t stride);
@@ -41,14 +43,14 @@ class Projection : public Module {
 class Block : public Module {
  public:
   virtual Variable operator()(const Variable& x) = 0;
-  /// The lines of its convolutions; returns the map behind the block.
-  virtual Shape add_rows(std::vector<LayerRow>& rows, const std::string& name, const Shape& input) const = 0;
+  /// Appends the rows of the block's convolutions; returns the output shape.
+  virtual Shape append_layers(std::vector<LayerRow>& rows, const std::string& name, const Shape& input) const = 0;
 
  protected:
-  /// To be called behind the branch's registrations, as torchvision's order has it.
+  /// Called after the branch is registered, which gives torchvision's order of parameters.
   void set_shortcut(Shortcut shortcut, int64_t in_channels, int64_t out_channels, int64_t stride);
   Variable shortcut(const Variable& x);
-  void add_shortcut_row(std::vector<LayerRow>& rows, const std::string& name, const Shape& input) const;
+  void append_shortcut(std::vector<LayerRow>& rows, const std::string& name, const Shape& input) const;
 
  private:
   bool changes_size_ = false;
@@ -56,7 +58,7 @@ class Block : public Module {
   std::unique_ptr<Projection> downsample_;
 };
 
-/// Channels behind a block of `width`: width, or 4 width.
+/// Output channels of a block: `width`, or 4 `width` of a bottleneck.
 int64_t block_channels(BlockKind kind, int64_t width);
 /// `shortcut` is projection or option_a.
 std::unique_ptr<Block> make_block(BlockKind kind, int64_t in_channels, int64_t width, int64_t stride, Shortcut shortcut);

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "nn/checkpoint_names.h"
+#include "nn/safetensors.h"
+#include "nn/safetensors_header.h"
 #include "nn/text.h"
 #include "tensor/isa.h"
 #include "tensor/ops/elementwise.h"
@@ -13,11 +12,9 @@
 namespace nn {
 namespace {
 
-using nlohmann::json;
-
 [[noreturn]] void fail(const std::string& path, const std::string& fault) { throw tensor::Error(fmt::format("{}: {}", path, fault)); }
 
-/// The metadata of one file, taken apart with errors that name the file and the key.
+/// Typed access to the metadata of a file. Errors name the file and the key.
 class Metadata {
  public:
   Metadata(const std::string& path, const std::map<std::string, std::string>& values) : path_(path), values_(values) {}
@@ -34,25 +31,16 @@ class Metadata {
     return result;
   }
   void three_numbers(const std::string& key, double* out) const {
-    const json value = parsed(key);
-    bool good = value.is_array() && value.size() == 3;
-    for (size_t i = 0; good && i < 3; ++i) {
-      good = value[i].is_number();
-      if (good) out[i] = value[i].get<double>();
-    }
-    if (!good) bad(key, "a list of three numbers");
+    const std::optional<std::vector<double>> numbers = parse_numbers(text(key));
+    if (!numbers || numbers->size() != 3) bad(key, "a list of three numbers");
+    std::copy(numbers->begin(), numbers->end(), out);
   }
   std::vector<std::string> strings(const std::string& key) const {
-    const json value = parsed(key);
-    std::vector<std::string> result;
-    if (!value.is_array()) bad(key, "a list of names");
-    for (const json& item : value) {
-      if (!item.is_string()) bad(key, "a list of names");
-      result.push_back(item.get<std::string>());
-    }
-    return result;
+    const std::optional<std::vector<std::string>> strings = parse_strings(text(key));
+    if (!strings) bad(key, "a list of names");
+    return *strings;
   }
-  /// The value of the choice whose name the key has.
+  /// The value of the named choice.
   template <class Choice>
   Choice choice(const std::string& key, const std::vector<std::pair<std::string, Choice>>& choices) const {
     for (const auto& [name, value] : choices)
@@ -61,9 +49,8 @@ class Metadata {
   }
 
  private:
-  json parsed(const std::string& key) const { return json::parse(text(key), nullptr, /*allow_exceptions=*/false); }
   [[noreturn]] void bad(const std::string& key, const std::string& expected) const {
-    fail(path_, fmt::format("its metadata say {} = '{}', expected {}", key, printable(text(key)), expected));
+    fail(path_, fmt::format("its metadata have {} = '{}', expected {}", key, printable(text(key)), expected));
   }
 
   const std::string& path_;
@@ -84,16 +71,9 @@ std::string name_of(Choice value, const std::vector<std::pair<std::string, Choic
   return "";
 }
 
-void check_statistics(const std::string& path, const Preprocessing& preprocessing) {
-  for (int c = 0; c < 3; ++c)
-    if (!std::isfinite(preprocessing.mean[c]) || !std::isfinite(preprocessing.std[c]) || !(preprocessing.std[c] > 0))
-      fail(path, fmt::format("mean ({}) and std ({}) must be finite, and std positive", joined(preprocessing.mean, ", "),
-                             joined(preprocessing.std, ", ")));
-}
-
-void take_override(const char* what, const std::vector<double>& from, double* into) {
+void apply_override(const char* name, const std::vector<double>& from, double* into) {
   if (from.empty()) return;
-  CHECK(from.size() == 3, "{} needs three numbers (red, green, blue), got {}", what, from.size());
+  CHECK(from.size() == 3, "{} needs three numbers (red, green, blue), got {}", name, from.size());
   std::copy(from.begin(), from.end(), into);
 }
 
@@ -104,42 +84,43 @@ void read_preprocessing(const std::string& path, const Metadata& metadata, const
   if (metadata.has("short_side")) preprocessing.short_side = metadata.number<int64_t>("short_side", 0, 8192);
   if (metadata.has("mean")) metadata.three_numbers("mean", preprocessing.mean);
   if (metadata.has("std")) metadata.three_numbers("std", preprocessing.std);
-  take_override("mean", overrides.mean, preprocessing.mean);
-  take_override("std", overrides.std, preprocessing.std);
+  apply_override("mean", overrides.mean, preprocessing.mean);
+  apply_override("std", overrides.std, preprocessing.std);
   const bool has_mean = metadata.has("mean") || !overrides.mean.empty(), has_std = metadata.has("std") || !overrides.std.empty();
   if (has_mean != has_std)
     fail(path, fmt::format("there is a {} but no {}; give both", has_mean ? "mean" : "std", has_mean ? "std" : "mean"));
   checkpoint.has_preprocessing = has_mean;
-  check_statistics(path, preprocessing);
+  check_normalization(preprocessing, path);
 }
 
-/// What the network must look like: from the metadata, else from the tensors.
+/// The configuration of the network, from the metadata or else from the tensors.
 ResNetConfig read_config(const std::string& path, const std::string& arch, const Metadata& metadata,
                          const std::map<std::string, Tensor>& tensors) {
   std::map<std::string, Shape> shapes;
   for (const auto& [name, tensor] : tensors) shapes[canonical_name(name)] = tensor.shape();
   const auto shape = [&](const std::string& name, int rank) {
     const auto found = shapes.find(name);
-    if (found == shapes.end()) fail(path, fmt::format("it has no tensor {}: it is not a ResNet's checkpoint", name));
+    if (found == shapes.end()) fail(path, fmt::format("it has no tensor {}: it is not a checkpoint of a ResNet", name));
     if (found->second.rank() != rank)
-      fail(path, fmt::format("{} has shape {}, expected {} axes: it is not a ResNet's checkpoint", name, found->second.to_string(), rank));
+      fail(path,
+           fmt::format("{} has shape {}, expected {} axes: it is not a checkpoint of a ResNet", name, found->second.to_string(), rank));
     return found->second;
   };
   ResNetConfig config;
-  // The file decides how large the classifier will be: so its width must be right, lest many rows of no width ask for terabytes.
+  // The file sets the size of the classifier. Checking its width keeps a shape such as (2^40, 0) from allocating terabytes.
   const Shape fc = shape("fc.weight", 2);
-  if (fc[0] < 1 || fc[1] != embedding_of(arch))
-    fail(path, fmt::format("its fc.weight has shape {}, arch {} needs (classes, {})", fc.to_string(), arch, embedding_of(arch)));
+  if (fc[0] < 1 || fc[1] != feature_dim_of(arch))
+    fail(path, fmt::format("its fc.weight has shape {}, arch {} needs (classes, {})", fc.to_string(), arch, feature_dim_of(arch)));
   config.classes = fc[0];
   if (metadata.has("classes") && metadata.number<int64_t>("classes", 1, int64_t{1} << 40) != config.classes)
-    fail(path, fmt::format("its metadata say {} classes, its fc.weight has {} rows", metadata.text("classes"), config.classes));
+    fail(path, fmt::format("its metadata have {} classes, its fc.weight has {} rows", metadata.text("classes"), config.classes));
   const Shape conv1 = shape("conv1.weight", 4);
   if (metadata.has("stem")) {
     config.stem = metadata.choice("stem", stems);
   } else if (conv1[2] == 3 || conv1[2] == 7) {
     config.stem = conv1[2] == 7 ? Stem::imagenet : Stem::cifar;
   } else {
-    fail(path, fmt::format("its conv1.weight has shape {}; kernels of 3 (CIFAR) and 7 (ImageNet) are known", conv1.to_string()));
+    fail(path, fmt::format("its conv1.weight has shape {}; expected kernels of 3 (CIFAR) or 7 (ImageNet)", conv1.to_string()));
   }
   if (metadata.has("shortcut")) {
     config.shortcut = metadata.choice("shortcut", shortcuts);
@@ -162,21 +143,22 @@ LoadedModel load_model(const std::string& path, const ModelOverrides& overrides)
   checkpoint.arch = metadata.text("arch");
   if (!overrides.arch.empty()) {
     if (!checkpoint.arch.empty() && checkpoint.arch != overrides.arch)
-      fail(path, fmt::format("it says that its arch is {}, but {} was asked for", printable(checkpoint.arch), overrides.arch));
+      fail(path,
+           fmt::format("its metadata have arch {}, but {} was requested; drop that option", printable(checkpoint.arch), overrides.arch));
     checkpoint.arch = overrides.arch;
   }
-  if (checkpoint.arch.empty())
-    fail(path, fmt::format("it does not say which arch its weights are for; give one of {}", joined(known_archs(), ", ")));
+  if (checkpoint.arch.empty()) fail(path, fmt::format("its metadata have no arch; give one of {}", joined(known_archs())));
   const std::vector<std::string> archs = known_archs();
   if (std::find(archs.begin(), archs.end(), checkpoint.arch) == archs.end())
-    fail(path, fmt::format("there is no arch '{}'; there are {}", printable(checkpoint.arch), joined(archs, ", ")));
+    fail(path, fmt::format("unknown arch '{}'; known: {}", printable(checkpoint.arch), joined(archs)));
 
   checkpoint.config = read_config(path, checkpoint.arch, metadata, file.tensors);
   read_preprocessing(path, metadata, overrides, checkpoint);
   if (metadata.has("class_names")) {
     checkpoint.class_names = metadata.strings("class_names");
     if (!checkpoint.class_names.empty() && static_cast<int64_t>(checkpoint.class_names.size()) != checkpoint.config.classes)
-      fail(path, fmt::format("it names {} classes, its fc.weight has {} rows", checkpoint.class_names.size(), checkpoint.config.classes));
+      fail(path, fmt::format("its metadata name {} classes, its fc.weight has {} rows", checkpoint.class_names.size(),
+                             checkpoint.config.classes));
   }
   result.net = make_resnet(checkpoint.arch, checkpoint.config, /*initialized=*/false);
   try {
@@ -192,18 +174,18 @@ LoadedModel load_model(const std::string& path, const ModelOverrides& overrides)
 void save_model(const std::string& path, const ResNet& net, const Checkpoint& checkpoint) {
   const ResNetConfig& config = net.config();
   CHECK(checkpoint.class_names.empty() || static_cast<int64_t>(checkpoint.class_names.size()) == config.classes,
-        "cannot write {}: {} class names for {} classes", path, checkpoint.class_names.size(), config.classes);
-  check_statistics(path, checkpoint.preprocessing);
+        "cannot write {}: {} class names for {} classes; give one name per class", path, checkpoint.class_names.size(), config.classes);
+  check_normalization(checkpoint.preprocessing, path);
   TensorFile file;
   file.metadata = checkpoint.metadata;
   file.metadata["arch"] = net.arch();
   file.metadata["classes"] = std::to_string(config.classes);
-  file.metadata["class_names"] = json(checkpoint.class_names).dump(-1, ' ', false, json::error_handler_t::replace);
+  file.metadata["class_names"] = format_strings(checkpoint.class_names);
   file.metadata["stem"] = name_of(config.stem, stems);
   file.metadata["shortcut"] = name_of(config.shortcut, shortcuts);
   file.metadata["input_size"] = std::to_string(checkpoint.preprocessing.size);
-  file.metadata["mean"] = json(checkpoint.preprocessing.mean).dump();
-  file.metadata["std"] = json(checkpoint.preprocessing.std).dump();
+  file.metadata["mean"] = format_numbers({checkpoint.preprocessing.mean, checkpoint.preprocessing.mean + 3});
+  file.metadata["std"] = format_numbers({checkpoint.preprocessing.std, checkpoint.preprocessing.std + 3});
   file.metadata["seed"] = std::to_string(config.seed);
   file.metadata["isa"] = std::string(tensor::name(tensor::isa()));
   file.metadata["crop_policy"] = name_of(checkpoint.preprocessing.crop, crops);
@@ -211,9 +193,9 @@ void save_model(const std::string& path, const ResNet& net, const Checkpoint& ch
   file.metadata.emplace("resize_filter", "antialiased bilinear");
   file.tensors = export_weights(net);
   for (const auto& [name, tensor] : file.tensors)
-    CHECK(tensor.dtype() == Dtype::i64 || tensor::ops::all_finite(tensor), "cannot write {}: {} has values that are not finite", path,
-          name);
-  seal(file);
+    CHECK(tensor.dtype() == Dtype::i64 || tensor::ops::all_finite(tensor),
+          "cannot write {}: {} has values that are not finite; lower the learning rate", path, name);
+  add_content_hash(file);
   write_safetensors(path, file);
 }
 

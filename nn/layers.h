@@ -1,11 +1,13 @@
 #pragma once
-// The layers of a ResNet. Weights are drawn by philox(seed, Stream::init, parameter's full name), so that a layer's start does not depend
-// on what stands before it: a layer is built uninitialized, and initialize() (nn/init.h) fills a whole tree.
+// The layers of a ResNet, and the classification loss. A layer is constructed with zero weights; initialize() (nn/module.h) draws the
+// weights of a whole network.
 
 #include "autograd/ops.h"
 #include "nn/module.h"
 
 namespace nn {
+
+using autograd::cross_entropy;  // (logits (R, C), labels i64 (R), label smoothing) -> ()
 
 /// weight (O, KH, KW, I) without bias; x (N,H,W,I) -> (N,OH,OW,O).
 class Conv2d : public Module {
@@ -27,8 +29,8 @@ class Linear : public Module {
   Variable weight, bias;
 };
 
-/// Fused with ReLU and residual. Training mode normalizes with the batch and moves the running statistics (momentum 0.1, unbiased
-/// variance).
+/// y = BatchNorm(x) [+ residual], optionally followed by ReLU, in one fused op; x (N, H, W, C).
+/// Training mode normalizes with the batch statistics and updates the running statistics (unbiased variance).
 class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(int64_t channels, double eps = 1e-5, double momentum = 0.1);

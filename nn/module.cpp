@@ -1,5 +1,8 @@
 #include "nn/module.h"
 
+#include "tensor/parallel.h"
+#include "tensor/philox.h"
+
 namespace nn {
 
 template <class Visit>
@@ -24,19 +27,18 @@ std::vector<Module::NamedBuffer> Module::named_buffers() const {
   return all;
 }
 
-std::vector<Start> Module::parameter_starts() const {
-  std::vector<Start> all;
+std::vector<Init> Module::parameter_inits() const {
+  std::vector<Init> all;
   visit("", [&](const std::string&, const Module& module) {
-    all.insert(all.end(), module.parameter_starts_.begin(), module.parameter_starts_.end());
+    all.insert(all.end(), module.parameter_inits_.begin(), module.parameter_inits_.end());
   });
   return all;
 }
 
-std::vector<double> Module::buffer_starts() const {
+std::vector<double> Module::buffer_inits() const {
   std::vector<double> all;
-  visit("", [&](const std::string&, const Module& module) {
-    all.insert(all.end(), module.buffer_starts_.begin(), module.buffer_starts_.end());
-  });
+  visit("",
+        [&](const std::string&, const Module& module) { all.insert(all.end(), module.buffer_inits_.begin(), module.buffer_inits_.end()); });
   return all;
 }
 
@@ -74,31 +76,77 @@ void Module::zero_grad() {
 }
 
 void Module::check_new_name(const std::string& name) const {
-  CHECK(!name.empty(), "a part of a module needs a name");
+  CHECK(!name.empty(), "a parameter, buffer or child of a module needs a name");
   bool known = false;
   for (const NamedParameter& parameter : parameters_) known = known || parameter.name == name;
   for (const NamedBuffer& buffer : buffers_) known = known || buffer.name == name;
   for (const auto& child : children_) known = known || child.first == name;
-  CHECK(!known, "the module has two parts called '{}'", name);
+  CHECK(!known, "the module has '{}' already; choose another name", name);
 }
 
-Variable Module::register_parameter(const std::string& name, Tensor value, Start start) {
+Variable Module::register_parameter(const std::string& name, Tensor value, Init init) {
   check_new_name(name);
   Variable variable(std::move(value), true);
   parameters_.push_back({name, variable});
-  parameter_starts_.push_back(start);
+  parameter_inits_.push_back(init);
   return variable;
 }
 
-void Module::register_buffer(const std::string& name, Tensor* tensor, double start) {
+void Module::register_buffer(const std::string& name, Tensor* tensor, double init) {
   check_new_name(name);
   buffers_.push_back({name, tensor});
-  buffer_starts_.push_back(start);
+  buffer_inits_.push_back(init);
 }
 
 void Module::register_module(const std::string& name, Module* module) {
   check_new_name(name);
   children_.emplace_back(name, module);
+}
+
+namespace {
+
+// Elements 2i and 2i + 1 are drawn with counter i and the parameter's name, independent of threads and of other layers.
+template <class T>
+void draw(Tensor& tensor, const Init& init, uint64_t counter, uint64_t seed) {
+  T* out = tensor.data<T>();
+  const int64_t n = tensor.numel();
+  tensor::parallel_for((n + 1) / 2, 1 << 12, [&](int64_t begin, int64_t end) {
+    for (int64_t pair = begin; pair < end; ++pair) {
+      const auto words = tensor::philox(seed, tensor::Stream::init, counter, static_cast<uint32_t>(pair));
+      std::array<double, 2> values;
+      if (init.kind == Init::Kind::normal) {
+        values = tensor::normal_pair(words);
+      } else {
+        values = {2 * tensor::uniform(words[0], words[1]) - 1, 2 * tensor::uniform(words[2], words[3]) - 1};
+      }
+      out[2 * pair] = static_cast<T>(init.value * values[0]);
+      if (2 * pair + 1 < n) out[2 * pair + 1] = static_cast<T>(init.value * values[1]);
+    }
+  });
+}
+
+}  // namespace
+
+void initialize(Module& module, uint64_t seed) {
+  const std::vector<Init> inits = module.parameter_inits();
+  std::vector<Module::NamedParameter> parameters = module.named_parameters();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    Tensor& value = parameters[i].variable.mutable_value();
+    if (inits[i].kind == Init::Kind::constant) {
+      value = Tensor::full(value.shape(), inits[i].value, value.dtype(), value.device());
+      continue;
+    }
+    CHECK(value.numel() < (int64_t{1} << 33), "initialize: parameter {} has {} elements, expected fewer than 2^33 (a 32-bit counter)",
+          parameters[i].name, value.numel());
+    tensor::dispatch_floating(value.dtype(),
+                              [&](auto zero) { draw<decltype(zero)>(value, inits[i], tensor::counter_of(parameters[i].name), seed); });
+  }
+  const std::vector<double> buffer_inits = module.buffer_inits();
+  const std::vector<Module::NamedBuffer> buffers = module.named_buffers();
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    Tensor& value = *buffers[i].tensor;
+    value = Tensor::full(value.shape(), buffer_values[i], value.dtype(), value.device());
+  }
 }
 
 }  // namespace nn

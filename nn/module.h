@@ -1,5 +1,5 @@
 #pragma once
-// Module: named parameters and buffers in a tree, under PyTorch's names, which checkpoints use (nn/README.md).
+// Module: a tree of named parameters and buffers with PyTorch's names. initialize() draws the initial weights.
 
 #include <map>
 #include <string>
@@ -15,14 +15,14 @@ using tensor::Dtype;
 using tensor::Shape;
 using tensor::Tensor;
 
-/// How a parameter starts; initialize() (nn/init.h) carries it out.
-struct Start {
+/// The initial distribution of a parameter.
+struct Init {
   enum class Kind { constant, normal, uniform };
   Kind kind = Kind::constant;
   double value = 0;  ///< the constant; the standard deviation; the bound b of U(-b, b)
 };
 
-/// Modules are neither copied nor moved: children register themselves by address.
+/// Modules are neither copied nor moved, because a parent keeps the addresses of its children.
 class Module {
  public:
   Module() = default;
@@ -36,31 +36,32 @@ class Module {
   };
   struct NamedBuffer {
     std::string name;  ///< "bn1.running_mean"
-    Tensor* tensor;    ///< the module's own; replaced or written in place by loaders and statistics
+    Tensor* tensor;    ///< member of the module; loaders replace it, BatchNorm updates it in place
   };
-  /// In the order of registration, depth first.
+  /// In registration order, depth first.
   std::vector<NamedParameter> named_parameters() const;
   std::vector<NamedBuffer> named_buffers() const;
   std::vector<Variable> parameters() const;
   int64_t parameter_count() const;
-  /// How each starts, in the order of named_parameters() and of named_buffers().
-  std::vector<Start> parameter_starts() const;
-  std::vector<double> buffer_starts() const;
+  /// The Init of every parameter and the initial value of every buffer, in the order of named_parameters() and named_buffers().
+  std::vector<Init> parameter_inits() const;
+  std::vector<double> buffer_inits() const;
 
-  /// Training mode (BatchNorm uses and updates batch statistics) or inference mode, for the whole tree.
+  /// Sets training mode or inference mode for the whole tree. In training mode BatchNorm normalizes with batch statistics and updates its
+  /// running statistics.
   void train(bool on = true);
   void eval() { train(false); }
-  /// Moves parameters and buffers of the whole tree; gradients are dropped. Counters (i64 buffers) stay on the cpu, which counts.
+  /// Moves parameters and buffers of the whole tree and drops gradients. Counters (i64 buffers) stay on the cpu, where they are incremented.
   void to(tensor::Device device);
-  /// Of the first parameter; the cpu without any.
+  /// The device of the first parameter; the cpu for a module without parameters.
   tensor::Device device() const;
   bool training() const { return training_; }
   void zero_grad();
 
  protected:
-  /// Each name stands once among a module's parameters, buffers and children; a child's may have dots ("layer1.0").
-  Variable register_parameter(const std::string& name, Tensor value, Start start = {});
-  void register_buffer(const std::string& name, Tensor* tensor, double start = 0);
+  /// Names are unique among the parameters, buffers and children of a module. The name of a child may contain dots ("layer1.0").
+  Variable register_parameter(const std::string& name, Tensor value, Init init = {});
+  void register_buffer(const std::string& name, Tensor* tensor, double init = 0);
   void register_module(const std::string& name, Module* module);
 
  private:
@@ -70,10 +71,16 @@ class Module {
 
   std::vector<NamedParameter> parameters_;
   std::vector<NamedBuffer> buffers_;
-  std::vector<Start> parameter_starts_;
-  std::vector<double> buffer_starts_;
+  std::vector<Init> parameter_inits_;
+  std::vector<double> buffer_inits_;
   std::vector<std::pair<std::string, Module*>> children_;
   bool training_ = true;
 };
+
+/// Fills every parameter and buffer of the tree. Random numbers depend on `seed` and the full name of the parameter alone, not on other
+/// layers or the number of threads.
+/// Conv2d: normal with std sqrt(2 / (KH KW O)) (He et al., 2015, fan-out); Linear: U(+-1/sqrt(fan_in)); BatchNorm: weight 1, bias 0,
+/// running mean 0, running variance 1.
+void initialize(Module& module, uint64_t seed);
 
 }  // namespace nn

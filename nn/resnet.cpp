@@ -2,7 +2,6 @@
 
 #include <map>
 
-#include "nn/init.h"
 #include "nn/text.h"
 
 namespace nn {
@@ -18,7 +17,7 @@ const std::map<std::string, Arch>& archs() {
   static const std::map<std::string, Arch> table = [] {
     std::map<std::string, Arch> built;
     for (const int64_t depth : {8, 14, 20, 32, 44, 56}) {
-      const int64_t blocks = (depth - 2) / 6;  // two convolutions a block, three stages
+      const int64_t blocks = (depth - 2) / 6;  // three stages of blocks with two convolutions each
       built["resnet" + std::to_string(depth)] = {BlockKind::basic, {blocks, blocks, blocks}, {16, 32, 64}, Shortcut::option_a};
     }
     const std::vector<int64_t> widths = {64, 128, 256, 512};
@@ -33,7 +32,7 @@ const std::map<std::string, Arch>& archs() {
 
 const Arch& find_arch(const std::string& name) {
   const auto found = archs().find(name);
-  CHECK(found != archs().end(), "there is no arch '{}'; there are {}", name, joined(known_archs(), ", "));
+  CHECK(found != archs().end(), "unknown arch '{}'; known: {}", printable(name), joined(known_archs()));
   return found->second;
 }
 
@@ -51,13 +50,13 @@ ResNet::ResNet(std::string arch, BlockKind kind, std::vector<int64_t> blocks, st
       conv1_(stem_conv(config.stem, widths.at(0))),
       bn1_(widths.at(0)),
       fc_(block_channels(kind, widths.back()), config.classes) {
-  CHECK(blocks.size() == widths.size(), "a ResNet has one width for each stage: {} stages, {} widths", blocks.size(), widths.size());
+  CHECK(blocks.size() == widths.size(), "ResNet: {} stages and {} widths; give one width per stage", blocks.size(), widths.size());
   if (config_.shortcut == Shortcut::standard) config_.shortcut = Shortcut::projection;
   register_module("conv1", &conv1_);
   register_module("bn1", &bn1_);
   int64_t channels = widths[0];
   for (size_t stage = 0; stage < blocks.size(); ++stage) {
-    CHECK(blocks[stage] > 0, "stage {} of a ResNet has no block", stage + 1);
+    CHECK(blocks[stage] > 0, "ResNet: stage {} has no block; give at least 1", stage + 1);
     stages_.emplace_back();
     for (int64_t block = 0; block < blocks[stage]; ++block) {
       const int64_t stride = stage > 0 && block == 0 ? 2 : 1;
@@ -70,7 +69,7 @@ ResNet::ResNet(std::string arch, BlockKind kind, std::vector<int64_t> blocks, st
 }
 
 ResNetOutput ResNet::operator()(const Variable& images) {
-  CHECK(images.value().rank() == 4 && images.shape()[3] == 3, "a ResNet takes images of shape (N, H, W, 3), got {}",
+  CHECK(images.value().rank() == 4 && images.shape()[3] == 3, "ResNet: images have shape {}, expected (N, H, W, 3)",
         images.shape().to_string());
   Variable x = bn1_(conv1_(images), /*relu=*/true);
   if (config_.stem == Stem::imagenet) x = autograd::max_pool2d(x, stem_pool);
@@ -80,28 +79,33 @@ ResNetOutput ResNet::operator()(const Variable& images) {
   return {x, features, fc_(features)};
 }
 
-int64_t ResNet::embedding() const { return fc_.weight.shape()[1]; }
+int64_t ResNet::feature_dim() const { return fc_.weight.shape()[1]; }
 
 std::vector<LayerRow> ResNet::layer_table(int64_t height, int64_t width) const {
   std::vector<LayerRow> rows;
-  Shape map = add_row(rows, "conv1 + bn1", conv1_, {1, height, width, 3});
+  Shape shape = append_layer(rows, "conv1 + bn1", conv1_, {1, height, width, 3});
   if (config_.stem == Stem::imagenet) {
     const auto pooled = [](int64_t extent) { return (extent + 2 * stem_pool.padding - stem_pool.kernel) / stem_pool.stride + 1; };
-    map = {1, pooled(map[1]), pooled(map[2]), map[3]};
-    rows.push_back({"max pool", map, 0, 0, map.numel() * static_cast<int64_t>(sizeof(float) + sizeof(int32_t))});  // and its positions
+    shape = {1, pooled(shape[1]), pooled(shape[2]), shape[3]};
+    const int64_t saved_bytes = shape.numel() * int64_t{sizeof(float) + sizeof(int32_t)};  // the maxima and their positions
+    rows.push_back({.name = "max pool", .output = shape, .saved_bytes = saved_bytes});
   }
   for (size_t stage = 0; stage < stages_.size(); ++stage)
     for (size_t block = 0; block < stages_[stage].size(); ++block)
-      map = stages_[stage][block]->add_rows(rows, fmt::format("layer{}.{}", stage + 1, block), map);
-  rows.push_back({"global average pool", {1, map[3]}, 0, 0, map[3] * static_cast<int64_t>(sizeof(float))});
+      shape = stages_[stage][block]->append_layers(rows, fmt::format("layer{}.{}", stage + 1, block), shape);
+  rows.push_back({.name = "global average pool", .output = {1, shape[3]}, .saved_bytes = shape[3] * int64_t{sizeof(float)}});
   const Tensor& w = fc_.weight.value();
-  rows.push_back({"fc", {1, w.dim(0)}, w.numel() + w.dim(0), 2e-6 * static_cast<double>(w.numel()), w.dim(0) * int64_t{sizeof(float)}});
+  rows.push_back({.name = "fc",
+                  .output = {1, w.dim(0)},
+                  .parameters = w.numel() + w.dim(0),
+                  .mflop = 2e-6 * static_cast<double>(w.numel()),
+                  .saved_bytes = w.dim(0) * int64_t{sizeof(float)}});
   return rows;
 }
 
 std::unique_ptr<ResNet> make_resnet(const std::string& arch, ResNetConfig config, bool initialized) {
   const Arch& found = find_arch(arch);
-  CHECK(config.classes > 0, "a network of {} classes: at least 1 is needed", config.classes);
+  CHECK(config.classes > 0, "make_resnet: {} classes, expected at least 1", config.classes);
   if (config.shortcut == Shortcut::standard) config.shortcut = found.shortcut;
   auto net = std::make_unique<ResNet>(arch, found.kind, found.blocks, found.widths, config);
   if (initialized) initialize(*net, config.seed);
@@ -114,7 +118,7 @@ std::vector<std::string> known_archs() {
 
 Shortcut default_shortcut(const std::string& arch) { return find_arch(arch).shortcut; }
 
-int64_t embedding_of(const std::string& arch) {
+int64_t feature_dim_of(const std::string& arch) {
   const Arch& found = find_arch(arch);
   return block_channels(found.kind, found.widths.back());
 }

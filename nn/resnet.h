@@ -1,7 +1,7 @@
 #pragma once
-// Residual networks: He et al.'s CIFAR nets of 6n + 2 layers (16-32-64 channels; 8, 14, 20, 32, 44, 56), ResNet-18 / 34 (64-128-256-512)
-// and, of bottleneck blocks with four times these channels behind each, ResNet-50 / 101.
-// He, Zhang, Ren, Sun: "Deep residual learning for image recognition", CVPR 2016.
+// Residual networks. He, Zhang, Ren, Sun: "Deep residual learning for image recognition", CVPR 2016.
+// The CIFAR networks of 6n + 2 layers with 16-32-64 channels (resnet8, 14, 20, 32, 44, 56); ResNet-18 and 34 with 64-128-256-512 channels;
+// ResNet-50 and 101 with bottleneck blocks, whose outputs have four times as many channels.
 
 #include <memory>
 #include <string>
@@ -11,25 +11,27 @@
 
 namespace nn {
 
-enum class Stem { cifar, imagenet };  ///< 3x3 stride 1 without pooling; 7x7 stride 2 and 3x3 maximum
+/// cifar: 3x3 convolution with stride 1, no pooling. imagenet: 7x7 convolution with stride 2, then 3x3 max pooling with stride 2.
+enum class Stem { cifar, imagenet };
 
 struct ResNetConfig {
   int64_t classes = 10;
   Stem stem = Stem::cifar;
-  Shortcut shortcut = Shortcut::standard;  ///< a network's own config() names one of the two others
+  Shortcut shortcut = Shortcut::standard;  ///< in ResNet::config(): projection or option_a
   uint64_t seed = 1;
 };
 
 struct ResNetOutput {
-  Variable map;       ///< (N, H, W, E): ReLU output of the last stage
-  Variable features;  ///< (N, E): its global average
-  Variable logits;    ///< (N, classes)
+  Variable feature_map;  ///< (N, H, W, E): ReLU output of the last stage
+  Variable features;     ///< (N, E): global average of the feature map
+  Variable logits;       ///< (N, classes)
 };
 
 class ResNet : public Module {
  public:
-  /// `blocks` per stage, e.g. {2, 2, 2, 2}; `widths` of the stages, e.g. {64, 128, 256, 512}: channels inside their blocks, of which a
-  /// bottleneck makes four times as many. Not initialized yet (nn/init.h); Shortcut::standard is projection here.
+  /// `blocks` and `widths` have one number per stage, e.g. {2, 2, 2, 2} and {64, 128, 256, 512}. A width is the number of channels inside
+  /// the blocks; the output of a bottleneck has four times as many. Shortcut::standard is projection here. Weights are zero until
+  /// initialize() (nn/module.h) or load_weights() (nn/checkpoint.h).
   ResNet(std::string arch, BlockKind kind, std::vector<int64_t> blocks, std::vector<int64_t> widths, ResNetConfig config);
 
   /// images (N, H, W, 3), normalized, f32.
@@ -38,7 +40,7 @@ class ResNet : public Module {
 
   const std::string& arch() const { return arch_; }
   const ResNetConfig& config() const { return config_; }
-  int64_t embedding() const;  ///< E
+  int64_t feature_dim() const;  ///< E
   std::vector<LayerRow> layer_table(int64_t height, int64_t width) const;
 
  private:
@@ -50,13 +52,19 @@ class ResNet : public Module {
   Linear fc_;
 };
 
-/// "resnet8" .. "resnet56", "resnet18", "resnet34", "resnet50", "resnet101"; an unknown name is an error that lists them. Initialized from
-/// config.seed, unless `initialized` is false (a loader fills it anyway).
+/// The network of an arch from known_archs(); an unknown name is an Error that lists them. Initialized from config.seed unless
+/// `initialized` is false.
 std::unique_ptr<ResNet> make_resnet(const std::string& arch, ResNetConfig config = {}, bool initialized = true);
+/// "resnet8" .. "resnet56", "resnet18", "resnet34", "resnet50", "resnet101".
 std::vector<std::string> known_archs();
-/// What the papers use for the arch: option_a for 6n + 2, projection for 18, 34, 50 and 101.
+/// The shortcut that the paper uses for the arch: option_a for 6n + 2 layers, projection for 18, 34, 50 and 101.
 Shortcut default_shortcut(const std::string& arch);
-/// E, the channels behind its last stage: 64, 512, or 2048 for 50 and 101.
-int64_t embedding_of(const std::string& arch);
+/// E, the number of output channels of the last stage: 64; 512 for 18 and 34; 2048 for 50 and 101.
+int64_t feature_dim_of(const std::string& arch);
+
+/// The autograd graph of one forward pass in training mode over two images of size x size, in Graphviz's DOT language.
+/// A node is an op with the name of its module, the shapes of its parameters and its output shape. An edge is a tensor; dashed edges are
+/// residual inputs. A cluster is a stage. A pass that would save more than 2 GB for the backward pass is an Error.
+std::string dot_graph(const std::string& arch, const ResNetConfig& config, int64_t size);
 
 }  // namespace nn

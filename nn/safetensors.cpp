@@ -1,25 +1,19 @@
 #include "nn/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <optional>
 
-#include "nn/atomic_file.h"
+#include "nn/files.h"
 #include "nn/safetensors_header.h"
 #include "nn/text.h"
 
 namespace nn {
 namespace {
 
-constexpr uint64_t max_header_bytes = 100'000'000;  // as in the format's reference reader
+constexpr uint64_t max_header_bytes = 100'000'000;  // the limit of the reference implementation
 constexpr const char* hash_key = "content_hash";
 
 struct FileDtype {
@@ -27,57 +21,19 @@ struct FileDtype {
   int64_t bytes;
   Dtype dtype;
 };
-// The order matters to spelling_of() only: F16 is read, never written.
+// F16 comes after F32: spelling_of() takes the first match, so that F16 is read but never written.
 constexpr FileDtype file_dtypes[] = {{"F32", 4, Dtype::f32}, {"F64", 8, Dtype::f64}, {"BF16", 2, Dtype::bf16}, {"I32", 4, Dtype::i32},
                                      {"I64", 8, Dtype::i64}, {"U8", 1, Dtype::u8},   {"F16", 2, Dtype::f32}};
 
 const char* spelling_of(Dtype dtype) {
   for (const FileDtype& candidate : file_dtypes)
     if (candidate.dtype == dtype) return candidate.spelling;
-  throw tensor::Error(fmt::format("dtype {} has no name in safetensors files", tensor::name(dtype)));
+  throw tensor::Error(fmt::format("safetensors has no dtype {}; convert the tensor to f32", tensor::name(dtype)));
 }
 
-/// A regular file, open for reading at any place. Errors name it.
-class InputFile {
- public:
-  explicit InputFile(const std::string& path) : path_(path) {
-    descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not hang
-    if (descriptor_ < 0) throw tensor::Error(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-    struct stat status;
-    const bool known = ::fstat(descriptor_, &status) == 0;
-    if (!known || !S_ISREG(status.st_mode)) {
-      ::close(descriptor_);
-      throw tensor::Error(fmt::format("cannot read {}: it is {}, expected a safetensors file", path,
-                                      known && S_ISDIR(status.st_mode) ? "a directory" : "not a regular file"));
-    }
-    size_ = static_cast<uint64_t>(status.st_size);
-  }
-  ~InputFile() { ::close(descriptor_); }
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
-
-  uint64_t size() const { return size_; }
-  void read(uint64_t offset, void* into, uint64_t bytes) const {
-    char* next = static_cast<char*>(into);
-    while (bytes > 0) {
-      const ssize_t got = ::pread(descriptor_, next, std::min<uint64_t>(bytes, 1 << 30), static_cast<off_t>(offset));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw tensor::Error(fmt::format("cannot read {}: {}", path_, std::strerror(errno)));
-      if (got == 0) fail("it became shorter while it was read");
-      next += got;
-      offset += static_cast<uint64_t>(got);
-      bytes -= static_cast<uint64_t>(got);
-    }
-  }
-  [[noreturn]] void fail(const std::string& fault) const {
-    throw tensor::Error(fmt::format("{} is not a whole safetensors file: {}", path_, fault));
-  }
-
- private:
-  std::string path_;
-  int descriptor_ = -1;
-  uint64_t size_ = 0;
-};
+[[noreturn]] void fail(const std::string& path, const std::string& fault) {
+  throw tensor::Error(fmt::format("{} is not a whole safetensors file: {}", path, fault));
+}
 
 /// IEEE half to float, exactly.
 float widen(uint16_t half) {
@@ -92,40 +48,40 @@ float widen(uint16_t half) {
   return value;
 }
 
-/// What the header says about one tensor, checked against itself and the size of the file's data.
+/// A header entry whose shape, dtype and offsets agree with each other and with the size of the data.
 struct CheckedEntry {
   const FileDtype* dtype;
   Shape shape;
 };
 
-CheckedEntry check_entry(const HeaderEntry& entry, uint64_t data_bytes, const InputFile& file) {
+CheckedEntry check_entry(const HeaderEntry& entry, uint64_t data_bytes, const std::string& path) {
   const std::string name = printable(entry.name);
   const FileDtype* dtype = nullptr;
   for (const FileDtype& candidate : file_dtypes)
     if (entry.dtype == candidate.spelling) dtype = &candidate;
   if (!dtype)
-    file.fail(fmt::format("tensor '{}' has dtype '{}', expected F32, F64, F16, BF16, I32, I64 or U8", name, printable(entry.dtype)));
+    fail(path, fmt::format("tensor '{}' has dtype '{}', expected F32, F64, F16, BF16, I32, I64 or U8", name, printable(entry.dtype)));
   if (entry.shape.size() > static_cast<size_t>(Shape::max_rank))
-    file.fail(
-        fmt::format("tensor '{}' has {} axes, at most {} are supported", name, entry.shape.size(), static_cast<int>(Shape::max_rank)));
-  if (entry.begin > entry.end) file.fail(fmt::format("tensor '{}' ends at byte {} before it begins at {}", name, entry.end, entry.begin));
+    fail(path,
+         fmt::format("tensor '{}' has {} axes, at most {} are supported", name, entry.shape.size(), static_cast<int>(Shape::max_rank)));
+  if (entry.begin > entry.end) fail(path, fmt::format("tensor '{}' ends at byte {} before it begins at {}", name, entry.end, entry.begin));
   if (entry.end > data_bytes)
-    file.fail(fmt::format("tensor '{}' ends at byte {} of the data, but the file holds only {}", name, entry.end, data_bytes));
+    fail(path, fmt::format("tensor '{}' ends at byte {} of the data, but the data has only {} bytes", name, entry.end, data_bytes));
   Shape shape;
-  uint64_t bytes = static_cast<uint64_t>(dtype->bytes);
+  uint64_t bytes = dtype->bytes;
   for (const uint64_t extent : entry.shape) {
     if (extent > (uint64_t{1} << 62) || __builtin_mul_overflow(bytes, extent, &bytes) || bytes > (uint64_t{1} << 62))
-      file.fail(fmt::format("the shape [{}] of tensor '{}' is too large", joined(entry.shape, ", "), name));
+      fail(path, fmt::format("the shape [{}] of tensor '{}' is too large", joined(entry.shape, ", "), name));
     shape.push_back(static_cast<int64_t>(extent));
   }
   if (bytes != entry.end - entry.begin)
-    file.fail(fmt::format("tensor '{}' of shape {} and dtype {} needs {} bytes, its offsets span {}", name, shape.to_string(), entry.dtype,
-                          bytes, entry.end - entry.begin));
+    fail(path, fmt::format("tensor '{}' of shape {} and dtype {} needs {} bytes, its offsets span {}", name, shape.to_string(), entry.dtype,
+                           bytes, entry.end - entry.begin));
   return {dtype, shape};
 }
 
-/// Every byte of the data belongs to exactly one tensor.
-void check_cover(const Header& header, uint64_t data_bytes, const InputFile& file) {
+/// Checks that every byte of the data belongs to exactly one tensor.
+void check_cover(const Header& header, uint64_t data_bytes, const std::string& path) {
   std::vector<const HeaderEntry*> order;
   for (const HeaderEntry& entry : header.entries) order.push_back(&entry);
   std::sort(order.begin(), order.end(),
@@ -133,22 +89,22 @@ void check_cover(const Header& header, uint64_t data_bytes, const InputFile& fil
   uint64_t covered = 0;
   for (const HeaderEntry* entry : order) {
     if (entry->begin != covered)
-      file.fail(fmt::format("tensor '{}' begins at byte {} of the data, expected {} ({})", printable(entry->name), entry->begin, covered,
-                            entry->begin < covered ? "it overlaps another one" : "a hole"));
+      fail(path, fmt::format("tensor '{}' begins at byte {} of the data, expected {} ({})", printable(entry->name), entry->begin, covered,
+                             entry->begin < covered ? "it overlaps another tensor" : "there is a gap"));
     covered = entry->end;
   }
-  if (covered != data_bytes) file.fail(fmt::format("its tensors end at byte {} of the data, the file has {}", covered, data_bytes));
+  if (covered != data_bytes) fail(path, fmt::format("its tensors end at byte {} of the data, which has {} bytes", covered, data_bytes));
 }
 
 Tensor read_tensor(const InputFile& file, uint64_t offset, const CheckedEntry& entry) {
   Tensor result(entry.shape, entry.dtype->dtype);
   const int64_t bytes = entry.shape.numel() * entry.dtype->bytes;
   if (entry.dtype->bytes == tensor::size_of(entry.dtype->dtype)) {
-    file.read(offset, result.raw(), static_cast<uint64_t>(bytes));
+    file.read(offset, result.raw(), bytes);
     return result;
   }
-  std::vector<uint16_t> halves(static_cast<size_t>(entry.shape.numel()));
-  file.read(offset, halves.data(), static_cast<uint64_t>(bytes));
+  std::vector<uint16_t> halves(entry.shape.numel());
+  file.read(offset, halves.data(), bytes);
   float* out = result.data<float>();
   for (size_t i = 0; i < halves.size(); ++i) out[i] = widen(halves[i]);
   return result;
@@ -158,7 +114,7 @@ class Hash {
  public:
   Hash() { XXH3_64bits_reset(&state_); }
   void number(int64_t value) { XXH3_64bits_update(&state_, &value, sizeof value); }
-  void text(const std::string& text) {  // its length first, so that "a" + "bc" is not "ab" + "c"
+  void text(const std::string& text) {  // the length comes first, so that "a" + "bc" differs from "ab" + "c"
     number(static_cast<int64_t>(text.size()));
     XXH3_64bits_update(&state_, text.data(), text.size());
   }
@@ -169,7 +125,7 @@ class Hash {
       text(std::string(tensor::name(tensor.dtype())));
       number(tensor.rank());
       for (int axis = 0; axis < tensor.rank(); ++axis) number(tensor.dim(axis));
-      XXH3_64bits_update(&state_, tensor.raw(), static_cast<size_t>(tensor.bytes()));
+      XXH3_64bits_update(&state_, tensor.raw(), tensor.bytes());
     }
   }
   std::string digits() const { return fmt::format("{:016x}", XXH3_64bits_digest(&state_)); }
@@ -182,14 +138,15 @@ class Hash {
 
 TensorFile read_safetensors(const std::string& path) {
   const InputFile file(path);
-  if (file.size() == 0) file.fail("it is empty");
-  if (file.size() < 8) file.fail(fmt::format("it has {} bytes, fewer than the 8 of the header's length", file.size()));
+  const uint64_t file_bytes = file.size();
+  if (file_bytes == 0) fail(path, "it is empty");
+  if (file_bytes < 8) fail(path, fmt::format("it has {} bytes, fewer than the 8 of the header length", file_bytes));
   uint64_t header_bytes = 0;
   file.read(0, &header_bytes, 8);
-  if (header_bytes > file.size() - 8)
-    file.fail(fmt::format("it claims a header of {} bytes, but only {} follow", header_bytes, file.size() - 8));
+  if (header_bytes > file_bytes - 8)
+    fail(path, fmt::format("it claims a header of {} bytes, but only {} follow", header_bytes, file_bytes - 8));
   if (header_bytes > max_header_bytes)
-    file.fail(fmt::format("it claims a header of {} bytes, at most {} are allowed", header_bytes, max_header_bytes));
+    fail(path, fmt::format("it claims a header of {} bytes, at most {} are allowed", header_bytes, max_header_bytes));
 
   std::string text(header_bytes, '\0');
   file.read(8, text.data(), header_bytes);
@@ -197,12 +154,12 @@ TensorFile read_safetensors(const std::string& path) {
   try {
     header = parse_header(text);
   } catch (const tensor::Error& error) {
-    file.fail(error.what());
+    fail(path, error.what());
   }
-  const uint64_t data_begin = 8 + header_bytes, data_bytes = file.size() - data_begin;
+  const uint64_t data_begin = 8 + header_bytes, data_bytes = file_bytes - data_begin;
   std::vector<CheckedEntry> checked;
-  for (const HeaderEntry& entry : header.entries) checked.push_back(check_entry(entry, data_bytes, file));
-  check_cover(header, data_bytes, file);  // before the first tensor is allocated: together they cannot be larger than the file
+  for (const HeaderEntry& entry : header.entries) checked.push_back(check_entry(entry, data_bytes, path));
+  check_cover(header, data_bytes, path);  // before any allocation: tensors that do not overlap cannot be larger than the file
 
   TensorFile result;
   result.metadata = std::move(header.metadata);
@@ -212,10 +169,12 @@ TensorFile read_safetensors(const std::string& path) {
   if (claimed != result.metadata.end()) {
     const std::string actual = content_hash(result);
     if (claimed->second != actual)
-      file.fail(fmt::format(
-          "its content hash is {}, it was written with {}: the file has changed since; take another copy, or remove {} from its "
-          "metadata if the change was meant",
-          actual, printable(claimed->second), hash_key));
+      fail(
+          path,
+          fmt::format(
+              "its content hash is {}, but {} was written: the file has changed since; use another copy, or remove {} from its metadata if "
+              "the change was intended",
+              actual, printable(claimed->second), hash_key));
   }
   return result;
 }
@@ -228,12 +187,12 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
   header.metadata = file.metadata;
   uint64_t offset = 0;
   for (const auto& [name, tensor] : order) {
-    CHECK(name != "__metadata__", "cannot write {}: no tensor may be called __metadata__", path);
-    CHECK(tensor.defined(), "cannot write {}: tensor '{}' is undefined", path, name);
+    CHECK(name != "__metadata__", "cannot write {}: no tensor may be called __metadata__; rename it", path);
+    CHECK(tensor.defined(), "cannot write {}: tensor '{}' is undefined; give it a value", path, name);
     CHECK(tensor.device().is_cpu(), "cannot write {}: tensor '{}' is on {}; copy it to the cpu first", path, name,
           tensor.device().to_string());
-    HeaderEntry entry{name, spelling_of(tensor.dtype()), {}, offset, offset + static_cast<uint64_t>(tensor.bytes())};
-    for (int axis = 0; axis < tensor.rank(); ++axis) entry.shape.push_back(static_cast<uint64_t>(tensor.dim(axis)));
+    HeaderEntry entry{.name = name, .dtype = spelling_of(tensor.dtype()), .shape = {}, .begin = offset, .end = offset + tensor.bytes()};
+    for (int axis = 0; axis < tensor.rank(); ++axis) entry.shape.push_back(tensor.dim(axis));
     offset = entry.end;
     header.entries.push_back(std::move(entry));
   }
@@ -263,6 +222,6 @@ std::string content_hash(const TensorFile& file) {
   return hash.digits();
 }
 
-void seal(TensorFile& file) { file.metadata[hash_key] = content_hash(file); }
+void add_content_hash(TensorFile& file) { file.metadata[hash_key] = content_hash(file); }
 
 }  // namespace nn

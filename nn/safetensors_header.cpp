@@ -16,7 +16,7 @@ template <class... Arguments>
   throw tensor::Error(fmt::format(format, std::forward<Arguments>(arguments)...));
 }
 
-// Events instead of a document, because a document keeps only the last of two equal keys.
+// A SAX parser, because a parsed document keeps only the last of two equal keys.
 //
 //   { "__metadata__": {key: string ...},  name: {"dtype": string, "shape": [..], "data_offsets": [begin, end]} ... }
 //   depth 1                          2                                    depth 3
@@ -26,7 +26,7 @@ class HeaderEvents : public nlohmann::json_sax<json> {
 
   bool start_object(size_t) override {
     if (depth_ == 0) return enter();
-    if (depth_ != 1) fail("an object stands where {} was expected", expected());
+    if (depth_ != 1) fail("an object found where {} was expected", expected());
     in_metadata_ = key_ == "__metadata__";
     fields_.clear();
     if (!in_metadata_) header.entries.push_back({key_, {}, {}, 0, 0});
@@ -39,15 +39,15 @@ class HeaderEvents : public nlohmann::json_sax<json> {
     return true;
   }
   bool key(std::string& key) override {
-    if (depth_ == 1 && !names_.insert(key).second) fail("the name '{}' stands there twice", printable(key));
-    if (depth_ == 2 && !fields_.insert(key).second) fail("'{}' of '{}' stands there twice", printable(key), printable(key_));
+    if (depth_ == 1 && !names_.insert(key).second) fail("the name '{}' occurs twice", printable(key));
+    if (depth_ == 2 && !fields_.insert(key).second) fail("'{}' of '{}' occurs twice", printable(key), printable(key_));
     if (depth_ == 2 && !in_metadata_ && key != "dtype" && key != "shape" && key != "data_offsets")
       fail("tensor '{}' has the unknown field '{}'", printable(key_), printable(key));
     (depth_ == 1 ? key_ : field_) = key;
     return true;
   }
   bool start_array(size_t) override {
-    if (depth_ != 2 || in_metadata_ || field_ == "dtype") fail("an array stands where {} was expected", expected());
+    if (depth_ != 2 || in_metadata_ || field_ == "dtype") fail("an array found where {} was expected", expected());
     numbers_.clear();
     return enter();
   }
@@ -69,22 +69,22 @@ class HeaderEvents : public nlohmann::json_sax<json> {
     } else if (depth_ == 2 && field_ == "dtype") {
       header.entries.back().dtype = value;
     } else {
-      fail("a string stands where {} was expected", expected());
+      fail("a string found where {} was expected", expected());
     }
     return true;
   }
   bool number_unsigned(number_unsigned_t value) override {
-    if (depth_ != 3) fail("a number stands where {} was expected", expected());
+    if (depth_ != 3) fail("a number found where {} was expected", expected());
     numbers_.push_back(value);
     return true;
   }
-  bool number_integer(number_integer_t value) override { fail("{} stands where {} was expected", value, expected()); }
-  bool number_float(number_float_t, const string_t& text) override { fail("{} stands where {} was expected", printable(text), expected()); }
-  bool null() override { fail("null stands where {} was expected", expected()); }
-  bool boolean(bool) override { fail("a truth value stands where {} was expected", expected()); }
-  bool binary(binary_t&) override { fail("binary data stand where {} was expected", expected()); }
+  bool number_integer(number_integer_t value) override { fail("{} found where {} was expected", value, expected()); }
+  bool number_float(number_float_t, const string_t& text) override { fail("{} found where {} was expected", printable(text), expected()); }
+  bool null() override { fail("null found where {} was expected", expected()); }
+  bool boolean(bool) override { fail("a boolean found where {} was expected", expected()); }
+  bool binary(binary_t&) override { fail("binary data found where {} was expected", expected()); }
   bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception&) override {
-    fail("the header is not JSON from its byte {} on", position);
+    fail("the header is not JSON at byte {}", position);
   }
 
  private:
@@ -103,7 +103,7 @@ class HeaderEvents : public nlohmann::json_sax<json> {
 
   int depth_ = 0;
   bool in_metadata_ = false;
-  std::string key_, field_;  // the last key at depth 1 and at depth 2
+  std::string key_, field_;  // the current key at depth 1 and at depth 2
   std::set<std::string> names_, fields_;
   std::vector<uint64_t> numbers_;
 };
@@ -112,15 +112,15 @@ std::string quoted(const std::string& text) {
   try {
     return json(text).dump(-1, ' ', false, json::error_handler_t::strict);
   } catch (const json::exception&) {
-    fail("the name '{}' is not UTF-8, and cannot be written; rename it", printable(text));
+    fail("the name '{}' is not UTF-8 and cannot be written; rename it", printable(text));
   }
 }
 
 }  // namespace
 
 Header parse_header(const std::string& text) {
-  // nlohmann/json takes a zero byte for the end of the text and passes over what follows.
-  if (const size_t zero = text.find('\0'); zero != std::string::npos) fail("the header is not JSON from its byte {} on", zero + 1);
+  // nlohmann/json stops at a zero byte and ignores the rest of the text.
+  if (const size_t zero = text.find('\0'); zero != std::string::npos) fail("the header is not JSON at byte {}", zero + 1);
   HeaderEvents events;
   json::sax_parse(text, &events);
   return std::move(events.header);
@@ -143,8 +143,33 @@ std::string format_header(const Header& header) {
                         joined(entry.shape, ","), entry.begin, entry.end);
   }
   text += "}";
-  text.resize((text.size() + 7) / 8 * 8, ' ');
+  text.append(-text.size() % 8, ' ');
   return text;
 }
+
+namespace {
+
+/// The items of a JSON list that all have the type Item.
+template <class Item>
+std::optional<std::vector<Item>> parse_list(const std::string& text, bool (json::*has_type)() const noexcept) {
+  const json list = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!list.is_array()) return std::nullopt;
+  std::vector<Item> items;
+  for (const json& item : list) {
+    if (!(item.*has_type)()) return std::nullopt;
+    items.push_back(item.get<Item>());
+  }
+  return items;
+}
+
+}  // namespace
+
+std::optional<std::vector<std::string>> parse_strings(const std::string& text) { return parse_list<std::string>(text, &json::is_string); }
+std::optional<std::vector<double>> parse_numbers(const std::string& text) { return parse_list<double>(text, &json::is_number); }
+
+std::string format_strings(const std::vector<std::string>& strings) {
+  return json(strings).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+std::string format_numbers(const std::vector<double>& numbers) { return json(numbers).dump(); }
 
 }  // namespace nn

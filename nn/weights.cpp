@@ -1,9 +1,8 @@
-// A module's tensors to PyTorch's names and layouts, and back.
+// Conversion between the parameters of a module and tensors with PyTorch's names and layouts.
 
 #include <algorithm>
 
 #include "nn/checkpoint.h"
-#include "nn/checkpoint_names.h"
 #include "nn/text.h"
 #include "tensor/ops/elementwise.h"
 
@@ -16,7 +15,7 @@ bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-/// (A, B, C, D) -> (A, C, D, B) or back: file layout (O, I, KH, KW) is B = I, ours (O, KH, KW, I).
+/// (O, I, KH, KW) -> (O, KH, KW, I) with `to_channels_last`, else the inverse.
 Tensor move_axis(const Tensor& x, bool to_channels_last) {
   const int64_t o = x.dim(0), first = to_channels_last ? x.dim(1) : x.dim(1) * x.dim(2),
                 second = x.numel() / std::max<int64_t>(o * first, 1);
@@ -34,7 +33,7 @@ Tensor move_axis(const Tensor& x, bool to_channels_last) {
 
 Shape file_shape(const Shape& shape) { return shape.rank() == 4 ? Shape{shape[0], shape[3], shape[1], shape[2]} : shape; }
 
-/// A place in the module: a parameter (written through its variable) or a buffer.
+/// A parameter or a buffer of the module.
 struct Target {
   Variable parameter;
   Tensor* buffer = nullptr;
@@ -48,7 +47,7 @@ std::map<std::string, Target> targets_of(const Module& module) {
   return targets;
 }
 
-/// The tensor as the target holds it; what is wrong goes to `fault`, which stays empty when all is well.
+/// The tensor with the dtype and layout of the target. On failure `fault` is the reason, otherwise it stays empty.
 Tensor convert(const std::string& name, const Tensor& tensor, const Tensor& target, std::string& fault) {
   const std::string shown = printable(name);
   if (tensor.shape() != file_shape(target.shape())) {
@@ -65,7 +64,7 @@ Tensor convert(const std::string& name, const Tensor& tensor, const Tensor& targ
     return {};
   }
   Tensor converted = tensor.dtype() == target.dtype() ? tensor : tensor::ops::cast(tensor, target.dtype());
-  if (!tensor::ops::all_finite(converted)) {  // after the cast, where a large f64 overflows
+  if (!tensor::ops::all_finite(converted)) {  // after the cast, in which a large f64 overflows
     fault = fmt::format("{} has values that are not finite in {}", shown, tensor::name(target.dtype()));
     return {};
   }
@@ -81,10 +80,10 @@ Tensor convert(const std::string& name, const Tensor& tensor, const Tensor& targ
 }
 
 /// "a, b, c and 12 more"
-std::string some_of(const std::vector<std::string>& names) {
+std::string first_names(const std::vector<std::string>& names) {
   constexpr size_t shown = 6;
-  const std::vector<std::string> first(names.begin(), names.begin() + static_cast<int64_t>(std::min(shown, names.size())));
-  return fmt::format("{}{}", joined(first, ", "), names.size() > shown ? fmt::format(" and {} more", names.size() - shown) : "");
+  const std::vector<std::string> first(names.begin(), names.begin() + std::min(shown, names.size()));
+  return fmt::format("{}{}", joined(first), names.size() > shown ? fmt::format(" and {} more", names.size() - shown) : "");
 }
 
 }  // namespace
@@ -107,7 +106,7 @@ std::string canonical_name(const std::string& name) {
 
 std::string LoadReport::to_string() const {
   const auto list = [](const char* title, const std::vector<std::string>& names) {
-    return names.empty() ? fmt::format("{} 0", title) : fmt::format("{} {} ({})", title, names.size(), some_of(names));
+    return names.empty() ? fmt::format("{} 0", title) : fmt::format("{} {} ({})", title, names.size(), first_names(names));
   };
   return fmt::format("{} tensors matched, {}, {}, {}", matched.size(), list("renamed", renamed), list("missing", missing),
                      list("unexpected", unexpected));
@@ -116,7 +115,7 @@ std::string LoadReport::to_string() const {
 LoadReport load_weights(Module& module, const std::map<std::string, Tensor>& tensors) {
   std::map<std::string, Target> targets = targets_of(module);
   LoadReport report;
-  std::map<std::string, std::string> source;  // target's name -> name in the file
+  std::map<std::string, std::string> source;  // name of the target -> name in the file
   std::map<std::string, Tensor> converted;
   std::vector<std::string> faults;
   for (const auto& [name, tensor] : tensors) {
@@ -128,7 +127,7 @@ LoadReport load_weights(Module& module, const std::map<std::string, Tensor>& ten
     }
     const auto [first, is_new] = source.emplace(target_name, name);
     if (!is_new) {
-      faults.push_back(fmt::format("{} and {} both stand for {}", printable(first->second), printable(name), target_name));
+      faults.push_back(fmt::format("{} and {} are both names of {}", printable(first->second), printable(name), target_name));
       continue;
     }
     std::string fault;
@@ -140,15 +139,15 @@ LoadReport load_weights(Module& module, const std::map<std::string, Tensor>& ten
   for (const auto& [name, target] : targets)
     if (!source.count(name) && !ends_with(name, counter_suffix)) report.missing.push_back(name);
 
-  if (!report.missing.empty()) faults.push_back("missing: " + some_of(report.missing));
-  if (!report.unexpected.empty()) faults.push_back("unexpected: " + some_of(report.unexpected));
+  if (!report.missing.empty()) faults.push_back("missing: " + first_names(report.missing));
+  if (!report.unexpected.empty()) faults.push_back("unexpected: " + first_names(report.unexpected));
   if (!faults.empty())
-    throw tensor::Error(fmt::format("the weights do not fit the network ({} of {} tensors matched): {}", report.matched.size(),
+    throw tensor::Error(fmt::format("the weights do not match the network ({} of {} tensors matched): {}", report.matched.size(),
                                     targets.size(), joined(faults, "; ")));
   for (auto& [name, tensor] : converted) {
     Target& target = targets[name];
-    Tensor& place = target.buffer ? *target.buffer : target.parameter.mutable_value();
-    place = tensor.to(place.device());
+    Tensor& value = target.buffer ? *target.buffer : target.parameter.mutable_value();
+    value = tensor.to(value.device());
   }
   return report;
 }

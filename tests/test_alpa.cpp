@@ -5,7 +5,7 @@
 #include "mode/alpa/alpa_loss.h"
 #include "mode/cases/alpa.h"
 #include "nn/contrastive_loss.h"
-#include "nn/init.h"
+#include "nn/module.h"
 #include "tests/kernel_testing.h"
 
 namespace {

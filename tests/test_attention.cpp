@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "nn/init.h"
+#include "nn/module.h"
 #include "tests/kernel_testing.h"
 
 namespace {

@@ -9,7 +9,6 @@
 #include <map>
 #include <set>
 
-#include "nn/data/color.h"
 #include "tests/errors.h"
 #include "tests/image_files.h"
 

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "nn/init.h"
 #include "tensor/ops/elementwise.h"
 #include "tests/errors.h"
 #include "tests/temporary.h"
@@ -107,7 +106,7 @@ class WeightFaults : public testing::Test {
   Tensors weights = nn::export_weights(TinyNet(2));
   const std::string before = hash_of(net);
 
-  /// Loading says `expected`, in one line, and leaves the network as it was.
+  /// Loading fails with `expected` in one line and leaves the network unchanged.
   void expect_refused(const std::string& expected) {
     const std::string message = message_of([&] { nn::load_weights(net, weights); });
     expect_contains(message, expected);
@@ -141,7 +140,7 @@ TEST_F(WeightFaults, EachIsNamedAndNothingIsWritten) {
   weights["bn1.running_var"].data<float>()[0] = -1e-3f;
   expect_refused("bn1.running_var has a negative variance");
   weights["linear.bias"] = weights["fc.bias"];
-  expect_refused("fc.bias and linear.bias both stand for fc.bias");
+  expect_refused("fc.bias and linear.bias are both names of fc.bias");
   weights.clear();
   expect_refused("0 of 8 tensors matched");
 }
@@ -183,21 +182,21 @@ TEST_F(Models, EverythingComesBack) {
       EXPECT_EQ(loaded.checkpoint.metadata.at("epoch"), "12");
       for (const char* key : {"isa", "content_hash", "crop_policy", "resize_filter", "input_size"})
         EXPECT_TRUE(loaded.checkpoint.metadata.count(key)) << key;
-      // Saved again, the bytes are the same: they depend on the content alone.
+      // The bytes depend on the content alone: saving again gives the same file.
       const std::string bytes = read_bytes(path);
       nn::save_model(path, *loaded.net, loaded.checkpoint);
       EXPECT_EQ(bytes, read_bytes(path));
     }
 }
 
-TEST_F(Models, ForeignFilesNeedAnArchAndTellTheRest) {
+TEST_F(Models, ForeignFilesNeedOnlyAnArch) {
   for (const nn::Shortcut shortcut : {nn::Shortcut::option_a, nn::Shortcut::projection}) {
     const auto net = nn::make_resnet("resnet14", {.classes = 5, .shortcut = shortcut});
     TensorFile file;
     for (const auto& [name, tensor] : nn::export_weights(*net))
       file.tensors[name.compare(0, 3, "fc.") == 0 ? "linear" + name.substr(2) : name] = tensor;
     nn::write_safetensors(path, file);
-    expect_contains(load_fault(), "does not say which arch its weights are for; give one of resnet8, resnet14");
+    expect_contains(load_fault(), "its metadata have no arch; give one of resnet8, resnet14");
     const nn::LoadedModel loaded = nn::load_model(path, {.arch = "resnet14"});
     EXPECT_EQ(loaded.net->config().classes, 5);
     EXPECT_EQ(loaded.net->config().shortcut, shortcut);
@@ -209,7 +208,7 @@ TEST_F(Models, ForeignFilesNeedAnArchAndTellTheRest) {
     EXPECT_EQ(given.preprocessing.std[1], 2);
     expect_contains(load_fault({.arch = "resnet20"}), "missing: layer1.2.bn1.bias");
     expect_contains(load_fault({.arch = "resnet8"}), "unexpected: layer1.1.bn1.bias");
-    expect_contains(load_fault({.arch = "vgg16"}), "there is no arch 'vgg16'; there are resnet8");
+    expect_contains(load_fault({.arch = "vgg16"}), "unknown arch 'vgg16'; known: resnet8");
     expect_contains(load_fault({.arch = "resnet14", .mean = {0.5, 0.4, 0.3}}), "a mean but no std; give both");
     expect_contains(load_fault({.arch = "resnet14", .mean = {0.5}, .std = {1, 2, 3}}), "mean needs three numbers");
     expect_contains(load_fault({.arch = "resnet14", .mean = {0, 0, 0}, .std = {1, 0, 1}}), "std positive");
@@ -217,26 +216,26 @@ TEST_F(Models, ForeignFilesNeedAnArchAndTellTheRest) {
   }
 }
 
-TEST_F(Models, MetadataThatLie) {
+TEST_F(Models, InconsistentMetadata) {
   const auto net = nn::make_resnet("resnet8", {.classes = 3});
   nn::save_model(path, *net, checkpoint());
   const TensorFile good = nn::read_safetensors(path);
   const auto with = [&](const std::string& key, const std::string& value) {
     TensorFile file = good;
     file.metadata[key] = value;
-    nn::seal(file);
+    nn::add_content_hash(file);
     nn::write_safetensors(path, file);
     const std::string message = load_fault();
     expect_contains(message, path);
     EXPECT_EQ(message.find('\n'), std::string::npos);
     return message;
   };
-  expect_contains(with("arch", "resnet\n9"), "there is no arch 'resnet\\x0a9'");
+  expect_contains(with("arch", "resnet\n9"), "unknown arch 'resnet\\x0a9'");
   expect_contains(with("arch", "resnet18"), "fc.weight has shape (3, 64), arch resnet18 needs (classes, 512)");
-  expect_contains(with("classes", "4"), "say 4 classes, its fc.weight has 3 rows");
+  expect_contains(with("classes", "4"), "have 4 classes, its fc.weight has 3 rows");
   expect_contains(with("classes", "many"), "classes = 'many', expected a whole number");
   expect_contains(with("classes", "-3"), "expected a whole number");
-  expect_contains(with("class_names", "[\"a\"]"), "names 1 classes");
+  expect_contains(with("class_names", "[\"a\"]"), "name 1 classes");
   expect_contains(with("class_names", "[1, 2, 3]"), "expected a list of names");
   expect_contains(with("class_names", "[[[["), "expected a list of names");
   expect_contains(with("stem", "vit"), "stem = 'vit', expected cifar or imagenet");
@@ -250,7 +249,7 @@ TEST_F(Models, MetadataThatLie) {
   expect_contains(with("std", "[1e999, 1, 1]"), "std = '[1e999, 1, 1]'");
   expect_contains(with("seed", "1.5"), "seed = '1.5'");
   nn::write_safetensors(path, good);
-  expect_contains(load_fault({.arch = "resnet18"}), "says that its arch is resnet8, but resnet18 was asked for");
+  expect_contains(load_fault({.arch = "resnet18"}), "have arch resnet8, but resnet18 was requested");
 }
 
 TEST_F(Models, EarlierNamesOfTheCropAreRead) {
@@ -277,7 +276,7 @@ TEST_F(Models, WrongTensorsUnderAGoodHeader) {
     expect_contains(message, path);
     return message;
   };
-  expect_contains(with([](Tensors& t) { t.erase("fc.weight"); }), "it has no tensor fc.weight: it is not a ResNet's checkpoint");
+  expect_contains(with([](Tensors& t) { t.erase("fc.weight"); }), "it has no tensor fc.weight: it is not a checkpoint of a ResNet");
   expect_contains(with([](Tensors& t) { t.erase("conv1.weight"); }), "it has no tensor conv1.weight");
   expect_contains(with([](Tensors& t) { t["fc.weight"] = Tensor::zeros({64}); }), "fc.weight has shape (64), expected 2 axes");
   expect_contains(with([](Tensors& t) { t["fc.weight"] = Tensor::zeros({0, 64}); }), "fc.weight has shape (0, 64)");
@@ -285,7 +284,7 @@ TEST_F(Models, WrongTensorsUnderAGoodHeader) {
                     t["fc.weight"] = Tensor::zeros({3, 32});
                   }),
                   "fc.weight has shape (3, 32), arch resnet8 needs (classes, 64)");
-  // Many rows of no width cost the file nothing; they must not make us allocate a classifier of that size.
+  // A shape without elements takes no space in the file; it must not allocate a classifier of that many rows.
   expect_contains(with([](Tensors& t) { t["fc.weight"] = Tensor(Shape{int64_t{1} << 40, 0}); }), "fc.weight has shape (1099511627776, 0)");
   expect_contains(with([](Tensors& t) { t["conv1.weight"] = Tensor::zeros({16, 3, 5, 5}); }), "kernels of 3 (CIFAR) and 7 (ImageNet)");
   expect_contains(with([](Tensors& t) { t["layer3.0.conv2.weight"].data<float>()[7] = NAN; }),
@@ -309,14 +308,14 @@ TEST_F(Models, CutBitsAndOtherFiles) {
     flip_bit(path, bit);
   }
   EXPECT_EQ(load_fault(), "");
-  write_bytes(path, "this is no checkpoint, but a text that somebody took for one");
+  write_bytes(path, "a text file that is not a checkpoint");
   expect_contains(load_fault(), "claims a header of");
   expect_contains(message_of([&] { nn::load_model(directory.path()); }), "it is a directory");
   expect_contains(message_of([&] { nn::load_model(directory / "absent.safetensors"); }), "No such file");
 }
 
 TEST_F(Models, FlippedHeaderBitsNeverCrashNorChangeNames) {
-  // The whole header of a small foreign file: no seal, so that only structure and strictness protect.
+  // The whole header of a small foreign file: without a content hash, only the structure is checked.
   TinyNet net(1), fresh(2);
   TensorFile file;
   file.tensors = nn::export_weights(net);
@@ -329,8 +328,7 @@ TEST_F(Models, FlippedHeaderBitsNeverCrashNorChangeNames) {
     flip_bit(path, bit);
     const std::string message = message_of([&] { nn::load_weights(fresh, nn::read_safetensors(path).tensors); });
     if (message.empty()) {
-      // It loaded, so every name was there: a flip may then have changed only what the names hold the bytes of (two offsets cannot move
-      // with one bit), that is nothing.
+      // The file loaded, so that every name was found, and one bit cannot move two offsets: the weights are unchanged.
       ++loaded;
       EXPECT_EQ(original, hash_of(fresh)) << "bit " << bit;
       fresh.fc.weight.mutable_value() = Tensor::zeros({2, 3});
@@ -344,7 +342,7 @@ TEST_F(Models, FlippedHeaderBitsNeverCrashNorChangeNames) {
   EXPECT_LT(loaded, 200) << "of " << (8 + length) * 8;
 }
 
-TEST_F(Models, WhatIsNotSaved) {
+TEST_F(Models, InvalidModelsAreNotSaved) {
   auto net = nn::make_resnet("resnet8", {.classes = 3});
   nn::Checkpoint bad = checkpoint();
   bad.class_names.pop_back();

@@ -81,7 +81,7 @@ TEST(Device, RunsModelsAndFeaturesSayIt) {
   EXPECT_EQ(run(resume).out.find(note), std::string::npos);
   expect_refused(resume, "cuda:77", 1, tensor::cuda::unavailable_because(77));
   state.metadata["device_name"] = "another device, sm_80, 40.0 GiB";
-  nn::seal(state);
+  nn::add_content_hash(state);
   nn::write_safetensors(directory / "run/state.safetensors", state);
   const Result moved = run(resume);
   EXPECT_EQ(moved.status, 0) << moved.err;

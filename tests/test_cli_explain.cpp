@@ -7,8 +7,7 @@
 #include "mode/alpa/attention.h"
 #include "mode/detectors/regions.h"
 #include "nn/checkpoint.h"
-#include "nn/data/decode.h"
-#include "nn/data/encode.h"
+#include "nn/data/image_io.h"
 #include "nn/data/loader.h"
 #include "tests/command_training.h"
 
@@ -61,7 +60,7 @@ Tensor map_of_images(const std::string& model_path) {
   options.shuffle = false;
   options.preprocessing = model.checkpoint.preprocessing;
   Tensor map;
-  for (const nn::Batch& batch : nn::Loader(*data, options)) map = (*model.net)(batch.images).map.value();
+  for (const nn::Batch& batch : nn::Loader(*data, options)) map = (*model.net)(batch.images).feature_map.value();
   return map;
 }
 
@@ -336,7 +335,7 @@ TEST(CliExplain, FailsInOneLineAndWritesNothing) {
   fails({directory / "none.png", b, "--model", model}, "none.png");
   fails({a, cut, "--model", model}, "cut.png");
   fails({text, b, "--run", alpa_run()}, "text.jpg");
-  fails({a, directory.path(), "--model", model}, "it is a folder");
+  fails({a, directory.path(), "--model", model}, "it is a directory");
   fails({cut, "--model", model, "--id", command::train_data}, "cut.png");
   // Networks.
   const std::string without_alpa = model.substr(0, model.rfind('/'));
@@ -351,7 +350,7 @@ TEST(CliExplain, FailsInOneLineAndWritesNothing) {
   const auto tampered = [&](const std::function<void(nn::TensorFile&)>& change, const std::string& part) {
     nn::TensorFile file = nn::read_safetensors(alpa_run() + "/state.safetensors");
     change(file);
-    nn::seal(file);
+    nn::add_content_hash(file);
     std::filesystem::create_directories(directory / "run");
     nn::write_safetensors(directory / "run/state.safetensors", file);
     fails({a, b, "--run", directory / "run"}, part);

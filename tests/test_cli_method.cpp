@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "nn/checkpoint.h"
-#include "nn/data/encode.h"
+#include "nn/data/image_io.h"
 #include "tests/command_training.h"
 
 namespace {

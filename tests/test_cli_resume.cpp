@@ -81,7 +81,7 @@ TEST(ExactResume, SaysWhatChanged) {
   EXPECT_EQ(result.out.find("with commit 0123"), std::string::npos);
 
   state.metadata["began_with"] = "0123456789ab";
-  nn::seal(state);
+  nn::add_content_hash(state);
   nn::write_safetensors(path, state);
   result = run(resume(directory / "run"));
   EXPECT_EQ(result.status, 0) << result.err;
@@ -89,7 +89,7 @@ TEST(ExactResume, SaysWhatChanged) {
 
   // The format before held-out images and meters.
   state.metadata.erase("format");
-  nn::seal(state);
+  nn::add_content_hash(state);
   nn::write_safetensors(path, state);
   expect_one_line(run(resume(directory / "run")), 1, "in format 1");
 }
@@ -103,7 +103,7 @@ TEST(ExactResume, OtherImagesAreRefused) {
        {std::pair{"data_hash", "are not those that the run began with"}, {"held_out_hash", "held out other images"}}) {
     nn::TensorFile changed = state;
     changed.metadata[key] = "0123456789abcdef";
-    nn::seal(changed);
+    nn::add_content_hash(changed);
     nn::write_safetensors(path, changed);
     expect_one_line(run(resume(directory / "run")), 1, part);
   }

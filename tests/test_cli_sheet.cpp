@@ -2,7 +2,7 @@
 
 #include "nn/data/augment.h"
 #include "nn/data/dataset.h"
-#include "nn/data/decode.h"
+#include "nn/data/image_io.h"
 #include "tests/command.h"
 
 namespace {

@@ -1,6 +1,6 @@
 // PNG and JPEG files: what is read, and that everything else is one line that names the file.
 
-#include "nn/data/decode.h"
+#include "nn/data/image_io.h"
 
 #include <gtest/gtest.h>
 
@@ -200,7 +200,7 @@ TEST(Decode, FilesByContentNotByName) {
   const Bytes pixels = files::random_bytes(75, 6);
   EXPECT_EQ(decode_image(directory.write("is_png.jpg", files::rgb_png(5, 5, pixels))).pixels, pixels);
   EXPECT_NE(message_of([&] { decode_image(directory.path() + "/none.png"); }).find("none.png: No such file"), std::string::npos);
-  EXPECT_NE(message_of([&] { decode_image(directory.path()); }).find("it is a folder"), std::string::npos);
+  EXPECT_NE(message_of([&] { decode_image(directory.path()); }).find("it is a directory"), std::string::npos);
 }
 
 TEST(Decode, RealImages) {

@@ -81,7 +81,7 @@ TEST_F(FeaturesTest, RegionsAreMeansOfTheMap) {
   const nn::ResNetOutput output = (*net)(image);
   expect_close(features.logits, output.logits.value());
   expect_close(features.regions.reshape(tensor::Shape{6, 64}).rows(0, 1), output.features.value());
-  const float* map = output.map.value().data<float>();
+  const float* map = output.feature_map.value().data<float>();
   for (int64_t c = 0; c < 64; ++c) {
     double center = 0, last_quadrant = 0;
     for (int64_t row = 0; row < 4; ++row)

@@ -1,6 +1,6 @@
 // Changes of color against Pillow's ImageEnhance, bit for bit, and hues against colorsys.
 
-#include "nn/data/color.h"
+#include "nn/data/augment.h"
 #include "tests/golden.h"
 #include "tests/golden_formula.h"
 

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "nn/checkpoint.h"
-#include "nn/losses.h"
+#include "nn/layers.h"
 #include "nn/resnet.h"
 #include "nn/sgd.h"
 #include "tests/golden.h"
@@ -56,7 +56,7 @@ void check_once(nn::ResNet& net, const std::string& prefix, int64_t n, int64_t s
     const autograd::NoGrad no_grad;
     const nn::ResNetOutput output = net(x);
     expect_close(output.logits.value(), file()[prefix + ".eval.logits"], allowed, "inference logits");
-    expect_close(output.map.value(), file()[prefix + ".eval.map"], allowed, "inference map");
+    expect_close(output.feature_map.value(), file()[prefix + ".eval.map"], allowed, "inference map");
   }
   net.train();
   const nn::ResNetOutput output = net(x);

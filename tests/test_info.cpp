@@ -7,7 +7,7 @@
 
 #include "autograd/graph.h"
 #include "autograd/ops.h"
-#include "nn/dot.h"
+#include "nn/resnet.h"
 #include "tests/command.h"
 #include "tests/command_training.h"
 #include "tests/errors.h"

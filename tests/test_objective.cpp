@@ -3,8 +3,8 @@
 #include <cmath>
 #include <set>
 
-#include "nn/init.h"
-#include "nn/losses.h"
+#include "nn/layers.h"
+#include "nn/module.h"
 #include "nn/sgd.h"
 #include "tests/kernel_testing.h"
 
@@ -34,7 +34,7 @@ std::set<std::string> names_of(const nn::Module& module) {
 
 TEST(Objective, CrossEntropyAloneHasNoHeads) {
   Setting s;
-  const Objective objective({}, s.net->embedding());
+  const Objective objective({}, s.net->feature_dim());
   EXPECT_TRUE(names_of(objective).empty());
   const nn::ResNetOutput output = (*s.net)(s.images);
   const auto result = objective(output, s.labels, 2);
@@ -59,7 +59,7 @@ TEST(Objective, TermsAddUpWithTheirWeights) {
   for (const Base base : {Base::none, Base::cross_entropy, Base::supcon, Base::simclr})
     for (const double weight : {0.0, 1.0, 0.25}) {
       if (base == Base::none && weight == 0) continue;
-      Objective objective({.base = base, .alpa_weight = weight}, s.net->embedding());
+      Objective objective({.base = base, .alpa_weight = weight}, s.net->feature_dim());
       nn::initialize(objective, 2);
       const auto result = objective((*s.net)(s.images), s.labels, 2);
       ASSERT_EQ(result.terms.size(), static_cast<size_t>((base != Base::none) + (weight > 0)));
@@ -76,7 +76,7 @@ TEST(Objective, PositivesAreByLabelOrByImage) {
   Setting s;
   const nn::ResNetOutput output = (*s.net)(s.images);
   const auto alpa = [&](bool by_image, const Tensor& labels) {
-    Objective objective({.base = Base::none, .alpa_weight = 1, .alpa_by_image = by_image}, s.net->embedding());
+    Objective objective({.base = Base::none, .alpa_weight = 1, .alpa_by_image = by_image}, s.net->feature_dim());
     nn::initialize(objective, 2);
     return objective(output, labels, 2).total.value().item();
   };
@@ -89,7 +89,7 @@ TEST(Objective, PositivesAreByLabelOrByImage) {
 TEST(Objective, AlpaAloneLeavesTheClassifier) {
   Setting s;
   s.net->train();
-  Objective objective({.base = Base::none, .alpa_weight = 1}, s.net->embedding());
+  Objective objective({.base = Base::none, .alpa_weight = 1}, s.net->feature_dim());
   nn::initialize(objective, 2);
   std::vector<nn::Module::NamedParameter> parameters = s.net->named_parameters();
   for (const auto& parameter : objective.named_parameters()) parameters.push_back(parameter);
@@ -114,10 +114,10 @@ TEST(Objective, RefusesWhatCannotBeLearned) {
   expect_error([] { Objective({.base = Base::none}, 64); }, "nothing would be learned");
   expect_error([] { Objective({.alpa_weight = NAN}, 64); }, "ALPA's weight");
   Setting s;
-  const Objective objective({}, s.net->embedding());
+  const Objective objective({}, s.net->feature_dim());
   const nn::ResNetOutput output = (*s.net)(s.images);
   expect_error([&] { objective(output, s.labels, 1); }, "8 rows of 4 labels in 1 views");
-  const Objective simclr({.base = Base::simclr}, s.net->embedding());
+  const Objective simclr({.base = Base::simclr}, s.net->feature_dim());
   expect_error([&] { simclr(output, s.repeated, 1); }, "at least 2");
 }
 

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "nn/checkpoint.h"
-#include "nn/init.h"
+#include "nn/module.h"
 #include "tensor/parallel.h"
 #include "tensor/storage.h"
 #include "tests/kernel_testing.h"
@@ -83,11 +83,11 @@ TEST(ResNet, ShapesAndTable) {
     net->eval();
     const autograd::NoGrad no_grad;
     const nn::ResNetOutput output = (*net)(Tensor::full({c.n, c.height, c.width, 3}, 0.5));
-    EXPECT_EQ(output.map.shape(), (Shape{c.n, c.map_height, c.map_width, c.embedding}));
+    EXPECT_EQ(output.feature_map.shape(), (Shape{c.n, c.map_height, c.map_width, c.embedding}));
     EXPECT_EQ(output.features.shape(), (Shape{c.n, c.embedding}));
     EXPECT_EQ(output.logits.shape(), (Shape{c.n, c.config.classes}));
-    EXPECT_EQ(net->embedding(), c.embedding);
-    EXPECT_EQ(nn::embedding_of(c.arch), c.embedding);
+    EXPECT_EQ(net->feature_dim(), c.embedding);
+    EXPECT_EQ(nn::feature_dim_of(c.arch), c.embedding);
     const auto rows = net->layer_table(c.height, c.width);
     int64_t parameters = 0;
     for (const nn::LayerRow& row : rows) parameters += row.parameters;
@@ -128,7 +128,7 @@ TEST(ResNet, TableCountsKeptBytes) {
     const auto net = nn::make_resnet(c.arch, c.config, false);
     constexpr int64_t n = 4;
     int64_t expected = 0, statistics = 0;
-    for (const nn::LayerRow& row : net->layer_table(32, 32)) expected += n * row.kept_bytes;
+    for (const nn::LayerRow& row : net->layer_table(32, 32)) expected += n * row.saved_bytes;
     for (const auto& parameter : net->named_parameters())  // a gamma and a beta for each mean and 1 / standard deviation
       if (parameter.variable.value().rank() == 1) statistics += parameter.variable.value().bytes() + 64;
     const Tensor x = Tensor::zeros({n, 32, 32, 3});
@@ -149,8 +149,7 @@ TEST(ResNet, StandardShortcutIsThePapers) {
 }
 
 TEST(ResNet, BadInput) {
-  EXPECT_NE(message_of([] { nn::make_resnet("resnet19"); }).find("there is no arch 'resnet19'; there are resnet8, resnet14"),
-            std::string::npos);
+  EXPECT_NE(message_of([] { nn::make_resnet("resnet19"); }).find("unknown arch 'resnet19'; known: resnet8, resnet14"), std::string::npos);
   EXPECT_NE(message_of([] { nn::make_resnet("resnet8", {.classes = 0}); }).find("at least 1"), std::string::npos);
   auto net = nn::make_resnet("resnet8");
   EXPECT_NE(message_of([&] { (*net)(Tensor::zeros({2, 3, 32, 32})); }).find("(N, H, W, 3), got (2, 3, 32, 32)"), std::string::npos);
@@ -196,18 +195,18 @@ TEST(Init, DistributionsOfThePaper) {
 TEST(Init, BottlenecksStartAsTorchvisions) {  // Kaiming normal by fan-out; the last BatchNorm of a block at 1 (zero_init_residual is off)
   const auto net = nn::make_resnet("resnet50", {}, false);
   const auto parameters = net->named_parameters();
-  const auto starts = net->parameter_starts();
+  const auto starts = net->parameter_inits();
   ASSERT_EQ(parameters.size(), starts.size());
   for (size_t i = 0; i < starts.size(); ++i) {
     const Tensor& x = parameters[i].variable.value();
     if (x.rank() == 4) {
-      EXPECT_EQ(starts[i].kind, nn::Start::Kind::normal);
+      EXPECT_EQ(starts[i].kind, nn::Init::Kind::normal);
       EXPECT_DOUBLE_EQ(starts[i].value, std::sqrt(2.0 / static_cast<double>(x.dim(0) * x.dim(1) * x.dim(2)))) << parameters[i].name;
     } else if (parameters[i].name.compare(0, 2, "fc") == 0) {
-      EXPECT_EQ(starts[i].kind, nn::Start::Kind::uniform);
+      EXPECT_EQ(starts[i].kind, nn::Init::Kind::uniform);
       EXPECT_DOUBLE_EQ(starts[i].value, 1 / std::sqrt(2048.0)) << parameters[i].name;
     } else {
-      EXPECT_EQ(starts[i].kind, nn::Start::Kind::constant);
+      EXPECT_EQ(starts[i].kind, nn::Init::Kind::constant);
       EXPECT_EQ(starts[i].value, parameters[i].name.find("weight") != std::string::npos ? 1 : 0) << parameters[i].name;
     }
   }

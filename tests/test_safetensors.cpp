@@ -1,4 +1,4 @@
-// safetensors: what is written comes back, and every fault of a file is one clear line.
+// safetensors: round trips, and one-line errors for damaged files.
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -8,6 +8,7 @@
 #include <cstring>
 #include <set>
 
+#include "nn/files.h"
 #include "nn/safetensors.h"
 #include "tests/errors.h"
 #include "tests/temporary.h"
@@ -38,10 +39,10 @@ class Safetensors : public testing::Test {
     write_bytes(path, bytes);
     return read_fault();
   }
-  /// The fault of a file with that header and as many zero bytes of data.
+  /// Reads a file of that header and data_bytes zero bytes.
   void expect_fault(const std::string& header, size_t data_bytes, const std::string& expected) {
     const std::string message = fault(file_of(header, std::string(data_bytes, '\0')));
-    EXPECT_NE(message.find(expected), std::string::npos) << "header " << header << "\nsays: " << message;
+    EXPECT_NE(message.find(expected), std::string::npos) << "header " << header << "\nmessage: " << message;
     EXPECT_NE(message.find(path), std::string::npos) << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
@@ -123,46 +124,46 @@ TEST_F(Safetensors, HalfPrecisionIsWidened) {
 
 TEST_F(Safetensors, HeaderFaults) {
   const std::string x = R"("x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]})";
-  expect_fault("{" + x + "," + x + "}", 8, "the name 'x' stands there twice");
+  expect_fault("{" + x + "," + x + "}", 8, "the name 'x' occurs twice");
   expect_fault(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"\u0078":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})", 16,
-               "the name 'x' stands there twice");
-  expect_fault(R"({"__metadata__":{"a":"1","a":"2"},)" + x + "}", 8, "'a' of '__metadata__' stands there twice");
-  expect_fault(R"({"__metadata__":{},"__metadata__":{},)" + x + "}", 8, "the name '__metadata__' stands there twice");
-  expect_fault(R"({"x":{"dtype":"F32","dtype":"F64","shape":[2],"data_offsets":[0,8]}})", 8, "'dtype' of 'x' stands there twice");
+               "the name 'x' occurs twice");
+  expect_fault(R"({"__metadata__":{"a":"1","a":"2"},)" + x + "}", 8, "'a' of '__metadata__' occurs twice");
+  expect_fault(R"({"__metadata__":{},"__metadata__":{},)" + x + "}", 8, "the name '__metadata__' occurs twice");
+  expect_fault(R"({"x":{"dtype":"F32","dtype":"F64","shape":[2],"data_offsets":[0,8]}})", 8, "'dtype' of 'x' occurs twice");
   expect_fault(R"({"x":{"dtype":"F32","shape":[2]}})", 8, "lacks one of dtype, shape, data_offsets");
   expect_fault(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":1}})", 8, "unknown field 'more'");
   expect_fault(R"({"x":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}})", 8, "tensor 'x' has dtype 'C64', expected F32");
   expect_fault(R"({"x":{"dtype":"I16","shape":[4],"data_offsets":[0,8]}})", 8, "tensor 'x' has dtype 'I16'");
-  expect_fault(R"({"x":{"dtype":5,"shape":[2],"data_offsets":[0,8]}})", 8,
-               "a number stands where a string for 'dtype' of 'x' was expected");
-  expect_fault(R"({"x":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8, "-2 stands where a whole number >= 0 in 'shape' of 'x'");
-  expect_fault(R"({"x":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}})", 8, "2.0 stands where a whole number");
-  expect_fault(R"({"x":{"dtype":"F32","shape":[[2]],"data_offsets":[0,8]}})", 8, "an array stands where a whole number");
-  expect_fault(R"({"x":{"dtype":"F32","shape":[true],"data_offsets":[0,8]}})", 8, "a truth value stands where");
-  expect_fault(R"({"x":{"dtype":"F32","shape":null,"data_offsets":[0,8]}})", 8, "null stands where a list for 'shape'");
+  expect_fault(R"({"x":{"dtype":5,"shape":[2],"data_offsets":[0,8]}})", 8, "a number found where a string for 'dtype' of 'x' was expected");
+  expect_fault(R"({"x":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8, "-2 found where a whole number >= 0 in 'shape' of 'x'");
+  expect_fault(R"({"x":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}})", 8, "2.0 found where a whole number");
+  expect_fault(R"({"x":{"dtype":"F32","shape":[[2]],"data_offsets":[0,8]}})", 8, "an array found where a whole number");
+  expect_fault(R"({"x":{"dtype":"F32","shape":[true],"data_offsets":[0,8]}})", 8, "a boolean found where");
+  expect_fault(R"({"x":{"dtype":"F32","shape":null,"data_offsets":[0,8]}})", 8, "null found where a list for 'shape'");
   expect_fault(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0]}})", 8, "data_offsets of tensor 'x' has 1 numbers, expected 2");
   expect_fault(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8, "ends at byte 0 before it begins at 8");
-  expect_fault(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,12]}})", 8, "ends at byte 12 of the data, but the file holds only 8");
+  expect_fault(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,12]}})", 8,
+               "ends at byte 12 of the data, but the data has only 8 bytes");
   expect_fault(R"({"x":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8, "needs 12 bytes, its offsets span 8");
   expect_fault(R"({"x":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})", 8, "is too large");
   expect_fault(R"({"x":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,8]}})", 8, "is too large");
   expect_fault(R"({"x":{"dtype":"F32","shape":[0,9223372036854775807],"data_offsets":[0,0]}})", 0, "is too large");
   expect_fault(R"({"x":{"dtype":"F32","shape":[1,1,1,1,1,1,2],"data_offsets":[0,8]}})", 8, "7 axes, at most 6");
-  expect_fault("{" + x + R"(,"y":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8, "it overlaps another one");
-  expect_fault("{" + x + R"(,"y":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}})", 16, "a hole");
-  expect_fault("{" + x + "}", 9, "end at byte 8 of the data, the file has 9");
-  expect_fault("{" + x, 8, "the header is not JSON from its byte");
+  expect_fault("{" + x + R"(,"y":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8, "it overlaps another tensor");
+  expect_fault("{" + x + R"(,"y":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}})", 16, "there is a gap");
+  expect_fault("{" + x + "}", 9, "end at byte 8 of the data, which has 9 bytes");
+  expect_fault("{" + x, 8, "the header is not JSON at byte");
   expect_fault("", 0, "the header is not JSON");
-  expect_fault("[]", 0, "an array stands where the header's object");
-  expect_fault("3", 0, "a number stands where the header's object");
-  expect_fault(R"({"x":3})", 0, "a number stands where the object of 'x'");
-  expect_fault(R"({"__metadata__":{"a":1}})", 0, "a number stands where a string for 'a' of '__metadata__'");
-  expect_fault(R"({"__metadata__":{"a":{}}})", 0, "an object stands where a string");
-  expect_fault("{" + x + "}" + std::string(1, '\0'), 8, "the header is not JSON from its byte");
+  expect_fault("[]", 0, "an array found where the header's object");
+  expect_fault("3", 0, "a number found where the header's object");
+  expect_fault(R"({"x":3})", 0, "a number found where the object of 'x'");
+  expect_fault(R"({"__metadata__":{"a":1}})", 0, "a number found where a string for 'a' of '__metadata__'");
+  expect_fault(R"({"__metadata__":{"a":{}}})", 0, "an object found where a string");
+  expect_fault("{" + x + "}" + std::string(1, '\0'), 8, "the header is not JSON at byte");
   expect_fault("{\"\xff\":1}", 0, "the header is not JSON");
   expect_fault(R"({"new\nline":{"dtype":"F99","shape":[],"data_offsets":[0,0]}})", 0, R"(tensor 'new\x0aline' has dtype)");
   expect_fault("{" + std::string(100000, '['), 0, "the header is not JSON");
-  expect_fault(R"({"x":)" + std::string(100000, '['), 0, "an array stands where");
+  expect_fault(R"({"x":)" + std::string(100000, '['), 0, "an array found where");
 }
 
 TEST_F(Safetensors, ZeroExtentsAreLegal) {
@@ -174,7 +175,7 @@ TEST_F(Safetensors, ZeroExtentsAreLegal) {
   EXPECT_EQ(file.tensors.at("y").item(), 97);
 }
 
-TEST_F(Safetensors, LengthsThatClaimMoreThanThereIs) {
+TEST_F(Safetensors, LengthsBeyondTheFile) {
   EXPECT_NE(fault("").find("it is empty"), std::string::npos);
   EXPECT_NE(fault("1234567").find("fewer than the 8"), std::string::npos);
   for (const uint64_t length : {uint64_t{3}, uint64_t{4} << 40, ~uint64_t{0}, ~uint64_t{0} - 7}) {
@@ -182,8 +183,8 @@ TEST_F(Safetensors, LengthsThatClaimMoreThanThereIs) {
     std::memcpy(bytes.data(), &length, 8);
     EXPECT_NE(fault(bytes + "{}").find(fmt::format("claims a header of {} bytes, but only 2 follow", length)), std::string::npos) << length;
   }
-  // Terabytes of data after a small header; a sparse file with a real but absurdly large header.
-  expect_fault(R"({"x":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}})", 8, "the file holds only 8");
+  // A small header that claims terabytes of data; a sparse file with a header of 200 MB.
+  expect_fault(R"({"x":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}})", 8, "the data has only 8 bytes");
   std::string bytes(8, '\0');
   const uint64_t length = 200'000'000;
   std::memcpy(bytes.data(), &length, 8);
@@ -212,16 +213,16 @@ TEST_F(Safetensors, CutAtEveryByte) {
   EXPECT_EQ(fault(whole), "");
 }
 
-TEST_F(Safetensors, EveryFlippedBitOfASealedFileIsNoticedOrHarmless) {
+TEST_F(Safetensors, EveryFlippedBitOfAHashedFileIsDetectedOrHarmless) {
   TensorFile file = small_file();
-  nn::seal(file);
+  nn::add_content_hash(file);
   nn::write_safetensors(path, file);
   const size_t bits = read_bytes(path).size() * 8;
   int loaded = 0;
   for (size_t bit = 0; bit < bits; ++bit) {
     flip_bit(path, bit);
     if (read_fault().empty()) {
-      // Only the seal's own key can lose a bit and still load; what it guards is then untouched.
+      // Only a flip in the key "content_hash" can load: the hash is then not found, and the content is unchanged.
       ++loaded;
       TensorFile got = nn::read_safetensors(path);
       EXPECT_FALSE(got.metadata.count("content_hash")) << "bit " << bit;
@@ -266,7 +267,7 @@ TEST_F(Safetensors, ContentHashSeesEverything) {
   EXPECT_EQ(nn::content_hash(file).size(), 16u);
 }
 
-TEST_F(Safetensors, UnwritableTargetsLeaveNothingBehind) {
+TEST_F(Safetensors, UnwritableTargetsLeaveNoFile) {
   const TensorFile file = small_file();
   EXPECT_NE(message_of([&] { nn::write_safetensors(directory / "absent/file", file); }).find("cannot write"), std::string::npos);
   std::filesystem::create_directory(directory / "folder");
@@ -300,7 +301,7 @@ TEST_F(Safetensors, ALinkStaysALink) {
   EXPECT_EQ(read_bytes(directory / "target"), "new");
 }
 
-TEST_F(Safetensors, WhatCannotBeWritten) {
+TEST_F(Safetensors, InvalidContentIsNotWritten) {
   TensorFile file;
   file.tensors["x"] = Tensor();
   EXPECT_NE(message_of([&] { nn::write_safetensors(path, file); }).find("tensor 'x' is undefined"), std::string::npos);

@@ -1,6 +1,6 @@
 // The synthetic datasets: every machine draws the same bytes, and the images match their names.
 
-#include "nn/data/synthetic.h"
+#include "nn/data/dataset.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,6 @@
 #include <set>
 
 #include "nn/data/canvas.h"
-#include "nn/data/outlines.h"
 #include "nn/data/resize.h"
 #include "tests/errors.h"
 #include "tests/image_files.h"

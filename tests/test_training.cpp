@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "nn/checkpoint.h"
-#include "nn/losses.h"
+#include "nn/layers.h"
 #include "nn/schedule.h"
 #include "nn/sgd.h"
 #include "tensor/ops/reduce.h"

@@ -80,7 +80,7 @@ Features extract_features(nn::ResNet& net, const nn::Dataset& dataset, const nn:
   int64_t done = 0;
   for (const nn::Batch& images : loader) {
     const nn::ResNetOutput output = net(images.images.to(device));
-    const Tensor& map = output.map.value();
+    const Tensor& map = output.feature_map.value();
     const Tensor logits = output.logits.value().to({});
     if (done == 0) {
       features.scales = scales_of(scale_sets, map.dim(1), map.dim(2));

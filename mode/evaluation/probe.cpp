@@ -5,9 +5,8 @@
 
 #include "mode/evaluation/metrics.h"
 #include "nn/data/readers.h"
-#include "nn/init.h"
 #include "nn/layers.h"
-#include "nn/losses.h"
+#include "nn/module.h"
 #include "nn/schedule.h"
 #include "nn/sgd.h"
 #include "tensor/check.h"

@@ -12,7 +12,7 @@
 
 #include "mode/version.h"
 #include "nn/checkpoint.h"
-#include "nn/data/readers.h"
+#include "nn/files.h"
 #include "nn/safetensors.h"
 #include "nn/text.h"
 #include "tensor/check.h"

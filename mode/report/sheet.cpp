@@ -4,7 +4,7 @@
 
 #include "mode/report/drawing.h"
 #include "nn/data/augment.h"
-#include "nn/data/encode.h"
+#include "nn/data/image_io.h"
 #include "tensor/check.h"
 #include "tensor/math.h"
 

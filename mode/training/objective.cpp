@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "nn/losses.h"
+#include "nn/layers.h"
 
 namespace mode {
 namespace {
@@ -79,7 +79,8 @@ Objective::Result Objective::operator()(const nn::ResNetOutput& output, const Te
       add("simclr", nn::simclr((*head_)(output.features), views, options_.contrastive), 1);
       break;
   }
-  if (alpa_) add("alpa", alpa_loss(*alpa_, output.map, options_.alpa_by_image ? of_image : of_label, options_.alpa), options_.alpa_weight);
+  if (alpa_)
+    add("alpa", alpa_loss(*alpa_, output.feature_map, options_.alpa_by_image ? of_image : of_label, options_.alpa), options_.alpa_weight);
   return result;
 }
 

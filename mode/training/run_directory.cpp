@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "mode/version.h"
-#include "nn/data/readers.h"
+#include "nn/files.h"
 #include "nn/text.h"
 #include "tensor/isa.h"
 #include "tools/commands/common.h"
@@ -97,7 +97,7 @@ void RunDirectory::save_state(const RunState& state, const nn::ResNet& net, cons
   file.metadata["began_with"] = state.commit;
   file.metadata["commit"] = mode::commit();
   file.metadata["made_by"] = state.options.made_by;
-  nn::seal(file);
+  nn::add_content_hash(file);
   nn::write_safetensors(state_path(), file);
 }
 

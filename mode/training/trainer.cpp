@@ -5,11 +5,11 @@
 
 #include "mode/evaluation/metrics.h"
 #include "mode/version.h"
+#include "nn/data/preprocessing.h"
 #include "nn/data/split.h"
-#include "nn/data/statistics.h"
 #include "nn/gradient_norm.h"
-#include "nn/init.h"
-#include "nn/losses.h"
+#include "nn/layers.h"
+#include "nn/module.h"
 #include "nn/text.h"
 #include "tensor/isa.h"
 #include "tensor/math.h"
@@ -143,7 +143,7 @@ void Training::build() {
   config.seed = options.seed;
   net_ = nn::make_resnet(options.arch, config);
   check_last_batch(*net_, options, data_->size());
-  objective_ = std::make_unique<Objective>(objective_of(options), net_->embedding());
+  objective_ = std::make_unique<Objective>(objective_of(options), net_->feature_dim());
   nn::initialize(*objective_, options.seed);
   net_->to(device_);
   objective_->to(device_);
@@ -182,7 +182,7 @@ void Training::begin_with(const std::string& path) {
 
 void Training::start_afresh() {
   if (!state_.options.from.empty()) begin_with(state_.options.from);
-  state_.preprocessing = preprocessing_for(*data_, state_.options.size, state_.options.mean, state_.options.std);
+  state_.preprocessing = nn::preprocessing_for(*data_, state_.options.size, state_.options.mean, state_.options.std);
   state_.preprocessing.crop = all_->framing().crop;
   state_.preprocessing.short_side = all_->framing().short_side;
   std::filesystem::remove(directory_.model_path());

@@ -10,7 +10,7 @@ Point on_circle(double turns) {
   turns = (turns - std::floor(turns)) * 4;
   const int quarter = static_cast<int>(turns);
   const double angle = (turns - quarter) * 1.5707963267948966, square = angle * angle;
-  // Taylor's series to x^14 and x^15; the next terms are below 1e-10 up to pi/2.
+  // Taylor series up to x^14 and x^15; the next terms are below 1e-10 for x <= pi/2.
   double cosine = 1, sine = 1;
   for (int n = 14; n >= 2; n -= 2) {
     cosine = 1 - cosine * square / (n * (n - 1));
@@ -67,18 +67,18 @@ Outline placed(const Outline& outline, const Placement& placement) {
   return result;
 }
 
-Color random_color(Dice& dice, double low, double high) {
+Color random_color(Rng& rng, double low, double high) {
   Color color;
-  for (float& channel : color) channel = static_cast<float>(dice.between(low, high));
+  for (float& channel : color) channel = static_cast<float>(rng.between(low, high));
   return color;
 }
 
 float distance(const Color& a, const Color& b) { return std::fabs(a[0] - b[0]) + std::fabs(a[1] - b[1]) + std::fabs(a[2] - b[2]); }
 
-Color color_apart_from(const Color& other, float apart, Dice& dice, double low, double high) {
-  Color best = random_color(dice, low, high);
+Color color_apart_from(const Color& other, float apart, Rng& rng, double low, double high) {
+  Color best = random_color(rng, low, high);
   for (int tries = 1; tries < 8 && distance(best, other) < apart; ++tries) {
-    const Color color = random_color(dice, low, high);
+    const Color color = random_color(rng, low, high);
     if (distance(color, other) > distance(best, other)) best = color;
   }
   return best;
@@ -91,24 +91,24 @@ Color mixed(const Color& a, const Color& b, float part) {
 namespace {
 
 float fraction(float x) { return x - std::floor(x); }
-/// A wave of period 1 that goes from 0 up to 1 and down again.
+/// A triangle wave of period 1 between 0 and 1.
 float triangle_wave(float x) { return std::fabs(2 * fraction(x) - 1); }
-/// From 0 to 1 around `x` = 1/2, steep but not a jump.
+/// A step from 0 to 1 at x = 1/2 with a finite slope.
 float soft_step(float x, float steepness) { return std::clamp((x - 0.5f) * steepness + 0.5f, 0.0f, 1.0f); }
 float smooth(float x) { return x * x * (3 - 2 * x); }
 
 }  // namespace
 
-Texture::Texture(Kind kind, const Color& a, const Color& b, Dice& dice) : kind_(kind), a_(a) {
+Texture::Texture(Kind kind, const Color& a, const Color& b, Rng& rng) : kind_(kind), a_(a) {
   for (size_t channel = 0; channel < 3; ++channel) change_[channel] = b[channel] - a[channel];
-  const Point axis = on_circle(dice.between(0, 1));
+  const Point axis = on_circle(rng.between(0, 1));
   cos_ = static_cast<float>(axis.x);
   sin_ = static_cast<float>(axis.y);
-  frequency_ = static_cast<float>(dice.between(2.5, 6));
-  phase_ = static_cast<float>(dice.between(0, 1));
-  width_ = static_cast<float>(dice.between(0.35, 0.65));
+  frequency_ = static_cast<float>(rng.between(2.5, 6));
+  phase_ = static_cast<float>(rng.between(0, 1));
+  width_ = static_cast<float>(rng.between(0.35, 0.65));
   if (kind_ == Kind::patches)
-    for (float& value : lattice_) value = static_cast<float>(dice.between(0, 1));
+    for (float& value : lattice_) value = static_cast<float>(rng.between(0, 1));
 }
 
 float Texture::mixture(float x, float y) const {
@@ -180,7 +180,7 @@ void Canvas::draw(const Outline& outline, const Texture& texture, float opacity)
   const auto first_row = static_cast<int64_t>(std::floor(std::clamp(top, 0.0, size)));
   const auto last_row = static_cast<int64_t>(std::ceil(std::clamp(bottom, 0.0, size)));
   for (int64_t row = first_row; row < last_row; ++row) {
-    int64_t left = size_, right = 0;  // columns that are covered at all
+    int64_t left = size_, right = 0;  // covered columns
     for (int sample = 0; sample < samples; ++sample) {
       const double y = static_cast<double>(row) + (sample + 0.5) / samples;
       crossings.clear();
@@ -210,13 +210,13 @@ void Canvas::draw(const Outline& outline, const Texture& texture, float opacity)
   }
 }
 
-void Canvas::write(uint8_t* bytes, float amplitude, Dice& dice) const {
+void Canvas::write(uint8_t* bytes, float amplitude, Rng& rng) const {
   constexpr float half = 0.5f;
   uint32_t word = 0;
   int left = 0;
   for (const Color& pixel : pixels_)
     for (const float channel : pixel) {
-      if (left == 0) word = dice.word(), left = 4;
+      if (left == 0) word = rng.word(), left = 4;
       const float noise = (static_cast<float>(word & 255) - 127.5f) * (amplitude / 127.5f);
       word >>= 8;
       --left;

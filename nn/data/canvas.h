@@ -1,10 +1,11 @@
 #pragma once
-// Drawing for the synthetic set: random choices, outlines with antialiased edges, textures. Only + - * / and floor in double or float,
-// never a library's sine and never a fused multiply-add: the same bytes on every machine.
+// Drawing for the synthetic datasets: random choices, outlines with antialiased edges, textures.
+// Only + - * /, sqrt and floor in double or float, no sine of a library and no fused multiply-add: the bytes are the same on every machine.
 
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "tensor/philox.h"
@@ -14,10 +15,10 @@
 
 namespace nn::synthetic {
 
-/// The random numbers of one image, one after the other.
-class Dice {
+/// The sequence of random numbers of one image.
+class Rng {
  public:
-  Dice(uint64_t seed, uint64_t image) : seed_(seed), image_(image) {}
+  Rng(uint64_t seed, uint64_t image) : seed_(seed), image_(image) {}
   uint32_t word() {
     if (used_ == 4) {
       words_ = tensor::philox(seed_, tensor::Stream::synthetic, image_, block_++);
@@ -40,16 +41,16 @@ struct Point {
   double x, y;
 };
 using Contour = std::vector<Point>;
-/// Closed contours, filled where a ray crosses them an odd number of times: the inner one of a ring is its hole.
+/// Closed contours with the even-odd fill rule: the inner contour of a ring is its hole.
 using Outline = std::vector<Contour>;
 
 /// (cos, sin) of 2 pi turns.
 Point on_circle(double turns);
-/// Points first .. last (both included) of an arc, in turns.
+/// An arc from turn `first` to turn `last`, both included.
 Contour arc(Point center, double radius, double first, double last, int points);
-/// A line of that width from a to b.
+/// A rectangle of that width around the segment from a to b.
 Contour bar(Point a, Point b, double width);
-/// A polyline of that width with round joints, as one outline per piece (to be drawn one after the other).
+/// A polyline of that width with round joints, as one outline per piece, to be drawn in order.
 std::vector<Outline> stroke(const Contour& line, double width);
 
 /// x -> center + rotation(turns) diag(stretch_x, stretch_y) x.
@@ -61,22 +62,22 @@ Outline placed(const Outline& outline, const Placement& placement);
 
 using Color = std::array<float, 3>;  // 0 .. 1
 /// Channels each in [low, high).
-Color random_color(Dice& dice, double low = 0, double high = 1);
+Color random_color(Rng& rng, double low = 0, double high = 1);
 /// Sum of the channels' absolute differences, 0 .. 3.
 float distance(const Color& a, const Color& b);
-/// Random, at least `apart` from the other (or the farthest of eight tries).
-Color color_apart_from(const Color& other, float apart, Dice& dice, double low = 0, double high = 1);
+/// A random color at a distance of at least `apart` from `other`, or the most distant of eight random colors.
+Color color_apart_from(const Color& other, float apart, Rng& rng, double low = 0, double high = 1);
 /// a + (b - a) part.
 Color mixed(const Color& a, const Color& b, float part);
 
-/// A pattern over the unit square that mixes two colors.
+/// A pattern of two colors over the unit square.
 class Texture {
  public:
   enum class Kind { plain, slope, stripes, checks, dots, rings, patches };
   static constexpr int kinds = 7;
-  Texture(Kind kind, const Color& a, const Color& b, Dice& dice);
-  /// A random kind.
-  Texture(const Color& a, const Color& b, Dice& dice) : Texture(static_cast<Kind>(dice.below(kinds)), a, b, dice) {}
+  Texture(Kind kind, const Color& a, const Color& b, Rng& rng);
+  /// A texture of random kind.
+  Texture(const Color& a, const Color& b, Rng& rng) : Texture(static_cast<Kind>(rng.below(kinds)), a, b, rng) {}
   Color at(float x, float y) const;
 
  private:
@@ -85,27 +86,37 @@ class Texture {
   Kind kind_;
   Color a_, change_;
   float cos_, sin_, frequency_, phase_, width_;
-  std::array<float, 64> lattice_{};  // 8 x 8 random numbers, repeated
+  std::array<float, 64> lattice_{};  // 8 x 8 random numbers, tiled
 };
 
-/// A square image in colors 0 .. 1.
+/// A square image with colors in 0 .. 1.
 class Canvas {
  public:
-  explicit Canvas(int64_t size) : size_(size), pixels_(static_cast<size_t>(size * size)), coverage_(static_cast<size_t>(size)) {}
+  explicit Canvas(int64_t size) : size_(size), pixels_(size * size), coverage_(size) {}
   int64_t size() const { return size_; }
   Color& at(int64_t row, int64_t column) { return pixels_[row * size_ + column]; }
   void fill(const Texture& texture);
-  /// Where the outline (in units of the image's edge) covers a pixel, `opacity` of the texture replaces what was there. Coverage is exact
-  /// along rows and sampled four times across them.
+  /// Blends the texture into the pixels that the outline covers, by coverage x opacity. Outline coordinates are in units of the image edge.
+  /// Coverage is exact along a row and sampled four times across it.
   void draw(const Outline& outline, const Texture& texture, float opacity = 1);
-  /// Adds an even random number in +- amplitude to every channel and rounds to bytes.
-  void write(uint8_t* bytes, float amplitude, Dice& dice) const;
+  /// Adds uniform noise in +- amplitude to every channel and rounds to bytes.
+  void write(uint8_t* bytes, float amplitude, Rng& rng) const;
 
  private:
   int64_t size_;
   std::vector<Color> pixels_;
   std::vector<float> coverage_;  // of one row
 };
+
+/// Outlines within about the unit circle around (0, 0); defined in synthetic.cpp.
+struct NamedOutline {
+  std::string name;
+  Outline outline;
+};
+/// The classes of the ID dataset, in the order of their labels.
+const std::vector<NamedOutline>& known_outlines();
+/// Outlines of no class, for the near-OOD dataset.
+const std::vector<NamedOutline>& unseen_outlines();
 
 }  // namespace nn::synthetic
 

@@ -1,15 +1,15 @@
-#include "nn/data/color.h"
+#include "nn/data/augment.h"
 
 #include <algorithm>
 #include <cmath>
 
-// A fused multiply-add would move some values across a whole number on some machines.
+// A fused multiply-add rounds differently, which would change some bytes on some machines.
 #pragma GCC optimize("fp-contract=off")
 
 namespace nn {
 namespace {
 
-/// from + factor (to - from): factor 1 is `to`.
+/// from + factor (to - from).
 uint8_t blended(uint8_t from, uint8_t to, float factor) {
   const float value = static_cast<float>(from) + factor * static_cast<float>(static_cast<int>(to) - static_cast<int>(from));
   return static_cast<uint8_t>(std::clamp(value, 0.0f, 255.0f));
@@ -37,8 +37,8 @@ void change_saturation(uint8_t* rgb, int64_t pixels, float factor) {
   }
 }
 
-// Where r, g, b stand on the circle: red at 0, green at 2, blue at 4 sixths. A channel is v - v s max(0, min(1, k, 4 - k)) with
-// k = (offset + hue) mod 6 and offsets 5, 3, 1.
+// The hue is in sixths of the circle: red at 0, green at 2, blue at 4. A channel is v - v s max(0, min(1, k, 4 - k)) with
+// k = (offset + hue) mod 6 and the offsets 5, 3, 1 of red, green and blue.
 void change_hue(uint8_t* rgb, int64_t pixels, float turns) {
   for (int64_t at = 0; at < pixels; ++at) {
     uint8_t* pixel = rgb + 3 * at;

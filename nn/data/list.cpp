@@ -1,29 +1,30 @@
-// Lists of images, as OpenOOD's: a line is a path and a label, or a path alone.
+// Lists of images as in OpenOOD: a line is a path and a label, or a path alone.
 
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <set>
 
-#include "nn/data/image_files.h"
+#include "nn/data/readers.h"
+#include "nn/files.h"
 #include "nn/text.h"
 #include "tensor/check.h"
 
 namespace nn {
 namespace {
 
-constexpr int64_t most_classes = 100'000;  // numbers may leave gaps, and every class has a name
-constexpr size_t most_line = 8000;
+constexpr int64_t max_classes = 100'000;  // class numbers may have gaps, but every class gets a name
+constexpr size_t max_line_bytes = 8000;
 
 struct Line {
-  std::string path, label;  // no label: empty
+  std::string path, label;  // label: empty if there is none
   int64_t number;
 };
 
-// The last field is the label, unless it ends like an image's name; spaces, tabs and commas divide fields.
-Line take_apart(const std::string& text, int64_t number) {
+// The last field is the label unless it has the extension of an image. Spaces, tabs and commas separate fields.
+Line parse_line(const std::string& text, int64_t number) {
   const size_t gap = text.find_last_of(" \t,");
-  if (gap == std::string::npos || named_like_image(text.substr(gap + 1))) return {text, "", number};
+  if (gap == std::string::npos || has_image_extension(text.substr(gap + 1))) return {text, "", number};
   const size_t end = text.find_last_not_of(" \t,", gap);
   return {text.substr(0, end == std::string::npos ? 0 : end + 1), text.substr(gap + 1), number};
 }
@@ -37,22 +38,23 @@ bool is_number(const std::string& text, int64_t& value) {
 class ListReader {
  public:
   explicit ListReader(const std::string& path) : path_(path) {
-    if (!is_file(path)) throw tensor::Error(fmt::format("list: no file '{}'", printable(path)));
+    if (!is_file(path)) throw tensor::Error(fmt::format("list: no file '{}'; check the path", printable(path)));
     const std::vector<std::string> lines = read_lines(path);
     for (size_t no = 0; no < lines.size(); ++no) {
       const auto number = static_cast<int64_t>(no) + 1;
       const std::string& line = lines[no];
-      if (line.size() > most_line || line.find('\0') != std::string::npos)
-        fail(number, line.size() > most_line ? fmt::format("a line of {} bytes", line.size()) : "a zero byte; expected text");
+      if (line.size() > max_line_bytes || line.find('\0') != std::string::npos)
+        fail(number, line.size() > max_line_bytes ? fmt::format("a line of {} bytes, expected at most {}", line.size(), max_line_bytes)
+                                                  : "a zero byte, expected text");
       const size_t begin = line.find_first_not_of(" \t");
       if (begin == std::string::npos || line[begin] == '#') continue;
-      lines_.push_back(take_apart(line.substr(begin, line.find_last_not_of(" \t") + 1 - begin), number));
-      if (lines_.back().path.empty()) fail(number, fmt::format("'{}' has no path", printable(line)));
+      lines_.push_back(parse_line(line.substr(begin, line.find_last_not_of(" \t") + 1 - begin), number));
+      if (lines_.back().path.empty()) fail(number, fmt::format("'{}' has no path; add one or remove the line", printable(line)));
     }
-    if (lines_.empty()) throw tensor::Error(fmt::format("list {} names no images", printable(path)));
+    if (lines_.empty()) throw tensor::Error(fmt::format("list {} names no images; add lines 'path label'", printable(path)));
   }
 
-  /// Labels are numbers, classes 0 .. the largest; or all are names, classes in their alphabetical order. -1 is no label.
+  /// Labels are all numbers (classes 0 .. largest; -1: unlabeled) or all names (classes in alphabetical order).
   ImageFiles read_labels() const {
     ImageFiles files;
     const Line *with_number = nullptr, *with_name = nullptr;
@@ -63,8 +65,8 @@ class ListReader {
       if (!line.label.empty() && !is_number(line.label, label)) {
         names.insert(line.label);
         if (with_name == nullptr) with_name = &line;
-      } else if (label < -1 || label >= most_classes) {
-        fail(line.number, fmt::format("label {}, expected -1 (none) to {}", label, most_classes - 1));
+      } else if (label < -1 || label >= max_classes) {
+        fail(line.number, fmt::format("label {}, expected -1 (unlabeled) to {}", label, max_classes - 1));
       } else if (label >= 0) {
         classes = std::max(classes, label + 1);
         if (with_number == nullptr) with_number = &line;
@@ -96,21 +98,22 @@ class ListReader {
 }  // namespace
 
 std::unique_ptr<Dataset> open_list(const DataSpec& spec, const Framing& framing) {
-  const Options options(spec, {"root", "limit", "seed", "cache"});
+  const DataOptions options(spec, {"root", "limit", "seed", "cache"});
   const ListReader list(spec.location);
   ImageFiles files = list.read_labels();
   files.spec = spec.kind + ":" + spec.location;
-  const std::string beside = std::filesystem::path(spec.location).parent_path().string();
-  files.root = options.has("root") ? options.text("root") : beside.empty() ? "." : beside;
+  const std::string folder = std::filesystem::path(spec.location).parent_path().string();
+  files.root = options.has("root") ? options.text("root") : folder.empty() ? "." : folder;
   if (!is_folder(files.root))
-    throw tensor::Error(fmt::format("list {}: no such folder '{}'", printable(spec.location), printable(files.root)));
+    throw tensor::Error(fmt::format("list {}: no such folder '{}'; set root=DIR", printable(spec.location), printable(files.root)));
   files.limit(options, Order::mixed);
   for (const ImageFiles::Entry& entry : files.entries) {
     const std::string path = (std::filesystem::path(files.root) / entry.name).string();
     if (!is_file(path))
-      list.fail(entry.line, fmt::format("no file {}; paths are taken from {}, or from root=DIR", printable(path), printable(files.root)));
+      list.fail(entry.line, fmt::format("no file {}; paths are relative to {}, or to root=DIR", printable(path), printable(files.root)));
     try {
-      if (!is_image(path)) throw tensor::Error(fmt::format("{} is neither PNG nor JPEG by its first bytes", printable(path)));
+      if (!is_image_file(path))
+        throw tensor::Error(fmt::format("the first bytes of {} are neither PNG nor JPEG; convert the file", printable(path)));
     } catch (const tensor::Error& error) {
       list.fail(entry.line, error.what());
     }

@@ -1,18 +1,19 @@
 #pragma once
-// Batches of normalized images, read and augmented ahead of time by worker threads. What a batch holds depends on (seed, epoch) alone.
+// Batches of normalized images, read and augmented ahead of time by worker threads. The content of a batch depends on (seed, epoch) alone.
 
 #include <memory>
 
-#include "nn/checkpoint.h"
 #include "nn/data/augment.h"
 #include "nn/data/dataset.h"
+#include "nn/data/preprocessing.h"
+#include "tensor/tensor.h"
 
 namespace nn {
 
 struct Batch {
-  Tensor images;  ///< (V N, S, S, 3) f32, (pixel / 255 - mean) / std; row v N + i is view v of image i
-  Tensor labels;  ///< i64 (N)
-  Tensor ids;     ///< i64 (N): index in the data set
+  tensor::Tensor images;  ///< (V N, S, S, 3) f32, (pixel / 255 - mean) / std; row v N + i is view v of image i
+  tensor::Tensor labels;  ///< i64 (N)
+  tensor::Tensor ids;     ///< i64 (N): index in the dataset
   int64_t size() const { return labels.dim(0); }
 };
 
@@ -20,18 +21,18 @@ struct LoaderOptions {
   int64_t batch = 128;
   uint64_t seed = 1;
   int64_t epoch = 0;
-  bool shuffle = true;     ///< false: in the order of the set
-  bool drop_last = false;  ///< drop a last batch that is not full
-  int64_t views = 1;       ///< V: how often each image stands in its batch, augmented anew
-  Augment augment = {};    ///< none when empty; then the set's images have the input's size, else they may be larger
+  bool shuffle = true;     ///< false: the order of the dataset
+  bool drop_last = false;  ///< drop an incomplete last batch
+  int64_t views = 1;       ///< V: augmented copies of each image in its batch
+  Augment augment = {};    ///< empty: none, and the dataset has the input size of the network; otherwise it may be larger
   Preprocessing preprocessing = {};
-  int workers = 1;  ///< threads that read, decode and augment; 0: as many as kernels use. A batch is one thread's, and 1 GiB or two batches
-                    ///< are made ahead at most
-  int64_t first_batch = 0;  ///< skip that many batches (resume)
+  int workers = 1;  ///< threads that read, decode and augment; 0: as many as the kernels use. One thread makes a whole batch. At most
+                    ///< workers + 2 batches, or 1 GiB (but two batches), are made ahead
+  int64_t first_batch = 0;  ///< number of batches to skip (resume)
 };
 
-/// One pass over the set: `for (const Batch& batch : Loader(data, options))`. An Error in a worker is thrown by the loop when it comes to
-/// the batch in which it happened.
+/// One epoch: `for (const Batch& batch : Loader(data, options))`. An Error in a worker is rethrown by the loop at the batch in which it
+/// occurred.
 class Loader {
  public:
   Loader(const Dataset& dataset, LoaderOptions options);
@@ -39,7 +40,7 @@ class Loader {
   Loader(const Loader&) = delete;
 
   int64_t batches() const;  ///< in the whole epoch
-  /// How long the loop has waited for batches in this pass, beyond the first one, which nothing could have prepared.
+  /// Time that the loop has waited for batches in this epoch. Excludes the first batch, which cannot be made ahead.
   double seconds_waited() const;
 
   class Iterator {

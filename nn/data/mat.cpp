@@ -6,19 +6,19 @@
 #include <bit>
 #include <cstring>
 
-#include "nn/data/readers.h"
+#include "nn/files.h"
 #include "nn/text.h"
 #include "tensor/check.h"
 
 namespace nn {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "numbers are copied as they lie in the file");
+static_assert(std::endian::native == std::endian::little, "numbers are copied without byte swaps");
 
-constexpr int64_t most_file_bytes = int64_t{1} << 31;
-constexpr int64_t most_elements = int64_t{1} << 31;  // of an array; times one extent more it stays an int64
-constexpr int64_t most_inflation = 1032;             // bytes that deflate can make of one
-constexpr size_t header_bytes = 128, most_arrays = 1000, most_axes = 8, most_name = 1000;
+constexpr int64_t max_file_bytes = int64_t{1} << 31;
+constexpr int64_t max_elements = int64_t{1} << 31;  // of an array; a further extent of 32 bits cannot overflow int64
+constexpr int64_t max_inflation = 1032;             // the most bytes that deflate expands one byte to
+constexpr size_t header_bytes = 128, max_arrays = 1000, max_axes = 8, max_name_bytes = 1000;
 
 enum Type : uint32_t {
   int8 = 1,
@@ -33,7 +33,7 @@ enum Type : uint32_t {
   uint64,
   matrix,
   compressed
-};  // of an element
+};  // type of a data element
 
 int64_t type_bytes(uint32_t type) {
   switch (type) {
@@ -56,7 +56,7 @@ int64_t type_bytes(uint32_t type) {
   }
 }
 
-// Array classes: 6 .. 15 are numbers; those above have no header like the others.
+// Array classes 6 .. 15 are numbers. Classes above 15 have another kind of header.
 constexpr uint32_t class_double = 6, class_uint8 = 9, class_uint64 = 15, class_function = 16;
 
 uint32_t word(const uint8_t* bytes) {
@@ -100,24 +100,24 @@ double number(uint32_t type, const uint8_t* bytes) {
 }  // namespace
 
 struct MatFile::Array {
-  size_t at = 0, bytes = 0;  // of the element's content in the file
+  size_t offset = 0, bytes = 0;  // of the element's data in the file
   bool is_compressed = false;
   std::string name;
-  uint32_t array_class = 0, type = 0;  // type: as which its numbers are stored
+  uint32_t array_class = 0;
   bool is_complex = false;
   std::vector<int64_t> shape;
   int64_t count = 0;
 };
 
-// The content of an element: as it lies in the file, or inflated as it is asked for.
+// The data of an element, plain or inflated on demand.
 class MatFile::Source {
  public:
-  Source(const MatFile& file, const Array& array) : file_(file), next_(file.bytes_.data() + array.at), left_(array.bytes) {
+  Source(const MatFile& file, const Array& array) : file_(file), next_(file.bytes_.data() + array.offset), left_(array.bytes) {
     if (!array.is_compressed) return;
     stream_ = std::make_unique<z_stream>();
     stream_->next_in = const_cast<uint8_t*>(next_);
-    stream_->avail_in = static_cast<uInt>(left_);
-    if (inflateInit(stream_.get()) != Z_OK) file_.fail("zlib does not start");
+    stream_->avail_in = left_;
+    if (inflateInit(stream_.get()) != Z_OK) file_.fail("zlib failed to start");
   }
   ~Source() {
     if (stream_ != nullptr) inflateEnd(stream_.get());
@@ -126,10 +126,10 @@ class MatFile::Source {
 
   void read(uint8_t* to, size_t count) {
     if (count > 0 && (stream_ == nullptr ? take(to, count) : inflate_some(to, count)) < count)
-      file_.fail("an array ends before its header says; the file is damaged or cut off");
+      file_.fail("an array ends before its header says; the file is damaged or truncated");
   }
 
-  // Data of at most 4 bytes may stand in their own tag.
+  // Data of at most 4 bytes may be stored inside the tag.
   struct Tag {
     uint32_t type, bytes;
     bool in_tag;
@@ -144,10 +144,10 @@ class MatFile::Source {
     if (tag.bytes > 4) file_.fail(fmt::format("a short element claims {} bytes; the file is damaged", tag.bytes));
     return tag;
   }
-  // A whole element of that type and no more than `most` bytes, and what fills it up to a multiple of 8.
-  std::vector<uint8_t> element(uint32_t type, size_t most, const char* what) {
+  // Reads an element of that type and at most `max_bytes` bytes, with its padding to a multiple of 8.
+  std::vector<uint8_t> element(uint32_t type, size_t max_bytes, const char* what) {
     const Tag head = tag();
-    if (head.type != type || head.bytes > most)
+    if (head.type != type || head.bytes > max_bytes)
       file_.fail(fmt::format("{} of an array has type {} and {} bytes; the file is damaged", what, head.type, head.bytes));
     if (head.in_tag) return {head.data, head.data + head.bytes};
     std::vector<uint8_t> data((head.bytes + 7) / 8 * 8);
@@ -155,12 +155,12 @@ class MatFile::Source {
     data.resize(head.bytes);
     return data;
   }
-  // To the end, where the check sum of a compressed array stands.
+  // Reads to the end, where zlib verifies the checksum of a compressed array.
   void finish() {
     uint8_t rest[16];
     if (stream_ == nullptr) return;
-    if (inflate_some(rest, sizeof(rest)) > 8) file_.fail("an array goes on after its end; the file is damaged");
-    if (!ended_) file_.fail("a compressed array is cut off; the file is damaged");
+    if (inflate_some(rest, sizeof(rest)) > 8) file_.fail("an array is longer than its header says; the file is damaged");
+    if (!ended_) file_.fail("a compressed array is truncated; the file is damaged");
   }
 
  private:
@@ -171,10 +171,10 @@ class MatFile::Source {
     left_ -= count;
     return count;
   }
-  // As many as there are.
+  // Inflates up to `count` bytes; returns their number.
   size_t inflate_some(uint8_t* to, size_t count) {
     stream_->next_out = to;
-    stream_->avail_out = static_cast<uInt>(count);
+    stream_->avail_out = count;
     while (stream_->avail_out > 0 && !ended_) {
       const int status = inflate(stream_.get(), Z_NO_FLUSH);
       ended_ = status == Z_STREAM_END;
@@ -192,24 +192,26 @@ class MatFile::Source {
   bool ended_ = false;
 };
 
-MatFile::MatFile(const std::string& path) : path_(path), bytes_(read_file(path, most_file_bytes)) {
-  const std::string start(bytes_.begin(), bytes_.begin() + static_cast<long>(std::min(bytes_.size(), header_bytes)));
+MatFile::MatFile(const std::string& path) : path_(path), bytes_(read_file(path, max_file_bytes)) {
+  const std::string start(bytes_.begin(), bytes_.begin() + std::min(bytes_.size(), header_bytes));
   if (start.rfind("MATLAB 7.3", 0) == 0 || start.rfind("\x89HDF", 0) == 0)
     fail("it is a MAT 7.3 file (HDF5), expected Level 5; in MATLAB: save(..., '-v7')");
-  if (bytes_.size() < header_bytes) fail(fmt::format("it has {} bytes, too few for a MAT-file", bytes_.size()));
+  if (bytes_.size() < header_bytes)
+    fail(fmt::format("it has {} bytes, expected at least 128; the file is truncated or not a MAT-file", bytes_.size()));
   if (start.compare(126, 2, "MI") == 0) fail("it is a big-endian MAT-file; save it again on a little-endian machine");
   if (start.compare(126, 2, "IM") != 0 || start.compare(124, 2, std::string("\x00\x01", 2)) != 0)
-    fail("its header is not that of a Level 5 MAT-file");
+    fail("its header is not that of a Level 5 MAT-file; in MATLAB: save(..., '-v7')");
   for (size_t at = header_bytes; at < bytes_.size();) {
-    if (arrays_.size() == most_arrays) fail(fmt::format("it has more than {} arrays", most_arrays));
-    if (bytes_.size() - at < 8) fail(fmt::format("it is cut off: it ends after {} bytes", bytes_.size()));
+    if (arrays_.size() == max_arrays) fail(fmt::format("it has more than {} arrays", max_arrays));
+    if (bytes_.size() - at < 8) fail(fmt::format("it is truncated after {} bytes; copy the file again", bytes_.size()));
     const uint32_t type = word(bytes_.data() + at), bytes = word(bytes_.data() + at + 4);
     at += 8;
     if (type != matrix && type != compressed) fail(fmt::format("an element of type {} at byte {}; the file is damaged", type, at - 8));
     if (bytes > bytes_.size() - at)
-      fail(fmt::format("it is cut off: the array at byte {} claims {} bytes, but {} follow", at - 8, bytes, bytes_.size() - at));
+      fail(fmt::format("it is truncated: the array at byte {} claims {} bytes, but {} follow; copy the file again", at - 8, bytes,
+                       bytes_.size() - at));
     Array array;
-    array.at = at;
+    array.offset = at;
     array.bytes = bytes;
     array.is_compressed = type == compressed;
     at += bytes;
@@ -228,22 +230,22 @@ MatFile::MatFile(const std::string& path) : path_(path), bytes_(read_file(path, 
 
 MatFile::~MatFile() = default;
 
-// Array flags (class, and whether there is an imaginary part), dimensions, name.
+// Array flags (class, complex flag), dimensions, name.
 MatFile::Array MatFile::read_header(Source& source) const {
   Array array;
   const std::vector<uint8_t> flags = source.element(uint32, 8, "the flags");
-  if (flags.size() != 8) fail("an array's flags are cut off; the file is damaged");
+  if (flags.size() != 8) fail("the flags of an array are truncated; the file is damaged");
   array.array_class = flags[0];
   array.is_complex = (flags[1] & 8) != 0;
   if (array.array_class >= class_function) return array;
-  const std::vector<uint8_t> axes = source.element(int32, most_axes * 4, "the shape");
+  const std::vector<uint8_t> axes = source.element(int32, max_axes * 4, "the shape");
   array.count = 1;
   for (size_t at = 0; at + 4 <= axes.size(); at += 4) {
     const auto extent = static_cast<int32_t>(word(axes.data() + at));
-    if (extent < 0 || (array.count *= extent) > most_elements) fail("an array's shape is out of range; the file is damaged");
+    if (extent < 0 || (array.count *= extent) > max_elements) fail("the shape of an array is out of range; the file is damaged");
     array.shape.push_back(extent);
   }
-  const std::vector<uint8_t> name = source.element(int8, most_name, "the name");
+  const std::vector<uint8_t> name = source.element(int8, max_name_bytes, "the name");
   array.name.assign(name.begin(), name.end());
   return array;
 }
@@ -256,12 +258,12 @@ const MatFile::Array& MatFile::find(const std::string& name) const {
   for (const Array& array : arrays_) {
     if (names.size() < 10) names.push_back("'" + printable(array.name) + "'");
     if (array.name != name) continue;
-    if (found != nullptr) fail(fmt::format("it has two arrays '{}'", name));
+    if (found != nullptr) fail(fmt::format("it has two arrays '{}', expected one", name));
     found = &array;
   }
   if (found == nullptr) fail(fmt::format("it has no array '{}' (arrays: {})", name, names.empty() ? "none" : joined(names)));
   if (found->array_class < class_double || found->array_class > class_uint64 || found->is_complex)
-    fail(fmt::format("'{}' is not an array of real numbers", name));
+    fail(fmt::format("'{}' does not hold real numbers; expected a numeric array", name));
   return *found;
 }
 
@@ -281,28 +283,28 @@ std::vector<double> MatFile::numbers(const std::string& name) const {
   const int64_t width = type_bytes(tag.type);
   if (width == 0 || array.count * width != tag.bytes)
     fail(fmt::format("'{}' has {} numbers, but {} bytes of type {}; the file is damaged", name, array.count, tag.bytes, tag.type));
-  if (!tag.in_tag && tag.bytes / most_inflation > static_cast<int64_t>(array.bytes))
-    fail(fmt::format("'{}' claims {} bytes, more than its {} can hold", name, tag.bytes, array.bytes));
+  if (!tag.in_tag && tag.bytes / max_inflation > static_cast<int64_t>(array.bytes))
+    fail(fmt::format("'{}' claims {} bytes, more than {} compressed bytes can hold; the file is damaged", name, tag.bytes, array.bytes));
   std::vector<uint8_t> bytes(tag.data, tag.data + (tag.in_tag ? tag.bytes : 0));
   bytes.resize(tag.bytes);
   if (!tag.in_tag) source->read(bytes.data(), bytes.size());
   source->finish();
   std::vector<double> numbers;
-  numbers.reserve(static_cast<size_t>(array.count));
-  for (size_t at = 0; at < bytes.size(); at += static_cast<size_t>(width)) numbers.push_back(number(tag.type, bytes.data() + at));
+  numbers.reserve(array.count);
+  for (size_t at = 0; at < bytes.size(); at += width) numbers.push_back(number(tag.type, bytes.data() + at));
   return numbers;
 }
 
 MatFile::Bytes::Bytes(const MatFile& file, const std::string& name) : file_(file), array_(file.find(name)), source_(file.open(array_)) {
-  if (array_.array_class != class_uint8) file_.fail(fmt::format("'{}' is not an array of class uint8", name));
+  if (array_.array_class != class_uint8) file_.fail(fmt::format("'{}' does not have class uint8; expected the official file", name));
   const Source::Tag tag = source_->tag();
-  if (tag.type != uint8 || tag.in_tag || tag.bytes != array_.count || tag.bytes / most_inflation > static_cast<int64_t>(array_.bytes))
+  if (tag.type != uint8 || tag.in_tag || tag.bytes != array_.count || tag.bytes / max_inflation > static_cast<int64_t>(array_.bytes))
     file_.fail(fmt::format("'{}' has {} elements, but {} bytes of type {} in {}; the file is damaged", name, array_.count, tag.bytes,
                            tag.type, array_.bytes));
 }
 MatFile::Bytes::~Bytes() = default;
 int64_t MatFile::Bytes::count() const { return array_.count; }
-void MatFile::Bytes::read(uint8_t* to, int64_t count) { source_->read(to, static_cast<size_t>(count)); }
+void MatFile::Bytes::read(uint8_t* to, int64_t count) { source_->read(to, count); }
 void MatFile::Bytes::finish() { source_->finish(); }
 
 }  // namespace nn

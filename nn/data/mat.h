@@ -1,7 +1,7 @@
 #pragma once
-// The numeric arrays of a MATLAB Level 5 MAT-file (MathWorks, "MAT-File Format"), plain or compressed, little-endian. Written for files
-// that nobody vouches for: every size is held against the bytes that are there before anything is allocated, and a damaged file is one
-// Error that names it. MAT 7.3 (HDF5), Level 4, big-endian files and complex arrays are refused by name.
+// Reads the numeric arrays of a MATLAB Level 5 MAT-file (MathWorks, "MAT-File Format"), plain or compressed, little-endian.
+// Files are not trusted: every size is compared with the available bytes before memory is allocated. A damaged file is an Error that names
+// it. MAT 7.3 (HDF5), Level 4, big-endian files and complex arrays are not supported; the Error says so.
 
 #include <cstdint>
 #include <memory>
@@ -12,22 +12,21 @@ namespace nn {
 
 class MatFile {
  public:
-  /// Reads the file whole (at most 2 GiB) and the header of every array in it.
+  /// Reads the file (at most 2 GiB) and parses the header of every array.
   explicit MatFile(const std::string& path);
   ~MatFile();
   MatFile(const MatFile&) = delete;
 
-  /// Column-major: the first axis is the fastest. An Error where there is no such array, or it is not of real numbers.
+  /// Column-major: the first axis varies fastest. A missing array, or one that does not hold real numbers, is an Error.
   const std::vector<int64_t>& shape(const std::string& name) const;
-  /// All its elements, whatever numbers they are stored as.
+  /// All elements, converted from their stored type.
   std::vector<double> numbers(const std::string& name) const;
-  /// The elements of an array of class uint8 in pieces of `piece`, which must divide their number, each into `to` before visit(no) is
-  /// called.
+  /// Reads an array of class uint8 in chunks of `chunk` elements, which must divide their number: copies each to `to`, then calls visit(no).
   template <class Visit>
-  void each_piece(const std::string& name, uint8_t* to, int64_t piece, const Visit& visit) const {
+  void for_each_chunk(const std::string& name, uint8_t* to, int64_t chunk, const Visit& visit) const {
     Bytes bytes(*this, name);
-    for (int64_t no = 0; no < bytes.count() / piece; ++no) {
-      bytes.read(to, piece);
+    for (int64_t no = 0; no < bytes.count() / chunk; ++no) {
+      bytes.read(to, chunk);
       visit(no);
     }
     bytes.finish();

@@ -1,7 +1,8 @@
 #pragma once
-// What the readers share: options taken from a data set's name, what limit and seed choose, files read whole, seeded permutations.
+// Shared by the dataset readers: options of a dataset name, selection by limit and seed, image files. Private to nn/data/, except for
+// permutation().
 
-#include <initializer_list>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,18 +10,18 @@
 
 namespace nn {
 
-/// The options of a DataSpec. The constructor refuses keys that are not known or come twice, and lists the known ones.
-class Options {
+/// The options of a DataSpec. The constructor refuses unknown and repeated keys.
+class DataOptions {
  public:
-  Options(const DataSpec& spec, std::vector<std::string> known);
-  /// A whole number in [least, most]; `fallback` where the key is absent.
-  int64_t number(const std::string& key, int64_t fallback, int64_t least, int64_t most) const;
-  /// One of the choices; the first where the key is absent.
+  DataOptions(const DataSpec& spec, std::vector<std::string> known);
+  /// An integer in [min, max]; `fallback` if the key is absent.
+  int64_t number(const std::string& key, int64_t fallback, int64_t min, int64_t max) const;
+  /// One of the choices; the first one if the key is absent.
   std::string choice(const std::string& key, const std::vector<std::string>& choices) const;
-  /// The text; empty where the key is absent.
+  /// The value as text; empty if the key is absent.
   std::string text(const std::string& key) const;
   bool has(const std::string& key) const { return find(key) != nullptr; }
-  /// limit=N; `size` where it is absent or larger.
+  /// The smaller of `size` and limit=N.
   int64_t limit(int64_t size) const;
 
  private:
@@ -33,28 +34,45 @@ std::unique_ptr<Dataset> open_cifar100(const DataSpec& spec, const Framing& fram
 std::unique_ptr<Dataset> open_svhn(const DataSpec& spec, const Framing& framing);
 std::unique_ptr<Dataset> open_folder(const DataSpec& spec, const Framing& framing);
 std::unique_ptr<Dataset> open_list(const DataSpec& spec, const Framing& framing);
+std::unique_ptr<Dataset> open_synthetic(const DataSpec& spec, const Framing& framing);
 
-/// What limit=N&seed=S keep of a set, as ascending indices. With a seed: by turns one of every class (the unlabeled are one), as far as
-/// they go, classes and images in an order drawn from it. Without: the first N where the set's order is mixed; where it is sorted, as by
-/// name, seed 1 is meant.
+/// The indices that limit=N&seed=S select, in rising order. With a seed: one image of every class in turn (unlabeled images are a class),
+/// with classes and images in an order drawn from the seed. Without a seed: the first N if the order of the dataset is mixed; seed 1 if it
+/// is sorted, as by name.
 enum class Order { mixed, sorted };
-std::vector<int64_t> limited(const Options& options, const std::vector<int64_t>& labels, const std::vector<std::string>& class_names,
+std::vector<int64_t> limited(const DataOptions& options, const std::vector<int64_t>& labels, const std::vector<std::string>& class_names,
                              Order order);
 
-/// edge x edge x 3 pixels as the framing wants them.
+/// Applies the framing to an image of edge x edge x 3 bytes.
 void write_framed(const uint8_t* from, int64_t edge, const Framing& framing, uint8_t* to);
-
-/// A regular file of at most `most` bytes. Errors name the file and the cause.
-std::vector<uint8_t> read_file(const std::string& path, int64_t most);
-/// The first `count` bytes, or all where there are fewer.
-std::vector<uint8_t> read_start(const std::string& path, int64_t count);
-/// The lines of a text file of at most 64 MiB, without their ends (\n or \r\n) and without a byte order mark.
-std::vector<std::string> read_lines(const std::string& path);
-int64_t file_size(const std::string& path);
-bool is_file(const std::string& path);
-bool is_folder(const std::string& path);
 
 /// 0 .. n - 1 in an order that depends on (seed, counter) alone (Fisher-Yates).
 std::vector<int64_t> permutation(int64_t n, uint64_t seed, uint64_t counter);
+
+/// The files of a folder: or list: dataset.
+struct ImageFiles {
+  struct Entry {
+    std::string name;  ///< path below `root`
+    int64_t label;     ///< -1: unlabeled
+    int64_t line = 0;  ///< line number in the list file
+  };
+  std::string spec, root;
+  std::vector<Entry> entries;
+  std::vector<std::string> class_names;
+  int64_t ignored_files = 0;
+
+  /// Keeps the entries that limit=N&seed=S select.
+  void limit(const DataOptions& options, Order order);
+};
+
+/// A dataset that decodes and frames an image file when it is read. Small datasets are cached in memory, or on disk with cache=DIR; then
+/// every image that the cache lacks is decoded here.
+std::unique_ptr<Dataset> open_image_files(ImageFiles files, const DataOptions& options, const Framing& framing);
+
+/// True for .png .jpg .jpeg .jpe .jfif in any case.
+bool has_image_extension(const std::string& name);
+/// True if the first bytes are those of a PNG or JPEG. A file that is not an image but has an image extension is an Error, as is an
+/// unreadable file.
+bool is_image_file(const std::string& path);
 
 }  // namespace nn

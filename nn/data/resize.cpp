@@ -5,16 +5,16 @@
 
 #include "tensor/check.h"
 
-// The weights must round alike on every machine: a fused multiply-add would move some of them by one.
+// The weights must round equally on every machine: a fused multiply-add would change some of them by one.
 #pragma GCC optimize("fp-contract=off")
 
 namespace nn {
 namespace {
 
-// 8 bits of pixel, 2 of head room, the rest for the weight: sums stay below 2^31.
+// 8 bits for the pixel, 2 for headroom and the rest for the weight: sums stay below 2^31.
 constexpr int weight_bits = 32 - 8 - 2;
 
-/// What one output position is made of: weights[first .. first + count) of this axis' input positions start .. start + count.
+/// One output position: the sum over input positions start .. start + count with weights[first .. first + count).
 struct Span {
   int64_t start, count, first;
 };
@@ -23,8 +23,8 @@ struct Axis {
   std::vector<int32_t> weights;
 };
 
-// Output i looks at the input around c = (i + 1/2) * in/out through a triangle of half width s = max(1, in/out):
-// w_j = max(0, 1 - |j + 1/2 - c| / s), normalized to sum 1, rounded to weight_bits.
+// Output i is a triangle filter of half width s = max(1, in/out) around c = (i + 1/2) * in/out:
+// w_j = max(0, 1 - |j + 1/2 - c| / s), normalized to sum 1 and rounded to weight_bits.
 Axis make_axis(int64_t in, int64_t out) {
   Axis axis;
   const double scale = static_cast<double>(in) / static_cast<double>(out), half_width = std::max(1.0, scale);
@@ -52,7 +52,7 @@ uint8_t rounded(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> wei
 
 Image resize_columns(const Image& in, int64_t width) {
   const Axis axis = make_axis(in.width, width);
-  Image out{in.height, width, std::vector<uint8_t>(static_cast<size_t>(in.height * width * 3))};
+  Image out{in.height, width, std::vector<uint8_t>(in.height * width * 3)};
   uint8_t* to = out.pixels.data();
   for (int64_t row = 0; row < in.height; ++row) {
     const uint8_t* from_row = in.pixels.data() + row * in.width * 3;
@@ -76,8 +76,8 @@ Image resize_columns(const Image& in, int64_t width) {
 Image resize_rows(const Image& in, int64_t height) {
   const Axis axis = make_axis(in.height, height);
   const int64_t row_bytes = in.width * 3;
-  Image out{height, in.width, std::vector<uint8_t>(static_cast<size_t>(height * row_bytes))};
-  std::vector<int32_t> sums(static_cast<size_t>(row_bytes));
+  Image out{height, in.width, std::vector<uint8_t>(height * row_bytes)};
+  std::vector<int32_t> sums(row_bytes);
   for (int64_t row = 0; row < height; ++row) {
     const Span& span = axis.spans[row];
     std::fill(sums.begin(), sums.end(), 1 << (weight_bits - 1));
@@ -96,8 +96,9 @@ Image resize_rows(const Image& in, int64_t height) {
 
 Image resize(const Image& image, int64_t height, int64_t width) {
   CHECK(image.height >= 1 && image.width >= 1 && static_cast<int64_t>(image.pixels.size()) == image.height * image.width * 3,
-        "an image of {} x {} with {} bytes, expected height x width x 3, none of them 0", image.height, image.width, image.pixels.size());
-  CHECK(height >= 1 && width >= 1, "resize to {} x {}; both must be at least 1", height, width);
+        "resize: the image has {} x {} pixels and {} bytes, expected height x width x 3 bytes and no size of 0", image.height, image.width,
+        image.pixels.size());
+  CHECK(height >= 1 && width >= 1, "resize: target of {} x {} pixels, expected at least 1 x 1", height, width);
   if (width == image.width) return height == image.height ? image : resize_rows(image, height);
   const Image narrow = resize_columns(image, width);
   return height == image.height ? narrow : resize_rows(narrow, height);
@@ -105,10 +106,10 @@ Image resize(const Image& image, int64_t height, int64_t width) {
 
 namespace {
 
-// Also between the passes, where the rows are still as many as they were: an image of 100 million rows would become 100 million wide ones.
+// The bound includes the result of the first pass, which still has all rows: a narrow image of 100 million rows would become wide.
 Image resize_bounded(const Image& image, int64_t height, int64_t width) {
-  if (std::max(image.height, height) > most_framed_pixels / width)
-    throw tensor::Error(fmt::format("{} x {} pixels (height x width) are too long and narrow to be resized to {} x {}; crop the image",
+  if (std::max(image.height, height) > max_resized_pixels / width)
+    throw tensor::Error(fmt::format("the image has {} x {} pixels (height x width), too elongated to resize it to {} x {}; crop the image",
                                     image.height, image.width, height, width));
   return resize(image, height, width);
 }
@@ -118,15 +119,14 @@ Image resize_bounded(const Image& image, int64_t height, int64_t width) {
 Image framed(const Image& image, const Framing& framing) {
   if (framing.crop == Crop::squash) return resize_bounded(image, framing.size, framing.size);
   const int64_t size = framing.size, short_side = framing.short_side == 0 ? size : framing.short_side;
-  CHECK(short_side >= size, "a crop of {0} x {0} pixels out of an image whose short side is {1}; it must be at least as long", size,
-        short_side);
+  CHECK(short_side >= size, "a crop of {0} x {0} pixels from a short side of {1}; use a short side of at least {0}", size, short_side);
   const bool upright = image.height > image.width;
   const int64_t long_side = short_side * (upright ? image.height : image.width) / (upright ? image.width : image.height);
   const Image resized = upright ? resize_bounded(image, long_side, short_side) : resize_bounded(image, short_side, long_side);
-  // Half to even, as Python rounds.
+  // Rounds half to even, as Python does.
   const auto margin = [&](int64_t extent) { return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - size) / 2)); };
   const int64_t top = margin(resized.height), left = margin(resized.width);
-  Image out{size, size, std::vector<uint8_t>(static_cast<size_t>(size * size * 3))};
+  Image out{size, size, std::vector<uint8_t>(size * size * 3)};
   for (int64_t row = 0; row < size; ++row)
     std::copy_n(resized.pixels.begin() + ((top + row) * resized.width + left) * 3, size * 3, out.pixels.begin() + row * size * 3);
   return out;

@@ -1,7 +1,7 @@
 #pragma once
-// Antialiased bilinear resize, as Pillow's: a triangle filter as wide as the reduction, one pass per axis, each rounded to u8.
-// Columns first, then rows: Pillow's bytes before its version 13, which takes rows first where the height shrinks much more.
-// The same for ID and OOD images: aliasing alone makes a set look out-of-distribution.
+// Antialiased bilinear resize, bit-equal to Pillow's: a triangle filter as wide as the reduction, one pass per axis, each rounded to u8.
+// Columns come first, then rows, as in Pillow before version 13 (later versions start with the rows if the height shrinks much more).
+// ID and OOD images use the same filter, because aliasing alone makes a dataset look out-of-distribution.
 
 #include <cstdint>
 #include <vector>
@@ -10,27 +10,27 @@ namespace nn {
 
 struct Image {
   int64_t height = 0, width = 0;
-  std::vector<uint8_t> pixels;  ///< height x width x 3, rows top down, red green blue
+  std::vector<uint8_t> pixels;  ///< height x width x 3; rows from top to bottom; red, green, blue
 };
 
 Image resize(const Image& image, int64_t height, int64_t width);
 
-/// How an image that is no square of the wanted size becomes one.
+/// How an image becomes a square.
 enum class Crop {
-  squash,  ///< each axis resized by its own factor
-  center,  ///< the short side resized to Framing::short_side, then the middle cut out: torchvision's Resize and CenterCrop
+  squash,  ///< resizes each axis by its own factor
+  center,  ///< resizes the short side to Framing::short_side, then takes the center crop: torchvision's Resize and CenterCrop
 };
 
-/// Belongs to the weights: what a network was trained on is what it must see.
+/// Stored with the weights: inference must use the framing of training.
 struct Framing {
   int64_t size = 32;  ///< edge of the square
   Crop crop = Crop::squash;
-  int64_t short_side = 0;  ///< of Crop::center, >= size; 0: size itself
+  int64_t short_side = 0;  ///< of Crop::center, >= size; 0: size
 };
 
-constexpr int64_t most_framed_pixels = 100'000'000;  ///< that the resized image may have before it is cut
+constexpr int64_t max_resized_pixels = 100'000'000;  ///< of a resized image before the crop
 
-/// size x size pixels. An Error where an image is so long and narrow that it would grow beyond most_framed_pixels.
+/// size x size pixels. An image so elongated that it would exceed max_resized_pixels is an Error.
 Image framed(const Image& image, const Framing& framing);
 
 }  // namespace nn

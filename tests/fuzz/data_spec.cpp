@@ -8,7 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   fuzz::expect_value_or_one_line([&] {
     const nn::DataSpec spec = nn::parse_data_spec(text);
-    const nn::Options options(spec, {"split", "limit", "seed", "size"});
+    const nn::DataOptions options(spec, {"split", "limit", "seed", "size"});
     if (options.number("seed", 1, 0, int64_t{1} << 62) < 0 || options.limit(10) < 1) fuzz::violated("numbers within their bounds", text);
     options.choice("split", {"train", "test"});
   });

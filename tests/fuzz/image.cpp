@@ -1,6 +1,6 @@
 // PNG and JPEG. A PNG whose check sums do not fit is read once more with sums that do: else hardly any change would reach the decoder.
 
-#include "nn/data/decode.h"
+#include "nn/data/image_io.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/image_files.h"
 

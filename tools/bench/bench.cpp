@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <regex>
 
+#include "nn/files.h"
 #include "nn/safetensors.h"
 #include "tensor/isa.h"
 #include "tensor/parallel.h"

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "mode/alpa/alpa_loss.h"
-#include "nn/init.h"
+#include "nn/module.h"
 #include "tools/bench/rows.h"
 
 namespace bench {

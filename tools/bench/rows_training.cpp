@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "nn/losses.h"
+#include "nn/layers.h"
 #include "nn/resnet.h"
 #include "nn/sgd.h"
 #include "tools/bench/rows.h"

@@ -2,7 +2,7 @@
 
 #include "mode/evaluation/ablation.h"
 #include "mode/evaluation/tables.h"
-#include "nn/atomic_file.h"
+#include "nn/files.h"
 #include "nn/text.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/common.h"

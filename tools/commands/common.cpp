@@ -180,10 +180,10 @@ void print_layer_table(const nn::ResNet& net, int64_t size) {
   fmt::print("{:<24} {:>18} {:>12} {:>10} {:>10}\n", "layer", "output", "parameters", "MFLOP", "kept KiB");
   for (const nn::LayerRow& row : net.layer_table(size, size)) {
     fmt::print("{:<24} {:>18} {:>12} {:>10.2f} {:>10.1f}\n", row.name, row.output.to_string(), with_commas(row.parameters), row.mflop,
-               kib(row.kept_bytes));
+               kib(row.saved_bytes));
     parameters += row.parameters;
     mflop += row.mflop;
-    kept += row.kept_bytes;
+    kept += row.saved_bytes;
   }
   fmt::print("{:<24} {:>18} {:>12} {:>10.2f} {:>10.1f}\n", net.arch(), "", with_commas(parameters), mflop, kib(kept));
 }

@@ -1,6 +1,6 @@
 #include "tools/commands/commands.h"
 
-#include "nn/data/synthetic.h"
+#include "nn/data/dataset.h"
 #include "tools/commands/common.h"
 #include "tools/commands/progress.h"
 

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <initializer_list>
 
-#include "nn/data/image_files.h"
+#include "nn/data/readers.h"
 #include "tools/commands/common.h"
 
 namespace mode::tools {
@@ -21,7 +21,7 @@ std::unique_ptr<nn::Dataset> open_images(const std::vector<std::string>& paths, 
   nn::ImageFiles files;
   files.spec = "the given images";
   for (const std::string& path : paths) files.entries.push_back({path, -1});
-  return nn::open_image_files(std::move(files), nn::Options({}, {}), framing);
+  return nn::open_image_files(std::move(files), nn::DataOptions({}, {}), framing);
 }
 
 nn::Image image_of(const nn::Dataset& dataset, int64_t index) {

@@ -6,7 +6,7 @@
 #include "mode/detectors/knn.h"
 #include "mode/evaluation/tables.h"
 #include "mode/report/drawing.h"
-#include "nn/data/encode.h"
+#include "nn/data/image_io.h"
 #include "nn/text.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/common.h"

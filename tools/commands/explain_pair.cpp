@@ -9,7 +9,7 @@
 #include "mode/report/drawing.h"
 #include "mode/training/run_directory.h"
 #include "mode/training/trainer.h"
-#include "nn/data/encode.h"
+#include "nn/data/image_io.h"
 #include "nn/data/loader.h"
 #include "nn/text.h"
 #include "tools/commands/commands.h"
@@ -46,7 +46,7 @@ Looker from_run(const std::string& path, tensor::Device device) {
   CHECK(!of_heads.empty(), "{} was trained without ALPA and has no heads; look at its vectors themselves by --model {}", path,
         directory.model_path());
 
-  const int64_t embedding = nn::embedding_of(options.arch);
+  const int64_t embedding = nn::feature_dim_of(options.arch);
   const auto rows_of_matrix = [&](const std::map<std::string, tensor::Tensor>& tensors, const std::string& name) {
     const auto found = tensors.find(name);
     CHECK(found != tensors.end() && found->second.rank() == 2 && found->second.dim(0) >= 1 && found->second.dim(1) == embedding,
@@ -86,7 +86,7 @@ tensor::Tensor map_of(nn::ResNet& net, const nn::Dataset& images, const nn::Prep
   options.shuffle = false;
   options.preprocessing = preprocessing;
   tensor::Tensor map;
-  for (const nn::Batch& batch : nn::Loader(images, options)) map = net(batch.images.to(net.device())).map.value().to({});
+  for (const nn::Batch& batch : nn::Loader(images, options)) map = net(batch.images.to(net.device())).feature_map.value().to({});
   const float* values = map.data<float>();
   CHECK(std::all_of(values, values + map.numel(), [](float value) { return std::isfinite(value); }),
         "the network gives features that are not finite; its weights are broken or do not fit its normalization");

@@ -5,9 +5,9 @@
 
 #include "mode/detectors/detectors.h"
 #include "mode/version.h"
-#include "nn/atomic_file.h"
-#include "nn/data/synthetic.h"
-#include "nn/dot.h"
+#include "nn/data/dataset.h"
+#include "nn/files.h"
+#include "nn/resnet.h"
 #include "tensor/cuda/cuda.h"
 #include "tensor/isa.h"
 #include "tensor/parallel.h"

@@ -6,7 +6,7 @@
 #include "mode/training/run_lock.h"
 #include "mode/training/trainer.h"
 #include "mode/version.h"
-#include "nn/atomic_file.h"
+#include "nn/files.h"
 #include "tensor/isa.h"
 #include "tools/commands/common.h"
 

@@ -1,6 +1,6 @@
 // cache=DIR: decoded images come from one file, which is never trusted where it is out of date or damaged.
 
-#include "nn/data/decoded_cache.h"
+#include "nn/data/image_cache.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "nn/data/decode.h"
+#include "nn/data/image_io.h"
 
 #include <array>
 #include <cstdlib>
@@ -6,12 +6,12 @@
 #include <memory>
 #include <numeric>
 
-#include "nn/data/readers.h"
+#include "nn/files.h"
 #include "nn/text.h"
 #include "tensor/check.h"
 
-// What stb may allocate at once: an image of most_pixels with four 16-bit channels, and a little. Zeroed, for it reads tables that a
-// damaged file never defined.
+// The largest allocation of stb is an image of max_pixels with four 16-bit channels. Memory is zeroed, because stb reads tables that a
+// damaged file does not define.
 static void* allocate_zeroed(size_t bytes) { return bytes > (size_t{1} << 30) ? nullptr : std::calloc(1, bytes); }
 static void* reallocate(void* old, size_t bytes) { return bytes > (size_t{1} << 30) ? nullptr : std::realloc(old, bytes); }
 
@@ -24,7 +24,7 @@ static void* reallocate(void* old, size_t bytes) { return bytes > (size_t{1} << 
 #define STBI_NO_LINEAR
 #define STBI_MALLOC(bytes) allocate_zeroed(bytes)
 #define STBI_REALLOC(old, bytes) reallocate(old, bytes)
-#define STBI_ASSERT(condition) CHECK(condition, "stb found an image inconsistent: {}", #condition)
+#define STBI_ASSERT(condition) CHECK(condition, "stb: the image is inconsistent ({}); replace the file", #condition)
 #define STBI_FREE(old) std::free(old)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -33,19 +33,23 @@ static void* reallocate(void* old, size_t bytes) { return bytes > (size_t{1} << 
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #include <stb/stb_image.h>
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#define STB_IMAGE_WRITE_STATIC
+#define STBI_WRITE_NO_STDIO
+#include <stb/stb_image_write.h>
 #pragma GCC diagnostic pop
 
 namespace nn {
 namespace {
 
-constexpr int64_t most_file_bytes = int64_t{1} << 29;
-// No byte can hold more, so that what is allocated, and how long it takes, is bound to the file: deflate makes at most 1032 bytes of one, a
-// pixel has at least a bit; a block of 8 x 8 has at least a bit in its first scan, and 9 blocks make at most 32 x 32 pixels.
-constexpr int64_t most_pixels_per_png_byte = 1032 * 8, most_pixels_per_jpeg_byte = 1024;
-constexpr int most_jpeg_scans = 100;  // encoders write about ten
+constexpr int64_t max_file_bytes = int64_t{1} << 29;
+// The most pixels that a byte of the file can encode. They bound memory and time by the file size. PNG: deflate expands a byte to at most
+// 1032, and a pixel has at least one bit. JPEG: a block of 8 x 8 has at least one bit in its first scan, and 9 blocks cover 32 x 32 pixels.
+constexpr int64_t max_pixels_per_png_byte = 1032 * 8, max_pixels_per_jpeg_byte = 1024;
+constexpr int max_jpeg_scans = 100;  // encoders write about ten
 constexpr uint8_t png_signature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
 
-// CRC-32 as PNG has it (ISO 3309), a byte at a time.
+// CRC-32 of PNG (ISO 3309), byte by byte.
 uint32_t crc32(const uint8_t* bytes, size_t count) {
   static const auto table = [] {
     std::array<uint32_t, 256> entries;
@@ -66,31 +70,32 @@ uint32_t big_endian32(const uint8_t* bytes) {
 }
 
 std::string too_large(int64_t width, int64_t height) {
-  return fmt::format("its header claims {} x {} pixels, more than the {} million that are read", width, height, most_pixels / 1'000'000);
+  return fmt::format("its header claims {} x {} pixels, at most {} million are supported; resize the image", width, height,
+                     max_pixels / 1'000'000);
 }
-std::string cut_off(size_t bytes) { return fmt::format("it is cut off: it ends after {} bytes", bytes); }
+std::string truncated(size_t bytes) { return fmt::format("it is truncated after {} bytes; copy the file again", bytes); }
 
-// The decoder below takes cut files without a word (gray where the data ended). So the file's own structure is walked first.
-// What follows the end mark is ignored, as everywhere.
+// stb accepts truncated files and fills the rest with gray. So the structure of the file is checked first. Bytes after the end marker are
+// ignored, as in other decoders.
 
-// Chunks of length (4 bytes), type (4), data, CRC-32 of type and data (4), up to IEND. Returns the fault, empty when there is none.
+// Chunks of length (4 bytes), type (4), data, CRC-32 of type and data (4), up to IEND. Returns the fault, or an empty string.
 std::string png_fault(const std::vector<uint8_t>& bytes) {
   for (size_t at = sizeof(png_signature);;) {
-    if (bytes.size() - at < 12) return cut_off(bytes.size());
+    if (bytes.size() - at < 12) return truncated(bytes.size());
     const uint8_t* chunk = bytes.data() + at;
     const uint32_t length = big_endian32(chunk);
     const std::string type(chunk + 4, chunk + 8);
     if (length > 0x7fffffffu) return fmt::format("chunk '{}' at byte {} claims {} bytes", printable(type), at, length);
-    if (bytes.size() - at - 12 < length) return cut_off(bytes.size());
+    if (bytes.size() - at - 12 < length) return truncated(bytes.size());
     if (crc32(chunk + 4, size_t{length} + 4) != big_endian32(chunk + 8 + length))
-      return fmt::format("the check sum of chunk '{}' at byte {} does not fit", printable(type), at);
+      return fmt::format("the checksum of chunk '{}' at byte {} is wrong; copy the file again", printable(type), at);
     if (type == "IEND") return {};
     at += size_t{length} + 12;
   }
 }
 
-// A segment of Huffman tables: class and number (1 byte), how many codes of 1 .. 16 bits (16 bytes), their symbols; several in a row. stb
-// trusts the counts and writes past its tables where they add up to more than 256.
+// A segment of Huffman tables, each with class and number (1 byte), the number of codes of 1 .. 16 bits (16 bytes) and their symbols. stb
+// trusts the counts and writes past its tables if their sum exceeds 256.
 bool huffman_tables_fit(const uint8_t* at, const uint8_t* end) {
   while (at < end) {
     if (end - at < 17) return false;
@@ -101,36 +106,36 @@ bool huffman_tables_fit(const uint8_t* at, const uint8_t* end) {
   return true;
 }
 
-// Segments of marker (FF xx), length (2 bytes, itself included), data; after the header of a scan (FF DA) its coded data, in which FF is
-// followed by 00 or a restart marker; up to the end-of-image marker (FF D9).
+// Segments of marker (FF xx), length (2 bytes, including itself) and data, up to the end-of-image marker (FF D9). The header of a scan (FF DA)
+// is followed by coded data, in which FF is followed by 00 or a restart marker.
 std::string jpeg_fault(const std::vector<uint8_t>& bytes) {
   const size_t size = bytes.size();
   int scans = 0;
   for (size_t at = 2;;) {
-    if (at >= size) return cut_off(size);
+    if (at >= size) return truncated(size);
     if (bytes[at] != 0xff) return fmt::format("no marker at byte {}", at);
     while (at < size && bytes[at] == 0xff) ++at;
-    if (at >= size) return cut_off(size);
+    if (at >= size) return truncated(size);
     const uint8_t marker = bytes[at++];
-    if (marker == 0xd9) return scans > 0 ? "" : "it ends before its first scan";
+    if (marker == 0xd9) return scans > 0 ? "" : "it has no scan; replace the file";
     if (marker == 0x01 || (marker >= 0xd0 && marker <= 0xd7)) continue;  // markers without a length
     if (marker == 0x00 || marker == 0xd8) return fmt::format("unexpected marker {:02x} at byte {}", marker, at - 1);
-    if (size - at < 2) return cut_off(size);
+    if (size - at < 2) return truncated(size);
     const size_t length = size_t{bytes[at]} << 8 | bytes[at + 1];
     if (length < 2) return fmt::format("segment {:02x} at byte {} claims {} bytes", marker, at - 2, length);
-    if (size - at < length) return cut_off(size);
+    if (size - at < length) return truncated(size);
     if (marker == 0xc4 && !huffman_tables_fit(bytes.data() + at + 2, bytes.data() + at + length))
       return fmt::format("the Huffman tables at byte {} do not fit their segment", at - 2);
     at += length;
     if (marker != 0xda) continue;
-    if (++scans > most_jpeg_scans)
-      return fmt::format("it has more than {} scans, each of which goes over the whole image again", most_jpeg_scans);
+    if (++scans > max_jpeg_scans)
+      return fmt::format("it has more than {} scans, each of which decodes the whole image; encode it again", max_jpeg_scans);
     while (at + 1 < size && !(bytes[at] == 0xff && bytes[at + 1] != 0x00 && (bytes[at + 1] < 0xd0 || bytes[at + 1] > 0xd7))) ++at;
-    if (at + 1 >= size) return cut_off(size);
+    if (at + 1 >= size) return truncated(size);
   }
 }
 
-// value over white at this opacity, rounded.
+// Composites the value over white, rounded.
 uint8_t over_white(int value, int opacity) { return static_cast<uint8_t>((value * opacity + 255 * (255 - opacity) + 127) / 255); }
 
 struct FreePixels {
@@ -149,35 +154,35 @@ ImageFormat image_format(const std::vector<uint8_t>& bytes) {
 Image decode_image(const std::vector<uint8_t>& bytes, const std::string& name) {
   const auto fail = [&](const std::string& fault) { throw tensor::Error(fmt::format("cannot decode {}: {}", printable(name), fault)); };
   const ImageFormat format = image_format(bytes);
-  if (bytes.empty()) fail("the file is empty");
-  if (format == ImageFormat::none) fail("it is neither PNG nor JPEG by its first bytes, or cut off within them");
-  if (static_cast<int64_t>(bytes.size()) > most_file_bytes) fail(fmt::format("it has more than {} bytes", most_file_bytes));
+  if (bytes.empty()) fail("the file is empty; replace it");
+  if (format == ImageFormat::none) fail("its first bytes are neither PNG nor JPEG; convert the file");
+  if (static_cast<int64_t>(bytes.size()) > max_file_bytes) fail(fmt::format("it has more than {} bytes; resize the image", max_file_bytes));
   const bool is_png = format == ImageFormat::png;
   const char* title = is_png ? "PNG" : "JPEG";
 
-  // stb sees no JPEG whose structure is at fault, not even for its size: it writes past its tables while it reads the header. Of a PNG a
-  // claim that is too large is the fault to report, and nothing is allocated for it.
+  // A JPEG with a faulty structure is not passed to stb at all: stb would write past its tables even while it reads the header. For a PNG,
+  // an oversized header is reported before other faults; nothing is allocated for it.
   const std::string fault = is_png ? png_fault(bytes) : jpeg_fault(bytes);
   if (!is_png && !fault.empty()) fail(fault);
   const int count = static_cast<int>(bytes.size());
   int width = 0, height = 0, channels = 0;
   const bool known = stbi_info_from_memory(bytes.data(), count, &width, &height, &channels) != 0;
-  const std::string reason = known ? "" : printable(stbi_failure_reason());  // may quote the file
-  if (!known && is_png && bytes.size() >= 24) {                              // stb refuses large claims without telling them
+  const std::string reason = known ? "" : printable(stbi_failure_reason());  // may quote bytes of the file
+  if (!known && is_png && bytes.size() >= 24) {                              // stb rejects large sizes without reporting them
     const uint32_t claimed_width = big_endian32(bytes.data() + 16), claimed_height = big_endian32(bytes.data() + 20);
-    if (uint64_t{claimed_width} * claimed_height > uint64_t{most_pixels}) fail(too_large(claimed_width, claimed_height));
+    if (uint64_t{claimed_width} * claimed_height > uint64_t{max_pixels}) fail(too_large(claimed_width, claimed_height));
   }
-  if (known && (width < 1 || height < 1)) fail(fmt::format("its header claims {} x {} pixels", width, height));
-  if (known && int64_t{width} * height > most_pixels) fail(too_large(width, height));
+  if (known && (width < 1 || height < 1)) fail(fmt::format("its header claims {} x {} pixels; replace the file", width, height));
+  if (known && int64_t{width} * height > max_pixels) fail(too_large(width, height));
   if (!fault.empty()) fail(fault);
-  if (known && int64_t{width} * height / (is_png ? most_pixels_per_png_byte : most_pixels_per_jpeg_byte) > int64_t{count})
-    fail(fmt::format("its header claims {} x {} pixels, more than {} bytes can hold", width, height, count));
-  if (!known) fail(fmt::format("not a {} that can be read ({})", title, reason));
+  if (known && int64_t{width} * height / (is_png ? max_pixels_per_png_byte : max_pixels_per_jpeg_byte) > int64_t{count})
+    fail(fmt::format("its header claims {} x {} pixels, more than {} bytes can encode", width, height, count));
+  if (!known) fail(fmt::format("it is not a readable {} ({})", title, reason));
 
   const int wanted = is_png ? 4 : 3;
   const std::unique_ptr<uint8_t, FreePixels> pixels(stbi_load_from_memory(bytes.data(), count, &width, &height, &channels, wanted));
-  if (pixels == nullptr) fail(fmt::format("not a {} that can be read ({})", title, printable(stbi_failure_reason())));
-  Image image{height, width, std::vector<uint8_t>(static_cast<size_t>(int64_t{height} * width * 3))};
+  if (pixels == nullptr) fail(fmt::format("it is not a readable {} ({})", title, printable(stbi_failure_reason())));
+  Image image{height, width, std::vector<uint8_t>(int64_t{height} * width * 3)};
   if (!is_png) {
     std::memcpy(image.pixels.data(), pixels.get(), image.pixels.size());
     return image;
@@ -188,6 +193,19 @@ Image decode_image(const std::vector<uint8_t>& bytes, const std::string& name) {
   return image;
 }
 
-Image decode_image(const std::string& path) { return decode_image(read_file(path, most_file_bytes), path); }
+Image decode_image(const std::string& path) { return decode_image(read_file(path, max_file_bytes), path); }
+
+void write_png(const std::string& path, const Image& image) {
+  CHECK(image.height >= 1 && image.width >= 1 && image.height <= 65535 && image.width <= 65535 &&
+            static_cast<int64_t>(image.pixels.size()) == image.height * image.width * 3,
+        "cannot write {}: the image has {} x {} pixels and {} bytes, expected 1 to 65535 each and height x width x 3 bytes", path,
+        image.height, image.width, image.pixels.size());
+  const int width = static_cast<int>(image.width), height = static_cast<int>(image.height);
+  std::string bytes;
+  const auto append = [](void* into, void* data, int count) { static_cast<std::string*>(into)->append(static_cast<char*>(data), count); };
+  const int done = stbi_write_png_to_func(append, &bytes, width, height, 3, image.pixels.data(), 3 * width);
+  CHECK(done != 0, "cannot write {}: PNG compression ran out of memory", path);
+  write_file(path, bytes);
+}
 
 }  // namespace nn

@@ -1,10 +1,9 @@
-// Files that appear whole or not at all, and what killed writers leave.
+// Atomic writes, and removal of the temporary files of killed writers.
 
-#include "nn/atomic_file.h"
+#include "nn/files.h"
 
 #include <gtest/gtest.h>
 
-#include "nn/safetensors.h"
 #include "tests/errors.h"
 #include "tests/temporary.h"
 
@@ -19,14 +18,14 @@ TEST(AtomicFile, TheOldTargetStaysUntilTheNewOneIsWhole) {
     EXPECT_EQ(read_bytes(path), "old");
     EXPECT_EQ(directory.files(), 2);
   }
-  EXPECT_EQ(directory.files(), 1) << "without commit() nothing stays";
+  EXPECT_EQ(directory.files(), 1) << "without commit() no file is left";
   EXPECT_EQ(read_bytes(path), "old");
   nn::write_file(path, "new");
   EXPECT_EQ(read_bytes(path), "new");
   EXPECT_EQ(directory.files(), 1);
 }
 
-TEST(AtomicFile, WhatKilledWritersLeftIsRemovedAndLiveWritersStay) {
+TEST(AtomicFile, TemporaryFilesOfKilledWritersAreRemovedAndLiveOnesStay) {
   const TemporaryDirectory directory;
   const std::string path = directory / "target";
   directory.write(".unfinished-1-0", std::string("half of a fi"));
@@ -37,11 +36,11 @@ TEST(AtomicFile, WhatKilledWritersLeftIsRemovedAndLiveWritersStay) {
   nn::AtomicFile live(path);
   live.write("whole", 5);
   nn::remove_unfinished(directory.path());
-  EXPECT_EQ(directory.files(), 4) << "the live file, and what is no writer's: a folder, a link, another name";
+  EXPECT_EQ(directory.files(), 4) << "the live temporary file, a folder, a link and a file of another name";
   live.commit();
   EXPECT_EQ(read_bytes(path), "whole");
   EXPECT_EQ(read_bytes(directory / "unfinished-work"), "not ours");
-  nn::remove_unfinished(directory / "absent");  // nothing to remove is no fault
+  nn::remove_unfinished(directory / "absent");  // an absent directory is no error
 }
 
 }  // namespace
