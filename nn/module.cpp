@@ -145,7 +145,7 @@ void initialize(Module& module, uint64_t seed) {
   const std::vector<Module::NamedBuffer> buffers = module.named_buffers();
   for (size_t i = 0; i < buffers.size(); ++i) {
     Tensor& value = *buffers[i].tensor;
-    value = Tensor::full(value.shape(), buffer_values[i], value.dtype(), value.device());
+    value = Tensor::full(value.shape(), buffer_inits[i], value.dtype(), value.device());
   }
 }
 

@@ -23,7 +23,7 @@ class AlpaHead : public nn::Module {
   nn::Linear first_, second_;
 };
 
-/// "query", "key" and "value", shared over regions and images. Not initialized yet (nn/init.h).
+/// "query", "key" and "value", shared over regions and images. Not initialized yet (nn/module.h).
 class AlpaHeads : public nn::Module {
  public:
   explicit AlpaHeads(int64_t embedding, int64_t width = 80);
