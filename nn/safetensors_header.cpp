@@ -29,7 +29,7 @@ class HeaderEvents : public nlohmann::json_sax<json> {
     if (depth_ != 1) fail("an object found where {} was expected", expected());
     in_metadata_ = key_ == "__metadata__";
     fields_.clear();
-    if (!in_metadata_) header.entries.push_back({key_, {}, {}, 0, 0});
+    if (!in_metadata_) header.entries.push_back({.name = key_, .dtype = {}, .shape = {}, .begin = 0, .end = 0});
     return enter();
   }
   bool end_object() override {

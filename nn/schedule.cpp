@@ -9,10 +9,10 @@
 namespace nn {
 
 double Schedule::at(int64_t step) const {
-  CHECK(total_steps >= 1 && warmup_steps >= 0 && warmup_steps <= total_steps, "a schedule of {} steps cannot have {} warm-up steps",
-        total_steps, warmup_steps);
-  CHECK(step >= 0, "step {} is negative", step);
-  CHECK(std::is_sorted(milestones.begin(), milestones.end()), "milestones {} of a schedule must rise", joined(milestones));
+  CHECK(total_steps >= 1 && warmup_steps >= 0 && warmup_steps <= total_steps,
+        "schedule: {} steps with {} warm-up steps; expected at least 1 step and at most as many warm-up steps", total_steps, warmup_steps);
+  CHECK(step >= 0, "schedule: step {} is negative", step);
+  CHECK(std::is_sorted(milestones.begin(), milestones.end()), "schedule: milestones {} must be in rising order", joined(milestones));
   if (step < warmup_steps) return warmup_start + (lr - warmup_start) * static_cast<double>(step) / static_cast<double>(warmup_steps);
   step = std::min(step, total_steps - 1);
   if (kind == Kind::constant) return lr;
@@ -22,7 +22,7 @@ double Schedule::at(int64_t step) const {
       if (milestone <= step) rate *= gamma;
     return rate;
   }
-  const int64_t last = total_steps - 1 - warmup_steps;  // the cosine's steps are 0 .. last
+  const int64_t last = total_steps - 1 - warmup_steps;  // the cosine has steps 0 .. last
   if (last <= 0) return lr;
   const double progress = static_cast<double>(step - warmup_steps) / static_cast<double>(last);
   const double low = lr * final_ratio;
@@ -33,7 +33,7 @@ Schedule::Kind schedule_by_name(const std::string& name) {
   if (name == "constant") return Schedule::Kind::constant;
   if (name == "cosine") return Schedule::Kind::cosine;
   if (name == "step") return Schedule::Kind::step;
-  throw tensor::Error(fmt::format("there is no schedule '{}'; there are constant, cosine, step", printable(name)));
+  throw tensor::Error(fmt::format("unknown schedule '{}'; known: constant, cosine, step", printable(name)));
 }
 
 }  // namespace nn

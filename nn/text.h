@@ -1,5 +1,5 @@
 #pragma once
-// Small helpers for messages of one line.
+// Text for messages of one line.
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 
 namespace nn {
 
-/// "a, b, c". (fmt::join makes GCC 12 warn of an overflow inside {fmt} 9 that cannot happen.)
+/// "a, b, c". (fmt::join gives a false overflow warning with GCC 12 and {fmt} 9.)
 template <class Items>
 std::string joined(const Items& items, const char* separator = ", ") {
   std::string text;
@@ -15,7 +15,7 @@ std::string joined(const Items& items, const char* separator = ", ") {
   return text;
 }
 
-/// Bytes of the UTF-8 character that begins at text[at]; 0 where none does. (Overlong forms and surrogates do not count.)
+/// Length in bytes of the UTF-8 character at text[at]; 0 if the bytes are not UTF-8, an overlong form or a surrogate.
 inline size_t utf8_length(const std::string& text, size_t at) {
   const auto byte = [&](size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u; };
   const unsigned lead = byte(0);
@@ -27,12 +27,11 @@ inline size_t utf8_length(const std::string& text, size_t at) {
   return overlong || no_character ? 0 : length;
 }
 
-/// A name from a file system or a file as UTF-8 of one line: control characters and bytes that are not UTF-8 become \xNN. Cut after `most`
-/// bytes.
-inline std::string escaped(const std::string& name, size_t most = std::string::npos) {
+/// A foreign name as one line of UTF-8: control characters and bytes that are not UTF-8 become \xNN. Truncated after `max_bytes` bytes.
+inline std::string escaped(const std::string& name, size_t max_bytes = std::string::npos) {
   std::string text;
   for (size_t at = 0; at < name.size();) {
-    if (text.size() >= most) return text + "...";
+    if (text.size() >= max_bytes) return text + "...";
     const auto byte = static_cast<unsigned char>(name[at]);
     const size_t length = byte < 0x20 || byte == 0x7f ? 0 : utf8_length(name, at);
     text += length == 0 ? fmt::format("\\x{:02x}", byte) : name.substr(at, length);
@@ -41,7 +40,7 @@ inline std::string escaped(const std::string& name, size_t most = std::string::n
   return text;
 }
 
-/// The same, short enough for a message.
+/// escaped(), truncated to 80 bytes for messages.
 inline std::string printable(const std::string& name) { return escaped(name, 80); }
 
 }  // namespace nn

@@ -1,5 +1,4 @@
 #include "nn/data/loader.h"
-#include "nn/losses.h"
 #include "nn/resnet.h"
 #include "nn/sgd.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-// Reading tests/golden/*.safetensors, and comparing with them.
+// Reading tests/golden/*.safetensors, and comparing tensors with them.
 
 #include <gtest/gtest.h>
 
@@ -38,7 +38,7 @@ class File {
     const Tensor& stored = (*this)[key];
     return {stored.data<int64_t>(), stored.data<int64_t>() + stored.numel()};
   }
-  /// How many cases PREFIX0.., PREFIX1.. there are, told by the presence of PREFIX<case>SUFFIX.
+  /// The number of cases PREFIX0SUFFIX, PREFIX1SUFFIX ...
   int cases(const std::string& prefix, const std::string& suffix) const {
     int count = 0;
     while (has(prefix + std::to_string(count) + suffix)) ++count;
@@ -54,8 +54,8 @@ inline double epsilon(Dtype dtype) {
   return dtype == Dtype::f64 ? std::numeric_limits<double>::epsilon() : static_cast<double>(std::numeric_limits<float>::epsilon());
 }
 
-/// What a sum of `length` terms may lose: the rounding errors of a sum add up like a random walk, about epsilon sqrt(length) of the largest
-/// result; eight times that leaves room for the order of the terms and is still far below any mistake in the maths.
+/// The allowed error of a sum of `length` terms. Rounding errors add up like a random walk, to about epsilon sqrt(length) of the largest
+/// result. Eight times that allows for the order of the terms and is far below the effect of a wrong formula.
 inline double tolerance(Dtype dtype, int64_t length) { return 8 * epsilon(dtype) * (1 + std::sqrt(static_cast<double>(length))); }
 
 /// |got - expected| <= tolerance * max(1, largest |expected|) for every element, and the same shape.

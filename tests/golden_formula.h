@@ -33,7 +33,7 @@ inline tensor::Tensor values(const std::string& name, const tensor::Shape& shape
   return result;
 }
 
-/// A parameter or buffer of a network under PyTorch's name, in PyTorch's layout (convolutions (O, I, KH, KW)).
+/// A parameter or buffer of a network with PyTorch's name and layout (convolutions (O, I, KH, KW)).
 inline tensor::Tensor parameter(const std::string& name, const tensor::Shape& shape) {
   const auto ends_with = [&](const std::string& end) {
     return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
@@ -55,7 +55,7 @@ inline tensor::Tensor parameter(const std::string& name, const tensor::Shape& sh
   return result;
 }
 
-/// u8, height x width x 3: slopes that wrap around plus five bits of noise.
+/// u8, height x width x 3: gradients that wrap around, plus five bits of noise.
 inline std::vector<uint8_t> image(const std::string& name, int64_t height, int64_t width) {
   const std::vector<uint32_t> noise = words(name, height * width * 3);
   std::vector<uint8_t> pixels(noise.size());

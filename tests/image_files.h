@@ -1,5 +1,5 @@
 #pragma once
-// Files for the tests of the data readers: a PNG writer for every color type, a JPEG writer, CIFAR records.
+// Files for the tests of the dataset readers: PNGs of every color type, JPEGs, CIFAR records.
 
 #include <algorithm>
 #include <cstdint>
@@ -52,11 +52,11 @@ inline void append_chunk(Bytes& png, const std::string& type, const Bytes& data)
 struct Png {
   uint32_t width = 1, height = 1;
   uint8_t depth = 8, color_type = 2;  ///< 0 gray, 2 RGB, 3 palette, 4 gray + alpha, 6 RGBA
-  Bytes samples;                      ///< as the format stores them, rows without filter bytes
+  Bytes samples;                      ///< in the layout of the format; rows without filter bytes
   Bytes palette;
 };
 
-/// Uncompressed: stored deflate blocks.
+/// An uncompressed PNG with stored deflate blocks.
 inline Bytes png_bytes(const Png& png) {
   Bytes out = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, header;
   append_big_endian(header, png.width);
@@ -93,7 +93,7 @@ inline Bytes rgb_png(uint32_t height, uint32_t width, const Bytes& pixels) {
   return png_bytes({.width = width, .height = height, .samples = pixels, .palette = {}});
 }
 
-/// A gradient with a little structure, so that a JPEG of it has coefficients.
+/// A gradient with some structure, so that its JPEG has AC coefficients.
 inline Bytes gradient(int64_t height, int64_t width) {
   Bytes pixels;
   for (int64_t row = 0; row < height; ++row)

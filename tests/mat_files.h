@@ -1,5 +1,5 @@
 #pragma once
-// MAT-files of Level 5 for tests, byte by byte.
+// Level 5 MAT-files for tests, byte by byte.
 
 #include <zlib.h>
 
@@ -76,7 +76,7 @@ inline Bytes mat_file(const std::vector<MatArray>& arrays, bool compressed) {
   return file;
 }
 
-/// X and y of SVHN; `pixels` rows top down, red green blue, one image after the other.
+/// X and y of SVHN; `pixels` has rows from top to bottom, interleaved channels, one image after the other.
 inline std::vector<MatArray> svhn_arrays(const Bytes& pixels, const Bytes& labels) {
   Bytes columns(pixels.size());
   for (size_t image = 0; image < labels.size(); ++image)

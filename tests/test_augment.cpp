@@ -1,4 +1,4 @@
-// What augmentations draw: ranges, rates, evenness, and that a key alone decides.
+// Distributions of the augmentations, and their dependence on the key alone.
 
 #include "nn/data/augment.h"
 
@@ -25,7 +25,7 @@ std::vector<uint8_t> augmented(const Augment& augment, const std::vector<uint8_t
   return to;
 }
 
-/// Red is the row, green the column: a crop shows where it came from.
+/// Red is the row, green the column: a crop shows its position.
 std::vector<uint8_t> map_of_places(int64_t size) {
   std::vector<uint8_t> pixels;
   for (int64_t row = 0; row < size; ++row)
@@ -34,7 +34,7 @@ std::vector<uint8_t> map_of_places(int64_t size) {
   return pixels;
 }
 
-/// The largest distance between the samples' distribution and the uniform one on [low, high] (Kolmogorov, Smirnov).
+/// The Kolmogorov-Smirnov distance between the samples and the uniform distribution on [low, high].
 double ks_distance(std::vector<double> samples, double low, double high) {
   std::sort(samples.begin(), samples.end());
   double worst = 0;
@@ -49,7 +49,7 @@ double ks_distance(std::vector<double> samples, double low, double high) {
 constexpr int draws = 4000;
 const double ks_limit = 1.95 / std::sqrt(static_cast<double>(draws));  // passed by chance once in a thousand times
 
-/// The box of a resized crop, read off the map of places (a crop of 250 pixels: coordinates are true to about half a pixel).
+/// The box of a resized crop, from the positions that its pixels show (accurate to about half a pixel for a crop of 250 pixels).
 struct Box {
   double top, left, height, width;
 };
@@ -58,14 +58,14 @@ Box box_of(const Augment& augment, const AugmentKey& key, bool& mirrored) {
   static const std::vector<uint8_t> source = map_of_places(edge);
   const std::vector<uint8_t> crop = augmented(augment, source, edge, size, key);
   const auto at = [&](int64_t row, int64_t column, int channel) { return static_cast<double>(crop[(row * size + column) * 3 + channel]); };
-  // Away from the borders, where the filter is cut off, output i shows place first + (i + 1/2) extent / size - 1/2.
+  // Away from the borders, where the filter is truncated, output i shows position first + (i + 1/2) extent / size - 1/2.
   const double row_step = (at(28, 3, 0) - at(3, 3, 0)) / 25, column_step = (at(3, 28, 1) - at(3, 3, 1)) / 25;
   mirrored = column_step < 0;
   const double width = std::abs(column_step) * size, leftmost = mirrored ? at(3, 28, 1) : at(3, 3, 1);
   return {at(3, 3, 0) + 0.5 - 3.5 * row_step, leftmost + 0.5 - 3.5 * width / size, row_step * size, width};
 }
 
-TEST(RandomResizedCrop, AreasRatiosAndPlacesAreEven) {
+TEST(RandomResizedCrop, AreasRatiosAndPositionsAreUniform) {
   const Augment augment = nn::make_augment({.least_area = 0.2, .flip = 0.25});
   std::vector<double> areas, ratios, tops, lefts;
   int flips = 0;
@@ -78,7 +78,7 @@ TEST(RandomResizedCrop, AreasRatiosAndPlacesAreEven) {
     ASSERT_LE(area, 1.03);
     ASSERT_GE(box.width / box.height, 0.73);
     ASSERT_LE(box.width / box.height, 1.37);
-    // A large area fits only near the ratio 1: below 3/4 every draw fits, and there the numbers are even.
+    // A large area fits only near the ratio 1. Below an area of 3/4 every draw fits, and there the distribution is uniform.
     if (area < 0.7) {
       areas.push_back(area);
       ratios.push_back(std::log(box.width / box.height));
@@ -95,18 +95,18 @@ TEST(RandomResizedCrop, AreasRatiosAndPlacesAreEven) {
   EXPECT_NEAR(flips, draws * 0.25, 5 * std::sqrt(draws * 0.25 * 0.75));
 }
 
-TEST(RandomResizedCrop, OfTheWholeIsTheWhole) {
+TEST(RandomResizedCrop, OfTheWholeAreaIsTheWholeImage) {
   const std::vector<uint8_t> source = files::random_bytes(12 * 12 * 3, 3);
-  // Area 1 fits for the ratio 1 alone; after ten tries the middle is taken, which is everything.
+  // Area 1 fits for the ratio 1 alone; after ten attempts the center crop is taken, which is the whole image.
   const Augment whole = nn::make_augment({.least_area = 1});
   for (int64_t image = 0; image < 20; ++image) EXPECT_EQ(augmented(whole, source, 12, 12, {1, 0, image}), source);
-  // No box of ratio 2 to 3 has all of the area either: the middle of the nearest ratio, 12 x 6.
+  // No box of ratio 2 to 3 has area 1: the center crop of the nearest ratio is 12 x 6.
   const Augment wide = nn::make_augment({.least_area = 1, .ratio = {2, 3}});
   const std::vector<uint8_t> map = map_of_places(12), crop = augmented(wide, map, 12, 6, {1, 0, 0});
   for (int64_t row = 0; row < 6; ++row) EXPECT_EQ(crop[row * 6 * 3], 3 + row);
 }
 
-TEST(Augment, CropsOutOfALargerImage) {
+TEST(Augment, CropsFromALargerImage) {
   const std::vector<uint8_t> source = map_of_places(40);
   const Augment crop = nn::make_augment({});
   std::set<std::pair<int, int>> corners;
@@ -120,8 +120,8 @@ TEST(Augment, CropsOutOfALargerImage) {
   EXPECT_EQ(corners.rbegin()->first, 8);
 }
 
-TEST(Augment, RatesAndFactorsAreThoseAskedFor) {
-  // One gray pixel value tells the factor of brightness; an image of two colors tells whether it was made gray.
+TEST(Augment, RatesAndFactorsMatchTheOptions) {
+  // A gray pixel shows the brightness factor; an image of two colors shows whether it was converted to gray.
   const std::vector<uint8_t> source = [] {
     std::vector<uint8_t> pixels;
     for (int at = 0; at < 16; ++at) pixels.insert(pixels.end(), {100, 120, 80});
@@ -144,8 +144,8 @@ TEST(Augment, RatesAndFactorsAreThoseAskedFor) {
   EXPECT_LE(ks_distance(factors, 0.6, 1.4), ks_limit + 0.02);
 }
 
-// Hue and saturation commute, brightness and contrast do not: with the same draws of the factors, what order there was is found by applying
-// both, and each comes about half of the time.
+// Brightness and contrast do not commute. Applying both with the drawn factors in both orders shows which order was used; each occurs in
+// about half of the images.
 TEST(Augment, ColorsChangeInRandomOrder) {
   const std::vector<uint8_t> source = files::random_bytes(8 * 8 * 3, 8);
   const auto with = [&](double brightness, double contrast, int64_t image) {
@@ -155,7 +155,7 @@ TEST(Augment, ColorsChangeInRandomOrder) {
   int brightness_first = 0, contrast_first = 0;
   constexpr int images = 400;
   for (int64_t image = 0; image < images; ++image) {
-    // Each alone, on any image: the factors do not depend on whether the other change happens.
+    // Each operation alone: its factor does not depend on whether the other one happens.
     const std::vector<uint8_t> both = with(0.5, 0.5, image);
     const auto chained = [&](bool brighten_first) {
       std::vector<uint8_t> pixels = source, out(pixels.size());
@@ -193,10 +193,10 @@ TEST(Augment, DependsOnTheKeyAlone) {
                    (result({1, 2, i, 1}) != result({1, 2, i + 1, 1}));
     EXPECT_GE(different, 57) << name;
   }
-  EXPECT_NE(message_of([] { nn::augment_by_name("mixup"); }).find("there are none, crop-flip, contrastive, imagenet"), std::string::npos);
+  EXPECT_NE(message_of([] { nn::augment_by_name("mixup"); }).find("known: none, crop-flip, contrastive, imagenet"), std::string::npos);
 }
 
-// The draws of two views, and of two epochs, are not correlated: the share of pixels of one flip that are the other's is one half.
+// Two views, and two epochs, are uncorrelated: their flips are equal for half of the images.
 TEST(Augment, ViewsAndEpochsAreIndependent) {
   const std::vector<uint8_t> source = map_of_places(4);
   const Augment flip = nn::make_augment({.flip = 0.5});
@@ -212,7 +212,7 @@ TEST(Augment, ViewsAndEpochsAreIndependent) {
 
 TEST(Augment, BadOptions) {
   const auto fault = [](const AugmentOptions& options) { return message_of([&] { nn::make_augment(options); }); };
-  EXPECT_NE(fault({.pad = -1}).find("border of -1"), std::string::npos);
+  EXPECT_NE(fault({.pad = -1}).find("padding of -1"), std::string::npos);
   EXPECT_NE(fault({.pad = 4, .least_area = 0.2}).find("one of the two"), std::string::npos);
   EXPECT_NE(fault({.least_area = 1.5}).find("0 .. 1"), std::string::npos);
   EXPECT_NE(fault({.ratio = {2, 1}}).find("low <= high"), std::string::npos);
@@ -222,7 +222,7 @@ TEST(Augment, BadOptions) {
   const std::vector<uint8_t> source(4 * 4 * 3);
   EXPECT_NE(message_of([&] {
               augmented(nn::crop_and_flip(1), source, 4, 7, {1, 0, 0});
-            }).find("a crop of 7 x 7 out of 4 x 4"),
+            }).find("a crop of 7 x 7 from 4 x 4"),
             std::string::npos);
 }
 

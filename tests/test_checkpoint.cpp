@@ -1,4 +1,4 @@
-// Networks to files and back: strict, with PyTorch's names and layouts, and nothing taken over from a file that is not whole.
+// Checkpoints: strict loading with PyTorch's names and layouts. A damaged file leaves the network unchanged.
 
 #include "nn/checkpoint.h"
 
@@ -116,7 +116,7 @@ class WeightFaults : public testing::Test {
   }
 };
 
-TEST_F(WeightFaults, EachIsNamedAndNothingIsWritten) {
+TEST_F(WeightFaults, EachIsNamedAndTheModuleIsUnchanged) {
   weights.erase("bn1.bias");
   expect_refused("missing: bn1.bias");
   weights["layer9.weight"] = Tensor::zeros({1});
@@ -162,7 +162,7 @@ class Models : public testing::Test {
   }
 };
 
-TEST_F(Models, EverythingComesBack) {
+TEST_F(Models, RoundTrip) {
   for (const nn::Shortcut shortcut : {nn::Shortcut::option_a, nn::Shortcut::projection})
     for (const nn::Stem stem : {nn::Stem::cifar, nn::Stem::imagenet}) {
       const auto net = nn::make_resnet("resnet8", {.classes = 3, .stem = stem, .shortcut = shortcut, .seed = 77});
@@ -258,13 +258,13 @@ TEST_F(Models, EarlierNamesOfTheCropAreRead) {
   for (const auto& [name, crop] :
        {std::pair{"center", nn::Crop::center}, {"centre", nn::Crop::center}, {"whole picture", nn::Crop::squash}}) {
     file.metadata["crop_policy"] = name;
-    nn::seal(file);
+    nn::add_content_hash(file);
     nn::write_safetensors(path, file);
     EXPECT_EQ(nn::load_model(path).checkpoint.preprocessing.crop, crop) << name;
   }
 }
 
-TEST_F(Models, WrongTensorsUnderAGoodHeader) {
+TEST_F(Models, WrongTensors) {
   const auto net = nn::make_resnet("resnet8", {.classes = 3});
   const auto with = [&](const auto& change) {
     TensorFile file;
@@ -291,7 +291,7 @@ TEST_F(Models, WrongTensorsUnderAGoodHeader) {
                   "layer3.0.conv2.weight has values that are not finite");
 }
 
-TEST_F(Models, CutBitsAndOtherFiles) {
+TEST_F(Models, TruncatedFlippedAndOtherFiles) {
   const auto net = nn::make_resnet("resnet8", {.classes = 3});
   nn::save_model(path, *net, checkpoint());
   const std::string whole = read_bytes(path);
@@ -314,7 +314,7 @@ TEST_F(Models, CutBitsAndOtherFiles) {
   expect_contains(message_of([&] { nn::load_model(directory / "absent.safetensors"); }), "No such file");
 }
 
-TEST_F(Models, FlippedHeaderBitsNeverCrashNorChangeNames) {
+TEST_F(Models, FlippedHeaderBitsNeverLoadWrongWeights) {
   // The whole header of a small foreign file: without a content hash, only the structure is checked.
   TinyNet net(1), fresh(2);
   TensorFile file;

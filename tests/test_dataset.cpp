@@ -1,4 +1,4 @@
-// Data sets by name: what is read, and one clear line for every fault.
+// Datasets by name, and one-line errors for every fault.
 
 #include "nn/data/dataset.h"
 
@@ -44,7 +44,7 @@ void write_cifar10(const TemporaryDirectory& folder, const std::string& below = 
   folder.write(below + "batches.meta.txt", class_names);
 }
 
-TEST(DataSpec, TakenApart) {
+TEST(DataSpec, IsParsed) {
   const nn::DataSpec spec = nn::parse_data_spec("folder:a/b?c:d?limit=3&seed=4");
   EXPECT_EQ(spec.kind, "folder");
   EXPECT_EQ(spec.location, "a/b?c:d");
@@ -53,19 +53,19 @@ TEST(DataSpec, TakenApart) {
   EXPECT_TRUE(nn::parse_data_spec("folder:x?").options.empty());
 }
 
-TEST(DataSpec, BadOnes) {
+TEST(DataSpec, Faults) {
   expect_error("images", {"KIND:LOCATION", "cifar10, cifar100, svhn, folder, list, synthetic"});
   expect_error(":x", {"KIND:LOCATION"});
   expect_error("", {"KIND:LOCATION"});
   expect_error("imagenet:x", {"unknown kind 'imagenet'", "cifar10, cifar100, svhn, folder, list, synthetic"});
   expect_error("synthetic:shapes?color=red", {"unknown option 'color'", "split, seed, size, limit"});
-  expect_error("synthetic:shapes?seed=1&seed=2", {"'seed' is given twice"});
+  expect_error("synthetic:shapes?seed=1&seed=2", {"'seed' occurs twice"});
   expect_error("synthetic:shapes?seed", {"'seed' is not an option", "key=value"});
   expect_error("synthetic:shapes?split=val", {"split=val", "train, test"});
   for (const char* bad : {"0", "-3", "2x", "1e3", "99999999999999999999"})
-    expect_error(std::string("synthetic:shapes?limit=") + bad, {"limit=", "whole number from 1"});
+    expect_error(std::string("synthetic:shapes?limit=") + bad, {"limit=", "integer from 1"});
   expect_error("cifar10:x?size=1", {"unknown option 'size'", "split, limit, seed"});
-  expect_error("synthetic:shapes", {"edge must be 1 to 4096"}, 0);
+  expect_error("synthetic:shapes", {"an edge of 1 to 4096"}, 0);
 }
 
 TEST(Cifar10, RecordsAreImagesInOrder) {
@@ -137,7 +137,7 @@ TEST(Cifar, Faults) {
   Bytes longer = whole;
   longer.push_back(0);
   folder.write(file, longer);
-  expect_error(spec, {file, "1 bytes over"});
+  expect_error(spec, {file, "1 further bytes"});
   std::filesystem::resize_file(folder.path() + "/" + file, 50'001ull * 3073);
   expect_error(spec, {file, "50001 records", "more than any file"});
   Bytes bad_label = whole;
@@ -156,7 +156,7 @@ TEST(Cifar, Faults) {
   expect_error(spec, {"batches.meta.txt", "2 class names", "expected 10"});
 }
 
-// a: 6 images, b: 3, c: 1 (below a further folder), and things that are no images.
+// a: 6 images, b: 3, c: 1 (in a nested folder), and files that are not images.
 void write_classes(const TemporaryDirectory& folder) {
   for (int i = 0; i < 6; ++i)
     folder.write(fmt::format("a/{}.png", i), files::rgb_png(32, 32, files::random_bytes(3072, static_cast<uint64_t>(i))));
@@ -235,7 +235,7 @@ TEST(Folder, Faults) {
   folder.write("b/2.png", files::rgb_png(1, 1, {0, 0, 0}));
   EXPECT_EQ(open_dataset(spec)->size(), 2);
   folder.write("3.png", files::rgb_png(1, 1, {0, 0, 0}));
-  expect_error(spec, {"images of its own", "3.png"});
+  expect_error(spec, {"images both at its top", "3.png"});
   std::filesystem::remove(folder.path() + "/3.png");
   folder.write("b/3.jpg", "this is text");
   expect_error(spec, {"b/3.jpg", "neither PNG nor JPEG"});
@@ -247,7 +247,7 @@ TEST(Folder, Faults) {
   const auto dataset = open_dataset(spec);
   const std::string error = message_of([&] { read(*dataset, 2); });
   EXPECT_NE(error.find("b/3.jpg"), std::string::npos) << error;
-  EXPECT_NE(error.find("cut off"), std::string::npos) << error;
+  EXPECT_NE(error.find("truncated"), std::string::npos) << error;
 }
 
 TEST(Folder, NotReadable) {
@@ -288,7 +288,7 @@ TEST(Subset, ByIndices) {
   EXPECT_EQ(read(*part, 2), read(*whole, 0));
   EXPECT_EQ(part->class_names(), whole->class_names());
   EXPECT_EQ(nn::subset(whole, {})->size(), 0);
-  EXPECT_NE(message_of([&] { nn::subset(whole, {15}); }).find("image 15 of a subset"), std::string::npos);
+  EXPECT_NE(message_of([&] { nn::subset(whole, {15}); }).find("got index 15"), std::string::npos);
   EXPECT_THROW(part->label(4), tensor::Error);
 }
 

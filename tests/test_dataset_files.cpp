@@ -1,4 +1,4 @@
-// Image files by layout (ImageNet, Tiny-ImageNet) and by list: what is read, and one clear line for every fault.
+// Folders in the layouts of ImageNet and Tiny-ImageNet, and lists of images; one-line errors for every fault.
 
 #include <map>
 #include <set>
@@ -63,14 +63,14 @@ TEST(Layout, TinyImageNet) {
   folder.write("val/val_annotations.txt", annotations + "val_2.JPEG\tn09\n");
   expect_fault(spec + "?split=val", "val_annotations.txt:3: class n09 has no sub-folder in train");
   folder.write("val/val_annotations.txt", annotations + "val_2.JPEG\tn01\nval_3.JPEG\tn01\n");
-  expect_fault(spec + "?split=val", "val_annotations.txt:4: there is no image val/images/val_3.JPEG");
+  expect_fault(spec + "?split=val", "val_annotations.txt:4: no image val/images/val_3.JPEG");
   folder.write("val/val_annotations.txt", annotations + "val_0.JPEG\tn01\n");
   expect_fault(spec + "?split=val", "val_annotations.txt:3: val_0.JPEG has a class already");
   for (const char* bad : {"val_2.JPEG", "\tn01", "val_2.JPEG\t\t0"}) {
     folder.write("val/val_annotations.txt", annotations + bad);
     expect_fault(spec + "?split=val", "val_annotations.txt:3: expected FILE, a tab and CLASS");
   }
-  // Without train the annotations say which classes there are.
+  // Without train, the annotations define the classes.
   std::filesystem::remove_all(folder / "train");
   folder.write("val/val_annotations.txt", annotations + "val_2.JPEG\tn09\n");
   EXPECT_EQ(open_dataset(spec + "?split=val")->class_names(), (Names{"goldfish, Carassius auratus", "toad", "n09"}));
@@ -93,7 +93,7 @@ TEST(Layout, ImageNet) {
   folder.write("class_names.txt", "n1\ta b\n\nn2\n");
   EXPECT_EQ(open_dataset(spec + "?split=train")->class_names(), (Names{"a b", "n2", "n3"}));
   folder.write("val/n9/x.JPEG", image(3));
-  expect_fault(spec + "?split=val", "val/n9 is no class");
+  expect_fault(spec + "?split=val", "val/n9 is not a class");
   std::filesystem::remove(folder / "val/n9/x.JPEG");
   std::filesystem::remove(folder / "val/n9");
   std::filesystem::create_directory(folder / "val/n1");
@@ -145,7 +145,7 @@ TEST_F(List, NamesRootAndLimit) {
   const TemporaryDirectory elsewhere;
   const std::string list = "list:" + elsewhere.write("x.txt", "a.png 0\n" + folder_.path() + "/b.PNG 1\n");
   EXPECT_EQ(open_dataset(list + "?root=" + folder_.path())->size(), 2);
-  expect_fault(list, "x.txt:1: no file " + elsewhere.path() + "/a.png; paths are taken from");
+  expect_fault(list, "x.txt:1: no file " + elsewhere.path() + "/a.png; paths are relative to");
   expect_fault(list + "?root=" + folder_.path() + "/none", "no such folder");
   const auto unlabeled = open_dataset(spec("a.png -1\nb.PNG -1"));  // as OpenOOD lists its OOD sets
   EXPECT_EQ(unlabeled->classes(), 0);
@@ -161,29 +161,29 @@ TEST_F(List, Faults) {
   expect_fault(spec("a.png 0\nb.PNG dog"), "list.txt:2: label 'dog', but line 1 has a number");
   expect_fault(spec("a.png dog\nb.PNG -1\nb.PNG 7"), "list.txt:3: label '7', but line 1 has a name");
   expect_fault(spec("a.png -2"), "list.txt:1: label -2");
-  expect_fault(spec("a.png 100000"), "label 100000, expected -1 (none) to 99999");
+  expect_fault(spec("a.png 100000"), "label 100000, expected -1 (unlabeled) to 99999");
   expect_fault(spec("\n, 3"), "list.txt:2: ', 3' has no path");
   expect_fault(spec("a.png 0\n" + std::string(9000, 'x') + " 1"), "list.txt:2: a line of 9002 bytes");
   expect_fault(spec(std::string("a.p\0ng 0", 8)), "list.txt:1: a zero byte");
-  expect_fault(spec("list.txt 0"), "list.txt:1: " + folder_.path() + "/list.txt is neither PNG nor JPEG");
+  expect_fault(spec("list.txt 0"), "list.txt:1: the first bytes of " + folder_.path() + "/list.txt are neither PNG nor JPEG");
   expect_fault(spec("a.png 0\n/dev/zero 0"), "list.txt:2: no file /dev/zero");
   folder_.write("broken.png", "text");
   expect_fault(spec("a.png 0\nbroken.png 0"), "list.txt:2: ");
   expect_fault(spec("a.png 0") + "?split=train", "unknown option 'split'; known: root, limit, seed, cache");
 }
 
-TEST(Framing, LongNarrowImagesAreRefused) {
+TEST(Framing, ElongatedImagesAreRefused) {
   const TemporaryDirectory folder;
   folder.write("tall.png", files::rgb_png(200'000, 1, Bytes(600'000, 9)));
   folder.write("wide.png", files::rgb_png(1, 60'000, Bytes(180'000, 9)));
   std::vector<uint8_t> pixels(600 * 600 * 3);
   const auto squashed = open_dataset("folder:" + folder.path(), {600});
-  expect_error([&] { squashed->read(0, pixels.data()); }, "tall.png: 200000 x 1 pixels (height x width) are too long and narrow");
+  expect_error([&] { squashed->read(0, pixels.data()); }, "tall.png: the image has 200000 x 1 pixels (height x width), too elongated");
   squashed->read(1, pixels.data());  // shrinks at once
   EXPECT_EQ(pixels[600 * 600 * 3 - 1], 9);
   const auto cut = open_dataset("folder:" + folder.path(), {.size = 600, .crop = nn::Crop::center});
-  expect_error([&] { cut->read(0, pixels.data()); }, "resized to 120000000 x 600; crop the image");
-  expect_error([&] { cut->read(1, pixels.data()); }, "resized to 600 x 36000000");
+  expect_error([&] { cut->read(0, pixels.data()); }, "to resize it to 120000000 x 600; crop the image");
+  expect_error([&] { cut->read(1, pixels.data()); }, "to resize it to 600 x 36000000");
   const auto small = open_dataset("folder:" + folder.path(), {.size = 5, .crop = nn::Crop::center});
   small->read(0, pixels.data());
   EXPECT_EQ(pixels[74], 9);

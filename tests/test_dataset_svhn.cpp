@@ -1,4 +1,4 @@
-// SVHN's MAT-files: what is read, and one clear line for every fault.
+// SVHN and its MAT-files, and one-line errors for every fault.
 
 #include <map>
 
@@ -96,7 +96,7 @@ TEST(Svhn, Faults) {
   };
   expect_error([&] { open_dataset("svhn:" + path); }, "no file");
   expect_error([&] { open_dataset("svhn:" + path + "?split=test"); }, "unknown option 'split'; known: limit, seed");
-  expect({}, "too few");
+  expect({}, "at least 128");
   expect(Bytes(500, 0), "not that of a Level 5 MAT-file");
   expect(files::mat_header("MATLAB 7.3 MAT-file, Platform: GLNXA64"), "MAT 7.3");
   expect({0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'}, "HDF5");
@@ -125,12 +125,12 @@ TEST(Svhn, Faults) {
   expect(files::mat_file(arrays, true), "out of range");
   arrays = sound;
   arrays[0].array_class = files::class_double;
-  expect(files::mat_file(arrays, true), "'X' is not an array of class uint8");
+  expect(files::mat_file(arrays, true), "'X' does not have class uint8");
   arrays[0].array_class = 4;
-  expect(files::mat_file(arrays, true), "not an array of real numbers");
+  expect(files::mat_file(arrays, true), "does not hold real numbers");
   arrays = sound;
   arrays[1].flags = 8;
-  expect(files::mat_file(arrays, true), "not an array of real numbers");
+  expect(files::mat_file(arrays, true), "does not hold real numbers");
   for (const uint8_t bad : {0, 11, 255}) {
     arrays = sound;
     arrays[1].data[3] = bad;
@@ -138,9 +138,9 @@ TEST(Svhn, Faults) {
   }
 }
 
-// Every shorter file, and any flipped bit of a compressed one (its check sum sees to that) or of the structure of a plain one: an error,
-// never a crash. Bits of the title, the tag's unused words and padding may flip unseen.
-TEST(Svhn, CutAndDamaged) {
+// A truncated file, a flipped bit of a compressed file (by its checksum) and a flipped bit in the structure of a plain file are errors,
+// never a crash. Flips in the title, in unused words of a tag and in padding may stay undetected.
+TEST(Svhn, TruncatedAndDamagedFiles) {
   const TemporaryDirectory folder;
   const std::string spec = "svhn:" + folder / "x.mat";
   for (const bool compressed : {false, true}) {
@@ -149,7 +149,7 @@ TEST(Svhn, CutAndDamaged) {
       folder.write("x.mat", Bytes(whole.begin(), whole.begin() + static_cast<long>(size)));
       EXPECT_NE(message_of([&] { open_dataset(spec); }), "") << size;
     }
-    int unseen = 0;
+    int undetected = 0;
     for (size_t bit = 0; bit < whole.size() * 8; bit += bit < 128 * 8 ? 37 : bit < 330 * 8 ? 7 : 2003) {
       Bytes bytes = whole;
       bytes[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
@@ -157,17 +157,17 @@ TEST(Svhn, CutAndDamaged) {
       std::string message;
       try {
         const auto dataset = open_dataset(spec);
-        if (bit >= 128 * 8 && (compressed || read(*dataset, 0) == image(0))) ++unseen;
+        if (bit >= 128 * 8 && (compressed || read(*dataset, 0) == image(0))) ++undetected;
       } catch (const tensor::Error& error) {
         message = error.what();
       }
       EXPECT_EQ(message.find('\n'), std::string::npos);
     }
-    EXPECT_LE(unseen, compressed ? 2 : 20);
+    EXPECT_LE(undetected, compressed ? 2 : 20);
   }
 }
 
-// What a few bytes claim is not allocated.
+// Sizes that a few bytes claim are not allocated.
 TEST(Svhn, BombsAreRefused) {
   const TemporaryDirectory folder;
   Bytes body = files::mat_array({"X", files::class_uint8, {32, 32, 3, 600'000}, files::mat_uint8, {}});

@@ -1,4 +1,4 @@
-// PNG and JPEG files: what is read, and that everything else is one line that names the file.
+// Decoding of PNG and JPEG files, and one-line errors that name the file for anything else.
 
 #include "nn/data/image_io.h"
 
@@ -29,7 +29,7 @@ void expect_fault(const Bytes& bytes, const std::string& part) {
   EXPECT_EQ(fault.find('\n'), std::string::npos);
 }
 
-// 8 x 8 of CMYK (0, 200, 100, 50) out of 255, as Adobe's files have it; (205, 44, 125) in RGB.
+// 8 x 8 pixels of CMYK (0, 200, 100, 50) in Adobe's convention; (205, 44, 125) in RGB.
 const Bytes cmyk_jpeg = {255, 216, 255, 238, 0,  14, 65, 100, 111, 98, 101, 0,  100, 0,  0,  0,  0,   0,   255, 219, 0,  67, 0,
                          3,   2,   2,   3,   2,  2,  3,  3,   3,   3,  4,   3,  3,   4,  5,  8,  5,   5,   4,   4,   5,  10, 7,
                          7,   6,   8,   12,  10, 12, 12, 11,  10,  11, 11,  13, 14,  18, 16, 13, 14,  17,  14,  11,  11, 16, 22,
@@ -124,7 +124,7 @@ TEST(Decode, Jpeg) {
   expect_near(progressive, 12, 12, {196, 62, 25}, 4);
 }
 
-TEST(Decode, CutAnywhereIsAnError) {
+TEST(Decode, TruncationAtAnyByteIsAnError) {
   const Bytes pixels = files::gradient(24, 24);
   for (const Bytes& whole : {files::rgb_png(24, 24, pixels), files::jpeg_bytes(24, 24, pixels), progressive_jpeg, cmyk_jpeg}) {
     EXPECT_EQ(fault_of(whole), "");
@@ -134,7 +134,7 @@ TEST(Decode, CutAnywhereIsAnError) {
       const std::string fault = fault_of({whole.begin(), whole.begin() + static_cast<long>(size)});
       ASSERT_NE(fault, "") << "cut to " << size << " of " << whole.size();
       if (size >= 8) {
-        ASSERT_NE(fault.find(fmt::format("cut off: it ends after {} bytes", size)), std::string::npos) << fault;
+        ASSERT_NE(fault.find(fmt::format("it is truncated after {} bytes", size)), std::string::npos) << fault;
       }
     }
     Bytes longer = whole;  // what follows the end is not the image's
@@ -149,18 +149,18 @@ TEST(Decode, NotAnImage) {
   expect_fault(Bytes{'G', 'I', 'F', '8', '9', 'a', 0, 0, 0, 0}, "neither PNG nor JPEG");
   Bytes flipped = files::rgb_png(9, 9, files::random_bytes(243, 2));
   flipped[flipped.size() / 2] ^= 4;
-  expect_fault(flipped, "check sum of chunk 'IDAT'");
+  expect_fault(flipped, "checksum of chunk 'IDAT'");
   expect_fault(files::png_bytes({.width = 0, .height = 1, .samples = {}, .palette = {}}), "some.jpg");
-  expect_fault({0xff, 0xd8, 0xff, 0xd9}, "before its first scan");
+  expect_fault({0xff, 0xd8, 0xff, 0xd9}, "it has no scan");
   Bytes garbage = {0xff, 0xd8, 0xff, 0xe0};
   const Bytes noise = files::random_bytes(500, 4);
   garbage.insert(garbage.end(), noise.begin(), noise.end());
   EXPECT_NE(fault_of(garbage), "");
-  // Fewer pixels than the header says, with every check sum right.
-  expect_fault(files::png_bytes({.width = 9, .height = 9, .samples = Bytes(9 * 9, 1), .palette = {}}), "not a PNG that can be read");
+  // Fewer pixels than the header says, with correct checksums.
+  expect_fault(files::png_bytes({.width = 9, .height = 9, .samples = Bytes(9 * 9, 1), .palette = {}}), "not a readable PNG");
 }
 
-TEST(Decode, AHeaderThatClaimsTooMuchIsRefusedAtOnce) {
+TEST(Decode, AnOversizedHeaderIsRefusedBeforeDecoding) {
   const auto start = std::chrono::steady_clock::now();
   expect_fault(files::png_bytes({.width = 20000, .height = 20000, .samples = {}, .palette = {}}), "20000 x 20000 pixels");
   Bytes jpeg = files::jpeg_bytes(16, 16, files::gradient(16, 16));
@@ -174,7 +174,7 @@ TEST(Decode, AHeaderThatClaimsTooMuchIsRefusedAtOnce) {
   EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 5);
 }
 
-// Damaged files give an Error or an image of the size that the header says; nothing else.
+// A damaged file gives an Error or an image of the size in its header.
 TEST(Decode, DamagedFiles) {
   const Bytes pixels = files::gradient(20, 30);
   const Bytes wholes[] = {files::jpeg_bytes(20, 30, pixels), progressive_jpeg, cmyk_jpeg, files::rgb_png(20, 30, pixels)};
@@ -195,7 +195,7 @@ TEST(Decode, DamagedFiles) {
   EXPECT_GE(images, 100);
 }
 
-TEST(Decode, FilesByContentNotByName) {
+TEST(Decode, TheContentDecidesNotTheName) {
   const TemporaryDirectory directory;
   const Bytes pixels = files::random_bytes(75, 6);
   EXPECT_EQ(decode_image(directory.write("is_png.jpg", files::rgb_png(5, 5, pixels))).pixels, pixels);
@@ -207,7 +207,7 @@ TEST(Decode, RealImages) {
   const char* data = std::getenv("MODE_DATA");
   if (data == nullptr) GTEST_SKIP() << "MODE_DATA does not name a folder with real images";
   const std::filesystem::path folder = std::filesystem::path(data) / "imagenet_samples";
-  if (!std::filesystem::is_directory(folder)) GTEST_SKIP() << folder << " is not there";
+  if (!std::filesystem::is_directory(folder)) GTEST_SKIP() << folder << " does not exist";
   int count = 0;
   for (const auto& item : std::filesystem::directory_iterator(folder)) {
     const Image image = decode_image(item.path().string());

@@ -1,4 +1,4 @@
-// Changes of color against Pillow's ImageEnhance, bit for bit, and hues against colorsys.
+// Color operations against Pillow's ImageEnhance, bit for bit, and hue rotation against colorsys.
 
 #include "nn/data/augment.h"
 #include "tests/golden.h"

@@ -25,13 +25,13 @@ TEST(GoldenResize, Pillow) {
     ASSERT_EQ(got.width, new_width);
     const Tensor& expected = file[key + "pixels"];
     ASSERT_EQ(static_cast<int64_t>(got.pixels.size()), expected.numel());
-    // Integer arithmetic on both sides: not a byte may differ.
+    // Both sides use integer arithmetic: the bytes must be equal.
     for (int64_t at = 0; at < expected.numel(); ++at)
       ASSERT_EQ(static_cast<int>(got.pixels[at]), static_cast<int>(expected.data<uint8_t>()[at])) << "byte " << at;
   }
 }
 
-// torchvision's Resize(short side) and CenterCrop(size) by its arithmetic, on Pillow's resize.
+// Resize(short side) and CenterCrop(size) as in torchvision, on top of Pillow's resize.
 TEST(GoldenResize, ShortSideAndCenterCrop) {
   const File file("resize");
   const int cases = file.cases("framed.", ".params");

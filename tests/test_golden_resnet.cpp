@@ -1,4 +1,4 @@
-// Whole networks against PyTorch: logits, maps, gradients, and ten training steps; ResNet-18 .. 101 against torchvision's.
+// Networks against PyTorch: logits, feature maps, gradients, and ten training steps; ResNet-18 .. 101 against torchvision's.
 
 #include <cmath>
 #include <limits>
@@ -19,7 +19,7 @@ const File& file() {
   return opened;
 }
 
-/// Every parameter and buffer by formula, under PyTorch's names and layouts.
+/// Sets every parameter and buffer by formula, with PyTorch's names and layouts.
 std::unique_ptr<nn::ResNet> formula_net(const std::string& arch, nn::ResNetConfig config) {
   auto net = nn::make_resnet(arch, config, /*initialized=*/false);
   std::map<std::string, Tensor> weights = nn::export_weights(*net);
@@ -45,9 +45,9 @@ double norm(const Tensor& x) {
   return std::sqrt(sum);
 }
 
-/// Inference and training mode against `prefix`. f32 against PyTorch's f64: each layer multiplies rounding errors by a small factor,
-/// measured as 2e-6 of the largest number after 20 layers; ten times that is allowed. The images are such that no ReLU flips in PyTorch's
-/// f32 run, and what is stored then agrees to 1e-6; a flip in ours would show as 1e-3.
+/// Inference and training mode against `prefix`, f32 against PyTorch's f64. Each layer amplifies rounding errors by a small factor: the
+/// measured error after 20 layers is 2e-6 of the largest number, and ten times that is allowed. The images are chosen so that no ReLU
+/// changes its mask in PyTorch's f32 run, which then agrees to 1e-6; a changed mask here would give an error of 1e-3.
 void check_once(nn::ResNet& net, const std::string& prefix, int64_t n, int64_t size, double allowed = 2e-5) {
   SCOPED_TRACE(prefix);
   const Tensor x = images(n, size, prefix + ".seed");
@@ -56,7 +56,7 @@ void check_once(nn::ResNet& net, const std::string& prefix, int64_t n, int64_t s
     const autograd::NoGrad no_grad;
     const nn::ResNetOutput output = net(x);
     expect_close(output.logits.value(), file()[prefix + ".eval.logits"], allowed, "inference logits");
-    expect_close(output.feature_map.value(), file()[prefix + ".eval.map"], allowed, "inference map");
+    expect_close(output.feature_map.value(), file()[prefix + ".eval.map"], allowed, "inference feature map");
   }
   net.train();
   const nn::ResNetOutput output = net(x);
@@ -81,7 +81,7 @@ void check_training(nn::ResNet& net, const std::string& prefix) {
   const Tensor x = images(8, 32, prefix + ".train_seed"), y = labels(8);
   const std::vector<double> expected = file()[prefix + ".losses.f64"].to_vector();
   ASSERT_EQ(expected.size(), 10u);
-  // PyTorch's own f32 run stays within 2e-7 of these losses and within 5e-7 of the final weights.
+  // PyTorch's f32 run agrees with these losses within 2e-7 and with the final weights within 5e-7.
   const double allowed = 1e-5;
   for (size_t step = 0; step < expected.size(); ++step) {
     optimizer.zero_grad();
@@ -115,16 +115,16 @@ TEST(GoldenResNet, ResNet8WithProjection) {
   check_training(*formula_net("resnet8", config), "resnet8.projection");
 }
 
-/// torchvision's networks.
+/// The networks of torchvision.
 const File& architectures() {
   static const File opened("architectures");
   return opened;
 }
 
-/// What f32 may lose on the way to the logits. A sum of K terms of random sign, rounded after each, is off by about eps sqrt(K / 2) of
-/// itself (its partial sums grow as sqrt(k)); the layers' errors are independent and add up as a random walk. The factor 4 is for BatchNorm
-/// and the residual sums, which are the rest of the arithmetic, and for the largest of 20 logits in place of the typical one. Gives 3e-5
-/// for ResNet-18 and 6e-5 for ResNet-101; PyTorch's own f32 run is off by 1e-6, a stride on the wrong convolution by 1e-1.
+/// The allowed f32 error of the logits. A sum of K terms of random sign has a relative rounding error of about eps sqrt(K / 2), because its
+/// partial sums grow as sqrt(k). The errors of the layers are independent and add up as a random walk. The factor 4 covers BatchNorm, the
+/// residual sums, and the largest of 20 logits. This gives 3e-5 for ResNet-18 and 6e-5 for ResNet-101. PyTorch's f32 run has an error of
+/// 1e-6; a stride on the wrong convolution gives 1e-1.
 double allowed_for(const nn::ResNet& net) {
   double terms = 0;
   for (const nn::Module::NamedParameter& parameter : net.named_parameters()) {
@@ -142,7 +142,7 @@ void expect_close_to_largest(const Tensor& got, const Tensor& expected, double a
   for (const double value : b) largest = std::max(largest, std::abs(value));
   for (size_t i = 0; i < a.size(); ++i)
     if (!(std::abs(a[i] - b[i]) <= worst)) worst = std::abs(a[i] - b[i]);
-  EXPECT_LE(worst, allowed * largest) << what << ": off by " << worst / largest << " of the largest, allowed " << allowed;
+  EXPECT_LE(worst, allowed * largest) << what << ": error " << worst / largest << " of the largest, allowed " << allowed;
 }
 
 struct ArchitectureCase {
@@ -153,7 +153,7 @@ std::string prefix_of(const ArchitectureCase& c) { return fmt::format("{}.{}", c
 
 class GoldenArchitecture : public testing::TestWithParam<ArchitectureCase> {};
 
-TEST_P(GoldenArchitecture, LogitsAndFeaturesAreTorchvisions) {
+TEST_P(GoldenArchitecture, LogitsAndFeaturesMatchTorchvision) {
   const auto net = formula_net(GetParam().arch, {.stem = GetParam().stem});
   net->eval();
   const int64_t size = GetParam().stem == nn::Stem::cifar ? 33 : 65;
@@ -171,7 +171,7 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenArchitecture,
                                          ArchitectureCase{"resnet101", nn::Stem::cifar}, ArchitectureCase{"resnet101", nn::Stem::imagenet}),
                          [](const auto& info) { return fmt::format("{}_{}", info.param.arch, info.index % 2 ? "imagenet" : "cifar"); });
 
-/// A step in training mode: logits, loss, of each gradient the norm, the first and the last element, and the running statistics' norms.
+/// A training step: logits, loss, the norms of the running statistics, and of each gradient its norm, first and last element.
 void check_step(nn::ResNet& net, const std::string& prefix, int64_t n, int64_t size, double allowed) {
   SCOPED_TRACE(prefix);
   const File& file = architectures();
@@ -187,7 +187,7 @@ void check_step(nn::ResNet& net, const std::string& prefix, int64_t n, int64_t s
     whole = std::hypot(whole, file[prefix + ".gradient." + parameter.name].to_vector()[0]);
   int compared = 0;
   for (const auto& parameter : net.named_parameters()) {
-    // Some gradients are 0 but for rounding (a bias that the next BatchNorm takes away again): `whole` is what they are small against.
+    // Some gradients are 0 except for rounding (a bias that the next BatchNorm cancels); they are compared relative to `whole`.
     const std::vector<double> expected = file[prefix + ".gradient." + parameter.name].to_vector();
     const std::vector<double> gradient = parameter.variable.grad().to_vector();
     const double typical = expected[0] / std::sqrt(static_cast<double>(gradient.size())), floor = 1e-3 * allowed * whole;
@@ -204,7 +204,7 @@ void check_step(nn::ResNet& net, const std::string& prefix, int64_t n, int64_t s
   EXPECT_GE(compared, 62);
 }
 
-/// As architectures.py's decided(): ResNet-50's ReLUs are wide open or tightly shut, so that rounding flips none of them.
+/// As decided() in architectures.py: the ReLU inputs of ResNet-50 are far from 0, so that rounding changes no mask.
 void decide(nn::ResNet& net) {
   std::map<std::string, Tensor> weights = nn::export_weights(net);
   for (auto& [name, weight] : weights)
@@ -218,8 +218,8 @@ TEST(GoldenResNet, TrainingStepOfResNet18) {
   check_step(*formula_net("resnet18", {.stem = nn::Stem::imagenet}), "resnet18.imagenet", 2, 64, 2e-5);
 }
 
-/// The wide-open ReLUs carry a constant of 8 that BatchNorm subtracts again: f32 loses a digit to it at each, and PyTorch's own f32
-/// gradients are off by 1e-4.
+/// Active ReLUs have an offset of 8 that BatchNorm subtracts again, which costs f32 a digit at each layer; PyTorch's f32 gradients have
+/// an error of 1e-4.
 TEST(GoldenResNet, TrainingStepOfResNet50) {
   for (const nn::Stem stem : {nn::Stem::cifar, nn::Stem::imagenet}) {
     const auto net = formula_net("resnet50", {.stem = stem});

@@ -1,4 +1,4 @@
-// cache=DIR: decoded images come from one file, which is never trusted where it is out of date or damaged.
+// cache=DIR: decoded images in one file, which is verified and written again if it is outdated or damaged.
 
 #include "nn/data/image_cache.h"
 
@@ -24,7 +24,7 @@ constexpr int64_t images = 7;
 constexpr size_t image_bytes = 32 * 32 * 3, header_bytes = 40;
 Bytes pixels_of(uint64_t no) { return files::random_bytes(image_bytes, no); }
 
-class DecodedCache : public testing::Test {
+class DiskCache : public testing::Test {
  protected:
   void SetUp() override {
     for (uint64_t no = 0; no < images; ++no) write(no, no);
@@ -54,7 +54,7 @@ class DecodedCache : public testing::Test {
   TemporaryDirectory folder_;
 };
 
-TEST_F(DecodedCache, IsFilledThenUsed) {
+TEST_F(DiskCache, IsFilledThenUsed) {
   const auto first = open_dataset(spec());
   expect_right(*first);
   EXPECT_EQ(first->cache(), file());
@@ -68,13 +68,13 @@ TEST_F(DecodedCache, IsFilledThenUsed) {
   write(3, 99);
   fs::last_write_time(image, time);
   expect_right(*open_dataset(spec()));
-  // Another time: noticed.
+  // Another modification time is detected.
   fs::last_write_time(image, time + std::chrono::seconds(1));
   expect_right(*open_dataset(spec()), 3);
   EXPECT_NE(read_bytes(file()), bytes);
 }
 
-TEST_F(DecodedCache, EachSetAndFramingHasItsOwn) {
+TEST_F(DiskCache, EachDatasetAndFramingHasItsOwnFile) {
   open_dataset(spec());
   open_dataset(spec(), {.size = 32, .crop = nn::Crop::center});
   open_dataset(spec(), {.size = 32, .crop = nn::Crop::center, .short_side = 33});
@@ -93,7 +93,7 @@ TEST_F(DecodedCache, EachSetAndFramingHasItsOwn) {
   EXPECT_EQ(std::distance(fs::directory_iterator(cache()), fs::directory_iterator()), 6);
 }
 
-TEST_F(DecodedCache, CutOrDamagedIsMadeAnew) {
+TEST_F(DiskCache, ATruncatedOrDamagedFileIsWrittenAgain) {
   open_dataset(spec());
   const std::string path = file(), bytes = read_bytes(path);
   const size_t sums = header_bytes + images * image_bytes;
@@ -122,13 +122,13 @@ TEST_F(DecodedCache, CutOrDamagedIsMadeAnew) {
     expect_right(*open_dataset(spec()));
     EXPECT_EQ(read_bytes(path), bytes);
   }
-  // Cut while it is in use.
+  // Truncated while it is in use.
   const auto dataset = open_dataset(spec());
   fs::resize_file(path, header_bytes + image_bytes);
   testing::internal::CaptureStderr();
   expect_right(*dataset);
   testing::internal::GetCapturedStderr();
-  // Something else in its place.
+  // Not a regular file.
   fs::remove(path);
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   testing::internal::CaptureStderr();
@@ -136,7 +136,7 @@ TEST_F(DecodedCache, CutOrDamagedIsMadeAnew) {
   EXPECT_NE(testing::internal::GetCapturedStderr().find("not a regular file"), std::string::npos);
 }
 
-TEST_F(DecodedCache, ManyFillAndReadAtOnce) {
+TEST_F(DiskCache, SeveralProcessesFillAndReadAtOnce) {
   std::vector<std::thread> threads;
   for (int no = 0; no < 4; ++no)
     threads.emplace_back([this] {
@@ -150,13 +150,13 @@ TEST_F(DecodedCache, ManyFillAndReadAtOnce) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST_F(DecodedCache, ABrokenImageIsNamedAndLeavesNothing) {
+TEST_F(DiskCache, ABrokenImageIsNamedAndLeavesNoFile) {
   for (const int broken : {5, 2}) {
     Bytes cut = files::rgb_png(32, 32, pixels_of(1));
     cut.resize(cut.size() / 2);
     folder_.write(fmt::format("images/{}.png", broken), cut);
   }
-  for (int repeat = 0; repeat < 5; ++repeat) expect_error([&] { open_dataset(spec()); }, "2.png: it is cut off");
+  for (int repeat = 0; repeat < 5; ++repeat) expect_error([&] { open_dataset(spec()); }, "2.png: it is truncated");
   EXPECT_TRUE(fs::is_empty(cache()));
 }
 
@@ -172,7 +172,7 @@ void expect_without_cache(const std::string& spec, const std::string& reason, co
   EXPECT_NE(warning.find(reason), std::string::npos) << warning;
 }
 
-TEST_F(DecodedCache, WhereItCannotBeWritten) {
+TEST_F(DiskCache, AnUnwritableFolder) {
   const auto right = [](const nn::Dataset& dataset) { expect_right(dataset); };
   folder_.write("file", "text");
   expect_without_cache(fmt::format("folder:{0}/images?cache={0}/file", folder_.path()), "file", right);

@@ -1,4 +1,4 @@
-// mode info --arch: the table of layers, and the network's graph in DOT.
+// mode info --arch: the layer table, and the graph of the network in DOT.
 
 #include <algorithm>
 #include <regex>
@@ -18,7 +18,7 @@ using command::expect_one_line;
 using command::Result;
 using command::run;
 
-TEST(Info, TableOfTorchvisionsNetworks) {
+TEST(Info, LayerTableOfTorchvisionNetworks) {
   for (const auto& [arch, parameters] : {std::pair{"resnet18", "11,689,512"}, std::pair{"resnet34", "21,797,672"},
                                          std::pair{"resnet50", "25,557,032"}, std::pair{"resnet101", "44,549,160"}}) {
     const Result result = run({"info", "--arch", arch, "--stem", "imagenet", "--size", "224", "--classes", "1000"});
@@ -28,11 +28,11 @@ TEST(Info, TableOfTorchvisionsNetworks) {
       EXPECT_NE(result.out.find(part), std::string::npos) << part;
   }
   const Result bottleneck = run({"info", "--arch", "resnet50", "--stem", "imagenet", "--size", "224"});
-  EXPECT_NE(bottleneck.out.find("layer2.0.conv2 + bn2       (1, 28, 28, 128)"), std::string::npos) << "the stride is the 3x3's\n"
+  EXPECT_NE(bottleneck.out.find("layer2.0.conv2 + bn2       (1, 28, 28, 128)"), std::string::npos) << "the 3x3 convolution has the stride\n"
                                                                                                    << bottleneck.out;
 }
 
-TEST(Info, ShortcutAndStemAreTheArchs) {
+TEST(Info, ShortcutAndStemOfTheArch) {
   const auto total = [](const std::vector<std::string>& more) {
     std::vector<std::string> arguments = {"info", "--arch", "resnet20"};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -100,7 +100,7 @@ int nodes_of(const Dot& dot, const std::string& op) {
                                         [&](const auto& item) { return item.second.compare(0, op.size() + 2, op + "\\n") == 0; }));
 }
 
-TEST(Dot, GraphIsWhatTheEngineRecords) {
+TEST(Dot, GraphMatchesTheRecordedOps) {
   struct Case {
     const char* arch;
     nn::ResNetConfig config;

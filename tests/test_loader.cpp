@@ -24,7 +24,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Image i is i everywhere (modulo 256), its label i % 7. Reading `broken` fails.
+// Every byte of image i is i modulo 256; its label is i % 7. Reading image `broken` fails.
 class Plain : public nn::Dataset {
  public:
   explicit Plain(int64_t size, int64_t edge = 4) : size_(size) {
@@ -42,7 +42,7 @@ class Plain : public nn::Dataset {
   }
   int64_t broken = -1;
   int pause_ms = 0;
-  int64_t quick = 0;  ///< reads without a pause
+  int64_t quick = 0;  ///< number of reads without a delay
   mutable std::atomic<int64_t> reads = 0;
 
  private:
@@ -126,7 +126,7 @@ TEST(Loader, ShuffleIsUniform) {
   for (int64_t cell = 0; cell < 25; ++cell) EXPECT_NEAR(count[cell], epochs / 5, 5 * std::sqrt(epochs * 0.2 * 0.8)) << cell;
 }
 
-TEST(Loader, DropLastFirstBatchAndSmallSets) {
+TEST(Loader, DropLastFirstBatchAndSmallDatasets) {
   const Plain dataset(23);
   nn::LoaderOptions options = options_for(5);
   const std::vector<int64_t> all = ids_of(dataset, options);
@@ -151,17 +151,17 @@ TEST(Loader, BadOptions) {
     return message_of([&] { Loader loader(dataset, options); });
   };
   EXPECT_NE(fault([](auto& o) { o.batch = 0; }).find("at least 1"), std::string::npos);
-  EXPECT_NE(fault([](auto& o) { o.preprocessing.size = 32; }).find("delivers 4 x 4"), std::string::npos);
-  EXPECT_NE(fault([](auto& o) { o.preprocessing.std[2] = 0; }).find("std must be positive"), std::string::npos);
-  EXPECT_NE(fault([](auto& o) { o.preprocessing.mean[0] = NAN; }).find("channel 0"), std::string::npos);
-  EXPECT_NE(fault([](auto& o) { o.batch = 24, o.drop_last = true; }).find("not one full batch of 24"), std::string::npos);
+  EXPECT_NE(fault([](auto& o) { o.preprocessing.size = 32; }).find("has 4 x 4"), std::string::npos);
+  EXPECT_NE(fault([](auto& o) { o.preprocessing.std[2] = 0; }).find("std positive"), std::string::npos);
+  EXPECT_NE(fault([](auto& o) { o.preprocessing.mean[0] = NAN; }).find("must be finite"), std::string::npos);
+  EXPECT_NE(fault([](auto& o) { o.batch = 24, o.drop_last = true; }).find("less than one batch of 24"), std::string::npos);
   EXPECT_NE(fault([](auto& o) { o.first_batch = 6; }).find("first batch 6"), std::string::npos);
   EXPECT_NE(fault([](auto& o) { o.views = 0; }).find("0 views"), std::string::npos);
   EXPECT_NE(fault([](auto& o) { o.workers = 65; }).find("65 workers"), std::string::npos);
-  EXPECT_NE(message_of([] { nn::crop_and_flip(-1); }).find("border of -1"), std::string::npos);
+  EXPECT_NE(message_of([] { nn::crop_and_flip(-1); }).find("padding of -1"), std::string::npos);
 }
 
-TEST(Loader, ErrorsComeOutOfTheLoop) {
+TEST(Loader, ErrorsAreRethrownByTheLoop) {
   Plain dataset(40);
   dataset.broken = 17;
   nn::LoaderOptions options = options_for(5);
@@ -174,7 +174,7 @@ TEST(Loader, ErrorsComeOutOfTheLoop) {
   EXPECT_EQ(batches, 3);  // what was whole before it
 }
 
-TEST(Loader, LeavingEarlyIsQuickAndReadsNoFurther) {
+TEST(Loader, BreakingTheLoopStopsReading) {
   Plain dataset(100'000);
   dataset.pause_ms = 100;
   dataset.quick = 60;  // the first batch; the others would take 6 seconds each
@@ -198,7 +198,7 @@ TEST(Loader, PrefetchIsBounded) {
   ++iterator;
 }
 
-TEST(CropAndFlip, IsOneOfTheShiftsAndMirrors) {
+TEST(CropAndFlip, IsAShiftWithOrWithoutAFlip) {
   constexpr int64_t edge = 9, pad = 2;
   const std::vector<uint8_t> source = [] {
     std::vector<uint8_t> pixels = files::random_bytes(edge * edge * 3, 6);
@@ -211,7 +211,7 @@ TEST(CropAndFlip, IsOneOfTheShiftsAndMirrors) {
   for (int64_t draw = 0; draw < draws; ++draw) {
     std::vector<uint8_t> pixels(source.size());
     augment(source.data(), edge, pixels.data(), edge, {3, draw % 100, draw / 100});
-    // Found by the center pixel, then every pixel is compared.
+    // The center pixel gives the shift; then every pixel is compared.
     bool found = false;
     for (int64_t up = -pad; up <= pad && !found; ++up)
       for (int64_t left = -pad; left <= pad && !found; ++left)
@@ -251,7 +251,7 @@ TEST(CropAndFlip, DependsOnTheKeyAlone) {
     different += (augmented({1, 2, i}) != augmented({1, 2, i + 1})) + (augmented({1, i, 3}) != augmented({1, i + 1, 3})) +
                  (augmented({static_cast<uint64_t>(i), 2, 3}) != augmented({static_cast<uint64_t>(i + 1), 2, 3}));
   EXPECT_GE(different, 26);
-  // A border wider than the image leaves only black now and then; an image of one pixel works.
+  // Padding wider than the image gives black crops now and then; an image of one pixel is valid.
   const std::vector<uint8_t> pixel = {5, 6, 7};
   int black = 0;
   for (int64_t i = 0; i < 50; ++i) {
@@ -277,7 +277,7 @@ TEST(Loader, AugmentsByEpochAndImage) {
   EXPECT_NE(images(0), images(1));
 }
 
-/// Everything an epoch delivers, in order.
+/// The content of all batches of an epoch, in order.
 std::vector<double> epoch_of(const nn::Dataset& dataset, const nn::LoaderOptions& options) {
   std::vector<double> all;
   for (const Batch& batch : Loader(dataset, options))
@@ -288,7 +288,7 @@ std::vector<double> epoch_of(const nn::Dataset& dataset, const nn::LoaderOptions
   return all;
 }
 
-TEST(Loader, AnyNumberOfWorkersDeliversTheSame) {
+TEST(Loader, BatchesDoNotDependOnTheNumberOfWorkers) {
   const Plain dataset(103, 8);
   nn::LoaderOptions options = options_for(10, 8);
   options.augment = nn::augment_by_name("contrastive");
@@ -302,7 +302,7 @@ TEST(Loader, AnyNumberOfWorkersDeliversTheSame) {
   }
 }
 
-TEST(Loader, ViewsStandOneBehindTheOther) {
+TEST(Loader, ViewsAreOrderedViewByView) {
   const Plain dataset(5, 16);
   nn::LoaderOptions options = options_for(5, 16);
   options.views = 3;
@@ -327,14 +327,14 @@ TEST(Loader, ViewsStandOneBehindTheOther) {
 TEST(Loader, ALargerImageNeedsAnAugmentation) {
   const Plain dataset(5, 16);
   nn::LoaderOptions options = options_for(5, 12);
-  EXPECT_NE(message_of([&] { Loader(dataset, options); }).find("delivers 16 x 16"), std::string::npos);
+  EXPECT_NE(message_of([&] { Loader(dataset, options); }).find("has 16 x 16"), std::string::npos);
   options.augment = nn::augment_by_name("imagenet");
   EXPECT_EQ((*Loader(dataset, options).begin()).images.dim(1), 12);
   options.preprocessing.size = 17;
   EXPECT_NE(message_of([&] { Loader(dataset, options); }).find("or a larger one"), std::string::npos);
 }
 
-TEST(Loader, TheEarliestErrorIsThrownInItsPlace) {
+TEST(Loader, TheFirstErrorIsThrownAtItsBatch) {
   Plain dataset(60);
   dataset.broken = 47;
   nn::LoaderOptions options = options_for(5);
@@ -350,8 +350,8 @@ TEST(Loader, TheEarliestErrorIsThrownInItsPlace) {
   }
 }
 
-// Reading that takes a millisecond an image: one worker makes 1000 a second, four make four times as many, and the loop hardly waits.
-TEST(Loader, MoreWorkersFeedAHungryLoop) {
+// Reading an image takes one millisecond: one worker makes 1000 images per second, four make 4000, and the loop hardly waits.
+TEST(Loader, MoreWorkersReduceWaiting) {
   Plain dataset(240);
   dataset.pause_ms = 1;
   double waited[2];
@@ -366,7 +366,7 @@ TEST(Loader, MoreWorkersFeedAHungryLoop) {
   EXPECT_LT(waited[1], waited[0] / 2);
 }
 
-// A floor far below the 30,000 a second that one core does when it is alone; prints what it was.
+// A lower bound far below the 30,000 images per second of one idle core; prints the measured rate.
 TEST(Loader, Throughput) {
   const Plain dataset(20'000, 32);
   nn::LoaderOptions options = options_for(128, 32);

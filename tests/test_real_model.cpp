@@ -1,5 +1,5 @@
-// A ResNet-20 that others trained in PyTorch loads whole, and says the same class for images of CIFAR-10. How many of all 10,000 it gets
-// right is what `mode eval` prints.
+// A ResNet-20 trained in PyTorch by others loads completely and classifies images of CIFAR-10. `mode eval` prints its accuracy on all 10,000
+// test images.
 
 #include <gtest/gtest.h>
 
@@ -21,13 +21,13 @@ class RealModel : public testing::Test {
     if (!data) GTEST_SKIP() << "MODE_DATA is not set (a directory with resnet20_cifar10.safetensors and cifar-10-batches-bin/)";
     directory = data;
     path = directory + "/resnet20_cifar10.safetensors";
-    if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not there";
+    if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " does not exist";
   }
   std::string directory, path;
   const nn::ModelOverrides overrides{.arch = "resnet20", .mean = {0.485, 0.456, 0.406}, .std = {0.229, 0.224, 0.225}};
 };
 
-TEST_F(RealModel, LoadsWhole) {
+TEST_F(RealModel, LoadsCompletely) {
   const nn::LoadedModel model = nn::load_model(path, overrides);
   EXPECT_EQ(model.net->arch(), "resnet20");
   EXPECT_EQ(model.net->config().shortcut, nn::Shortcut::option_a);
@@ -41,7 +41,7 @@ TEST_F(RealModel, LoadsWhole) {
 
 TEST_F(RealModel, ClassifiesTestImages) {
   const std::string records = directory + "/cifar-10-batches-bin/test_batch.bin";
-  if (!std::filesystem::exists(records)) GTEST_SKIP() << records << " is not there";
+  if (!std::filesystem::exists(records)) GTEST_SKIP() << records << " does not exist";
   const nn::LoadedModel model = nn::load_model(path, overrides);
   constexpr int64_t n = 500, pixels = 32 * 32;
   std::vector<char> bytes(n * (1 + 3 * pixels));
@@ -58,7 +58,7 @@ TEST_F(RealModel, ClassifiesTestImages) {
   const Tensor guess = tensor::ops::argmax_columns((*model.net)(x).logits.value());
   int right = 0;
   for (int64_t i = 0; i < n; ++i) right += guess.data<int64_t>()[i] == bytes[i * (1 + 3 * pixels)];
-  // 91.73 % of all; with the zero channels on one side only it would be 23 %.
+  // 91.73 % on all test images; with the zero channels on one side only it would be 23 %.
   EXPECT_GE(right, 440);
   EXPECT_LE(right, 480);
 }

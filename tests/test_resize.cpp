@@ -1,4 +1,4 @@
-// Antialiased bilinear resize: by hand, against the formula in double, and what it must keep. Pillow's own bytes: test_golden_resize.
+// Antialiased bilinear resize: examples by hand, the formula in double, invariants. The bytes of Pillow: test_golden_resize.
 
 #include "nn/data/resize.h"
 
@@ -26,7 +26,7 @@ std::vector<uint8_t> first_channel(const Image& image) {
   return values;
 }
 
-// The formula in double, not rounded.
+// The formula in double, without rounding.
 std::vector<double> resized_axis(const std::vector<double>& in, int64_t out) {
   const double scale = static_cast<double>(in.size()) / static_cast<double>(out), half = std::max(1.0, scale);
   std::vector<double> result;
@@ -44,9 +44,9 @@ std::vector<double> resized_axis(const std::vector<double>& in, int64_t out) {
 }
 
 TEST(Resize, ByHand) {
-  // 4 -> 2: s = 2, centers 1 and 3; weights of the first are 3/4, 3/4, 1/4 over 7/4.
+  // 4 -> 2: s = 2, centers 1 and 3; the weights of the first are 3/4, 3/4, 1/4, divided by 7/4.
   EXPECT_EQ(first_channel(resize(gray_row({0, 70, 140, 210}), 1, 2)), (std::vector<uint8_t>{50, 160}));
-  // 2 -> 4 interpolates a quarter and three quarters between the pixels.
+  // 2 -> 4 interpolates at 1/4 and 3/4 between the pixels.
   EXPECT_EQ(first_channel(resize(gray_row({0, 100}), 1, 4)), (std::vector<uint8_t>{0, 25, 75, 100}));
   EXPECT_EQ(first_channel(resize(gray_row({7}), 3, 3)), (std::vector<uint8_t>(9, 7)));
   EXPECT_EQ(first_channel(resize(gray_row({10, 20, 30}), 1, 1)), (std::vector<uint8_t>{20}));
@@ -65,7 +65,7 @@ TEST(Resize, OneAxisIsTheFormulaRounded) {
   }
 }
 
-TEST(Resize, ColumnsFirstThenRowsAndChannelsApart) {
+TEST(Resize, ColumnsThenRowsAndChannelsIndependent) {
   const Image in{31, 47, files::random_bytes(31 * 47 * 3, 8)};
   EXPECT_EQ(resize(in, 13, 17).pixels, resize(resize(in, 31, 17), 13, 17).pixels);
   for (size_t channel = 0; channel < 3; ++channel) {
@@ -76,7 +76,7 @@ TEST(Resize, ColumnsFirstThenRowsAndChannelsApart) {
   }
 }
 
-TEST(Resize, ConstantStaysAndSameSizeIsACopy) {
+TEST(Resize, AConstantImageStaysConstantAndTheSameSizeIsACopy) {
   for (const uint8_t value : {0, 1, 127, 254, 255}) {
     const Image flat{37, 53, std::vector<uint8_t>(37 * 53 * 3, value)};
     for (const int64_t edge : {1, 8, 32, 101}) {

@@ -32,8 +32,8 @@ bool has(const std::vector<std::string>& names, const std::string& name) {
 }
 
 TEST(ResNet, ParameterCountsOfThePapers) {
-  // He et al. (2016), table 6: 0.27 M for 20 layers .. 0.85 M for 56; the numbers of resnet18 .. resnet101 with 1000 classes are
-  // torchvision's. The CIFAR stem has 9,408 - 1,728 weights fewer.
+  // He et al. (2016), table 6: 0.27 M for 20 layers .. 0.85 M for 56. The numbers of resnet18 .. resnet101 with 1000 classes are
+  // torchvision's; the CIFAR stem has 9,408 - 1,728 fewer weights.
   const auto count = [](const char* arch, nn::ResNetConfig config) { return nn::make_resnet(arch, config, false)->parameter_count(); };
   EXPECT_EQ(count("resnet8", {}), 75290);
   EXPECT_EQ(count("resnet20", {}), 269722);
@@ -115,9 +115,9 @@ TEST(ResNet, TableCountsFlop) {
   EXPECT_DOUBLE_EQ(row.mflop, 2e-6 * 1024 * 16 * 27);
 }
 
-/// Memory of tensors, measured: a training step's forward pass keeps what the table says for each image, and a mean and 1 / standard
-/// deviation for each channel. The cache of storage gives blocks that are up to an eighth too large.
-TEST(ResNet, TableCountsKeptBytes) {
+/// The measured memory of tensors: the forward pass of a training step saves the bytes of the table for each image, and a mean and
+/// 1 / standard deviation for each channel. The storage cache rounds allocations up by at most an eighth.
+TEST(ResNet, TableCountsSavedBytes) {
   struct Case {
     const char* arch;
     nn::ResNetConfig config;
@@ -141,7 +141,7 @@ TEST(ResNet, TableCountsKeptBytes) {
   }
 }
 
-TEST(ResNet, StandardShortcutIsThePapers) {
+TEST(ResNet, StandardShortcutIsThatOfThePaper) {
   EXPECT_EQ(nn::make_resnet("resnet20", {}, false)->config().shortcut, nn::Shortcut::option_a);
   EXPECT_EQ(nn::make_resnet("resnet18", {}, false)->config().shortcut, nn::Shortcut::projection);
   EXPECT_EQ(nn::default_shortcut("resnet56"), nn::Shortcut::option_a);
@@ -152,7 +152,10 @@ TEST(ResNet, BadInput) {
   EXPECT_NE(message_of([] { nn::make_resnet("resnet19"); }).find("unknown arch 'resnet19'; known: resnet8, resnet14"), std::string::npos);
   EXPECT_NE(message_of([] { nn::make_resnet("resnet8", {.classes = 0}); }).find("at least 1"), std::string::npos);
   auto net = nn::make_resnet("resnet8");
-  EXPECT_NE(message_of([&] { (*net)(Tensor::zeros({2, 3, 32, 32})); }).find("(N, H, W, 3), got (2, 3, 32, 32)"), std::string::npos);
+  EXPECT_NE(message_of([&] {
+              (*net)(Tensor::zeros({2, 3, 32, 32}));
+            }).find("have shape (2, 3, 32, 32), expected (N, H, W, 3)"),
+            std::string::npos);
   EXPECT_NE(message_of([&] { (*net)(Tensor::zeros({32, 32, 3})); }).find("(N, H, W, 3)"), std::string::npos);
 }
 
@@ -192,22 +195,22 @@ TEST(Init, DistributionsOfThePaper) {
   }
 }
 
-TEST(Init, BottlenecksStartAsTorchvisions) {  // Kaiming normal by fan-out; the last BatchNorm of a block at 1 (zero_init_residual is off)
+TEST(Init, BottlenecksAsInTorchvision) {  // Kaiming normal, fan-out; the last BatchNorm of a block has weight 1 (no zero_init_residual)
   const auto net = nn::make_resnet("resnet50", {}, false);
   const auto parameters = net->named_parameters();
-  const auto starts = net->parameter_inits();
+  const auto inits = net->parameter_inits();
   ASSERT_EQ(parameters.size(), starts.size());
   for (size_t i = 0; i < starts.size(); ++i) {
     const Tensor& x = parameters[i].variable.value();
     if (x.rank() == 4) {
-      EXPECT_EQ(starts[i].kind, nn::Init::Kind::normal);
-      EXPECT_DOUBLE_EQ(starts[i].value, std::sqrt(2.0 / static_cast<double>(x.dim(0) * x.dim(1) * x.dim(2)))) << parameters[i].name;
+      EXPECT_EQ(inits[i].kind, nn::Init::Kind::normal);
+      EXPECT_DOUBLE_EQ(inits[i].value, std::sqrt(2.0 / static_cast<double>(x.dim(0) * x.dim(1) * x.dim(2)))) << parameters[i].name;
     } else if (parameters[i].name.compare(0, 2, "fc") == 0) {
-      EXPECT_EQ(starts[i].kind, nn::Init::Kind::uniform);
-      EXPECT_DOUBLE_EQ(starts[i].value, 1 / std::sqrt(2048.0)) << parameters[i].name;
+      EXPECT_EQ(inits[i].kind, nn::Init::Kind::uniform);
+      EXPECT_DOUBLE_EQ(inits[i].value, 1 / std::sqrt(2048.0)) << parameters[i].name;
     } else {
-      EXPECT_EQ(starts[i].kind, nn::Init::Kind::constant);
-      EXPECT_EQ(starts[i].value, parameters[i].name.find("weight") != std::string::npos ? 1 : 0) << parameters[i].name;
+      EXPECT_EQ(inits[i].kind, nn::Init::Kind::constant);
+      EXPECT_EQ(inits[i].value, parameters[i].name.find("weight") != std::string::npos ? 1 : 0) << parameters[i].name;
     }
   }
 }
@@ -220,13 +223,13 @@ TEST(Init, DependsOnNameAndSeedAlone) {
   const auto two = nn::export_weights(*nn::make_resnet("resnet20", {.seed = 5}));
   EXPECT_EQ(nn::content_hash(one), nn::content_hash(two));
   EXPECT_NE(nn::content_hash(one), nn::content_hash(nn::export_weights(*nn::make_resnet("resnet20", {.seed = 6}))));
-  // A layer that two networks share starts alike in both.
+  // A layer that two networks share has the same initial weights in both.
   const auto deeper = nn::export_weights(*nn::make_resnet("resnet32", {.seed = 5}));
   EXPECT_EQ(one.at("layer3.2.conv2.weight").to_vector(), deeper.at("layer3.2.conv2.weight").to_vector());
   EXPECT_NE(one.at("layer3.2.conv2.weight").to_vector(), one.at("layer3.2.conv1.weight").to_vector());
 }
 
-TEST(Init, PutsStatisticsBack) {
+TEST(Init, ResetsRunningStatistics) {
   auto net = nn::make_resnet("resnet8");
   const std::string fresh = nn::content_hash(nn::export_weights(*net));
   (*net)(Tensor::full({2, 8, 8, 3}, 1));
@@ -239,7 +242,7 @@ TEST(BatchNorm2d, RunningStatistics) {
   nn::BatchNorm2d bn(2);
   const Tensor x = Tensor::from<float>({1, 10, 2, 20, 3, 30, 6, 40}, {1, 2, 2, 2});  // channel 0: 1 2 3 6, channel 1: 10 20 30 40
   bn(Variable(x));
-  // momentum 0.1, variance with N - 1: 14 / 3 and 500 / 3
+  // momentum 0.1, unbiased variance: 14 / 3 and 500 / 3
   EXPECT_NEAR(bn.running_mean.to_vector()[0], 0.3, 1e-7);
   EXPECT_NEAR(bn.running_mean.to_vector()[1], 2.5, 1e-6);
   EXPECT_NEAR(bn.running_var.to_vector()[0], 0.9 + 1.4 / 3, 1e-6);
@@ -284,7 +287,7 @@ TEST(Module, NamesAreUnique) {
       register_parameter("weight", Tensor::zeros({1}));
     }
   };
-  EXPECT_NE(message_of([] { Twice twice; }).find("two parts called 'weight'"), std::string::npos);
+  EXPECT_NE(message_of([] { Twice twice; }).find("the module has 'weight' already"), std::string::npos);
 }
 
 }  // namespace

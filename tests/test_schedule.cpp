@@ -1,4 +1,4 @@
-// Learning rates by step: against PyTorch's schedulers, by hand, and at the edges.
+// Learning rates by step: against PyTorch's schedulers, by hand, and at the boundaries.
 
 #include "nn/schedule.h"
 
@@ -43,7 +43,7 @@ TEST(Schedule, WarmUp) {
   EXPECT_NEAR(schedule.at(9), 0.5e-3, 1e-18);
 }
 
-TEST(Schedule, FallsAtMilestones) {
+TEST(Schedule, StepsAtMilestones) {
   const nn::Schedule schedule{.kind = Kind::step, .lr = 1, .milestones = {3, 3, 7}, .gamma = 0.5, .total_steps = 9};
   const double expected[] = {1, 1, 1, 0.25, 0.25, 0.25, 0.25, 0.125, 0.125};
   for (int64_t step = 0; step < 9; ++step) EXPECT_EQ(schedule.at(step), expected[step]) << step;
@@ -55,8 +55,8 @@ TEST(Schedule, EdgesAndBadInput) {
   expect_error([] { nn::Schedule{.total_steps = 0}.at(0); }, "0 steps");
   expect_error([] { nn::Schedule{.warmup_steps = 5, .total_steps = 4}.at(0); }, "5 warm-up steps");
   expect_error([] { nn::Schedule{}.at(-1); }, "negative");
-  expect_error([] { nn::Schedule{.kind = Kind::step, .milestones = {5, 3}, .total_steps = 9}.at(0); }, "must rise");
-  expect_error([] { nn::schedule_by_name("linear"); }, "there is no schedule 'linear'; there are constant, cosine, step");
+  expect_error([] { nn::Schedule{.kind = Kind::step, .milestones = {5, 3}, .total_steps = 9}.at(0); }, "must be in rising order");
+  expect_error([] { nn::schedule_by_name("linear"); }, "unknown schedule 'linear'; known: constant, cosine, step");
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ TEST(Synthetic, Sizes) {
 
 TEST(Synthetic, BadNames) {
   const auto fault = [](const std::string& spec) { return message_of([&] { open_dataset(spec); }); };
-  EXPECT_NE(fault("synthetic:cats").find("no set 'cats'; known: shapes, unseen-shapes, textures, scenes, noise, strokes"),
+  EXPECT_NE(fault("synthetic:cats").find("unknown dataset 'cats'; known: shapes, unseen-shapes, textures, scenes, noise, strokes"),
             std::string::npos);
   EXPECT_NE(fault("synthetic:shapes?size=50001").find("from 1 to 50000"), std::string::npos);
   EXPECT_NE(fault("synthetic:shapes?seed=-1").find("seed=-1"), std::string::npos);
@@ -103,7 +103,7 @@ TEST(Synthetic, AnImageIsAFunctionOfNameSplitSeedAndIndex) {
   }
 }
 
-// Any size shows the same thing: a large image resized is close to the small one, noise apart.
+// All sizes show the same scene: a large image, resized, is close to the small one except for noise.
 TEST(Synthetic, AnySize) {
   const auto small = open_dataset("synthetic:shapes", {32}), large = open_dataset("synthetic:shapes", {96});
   double sum = 0;
@@ -131,7 +131,7 @@ TEST(Synthetic, ClassesHaveTheSameColors) {
   EXPECT_LE(*most - *least, 30);
 }
 
-TEST(Canvas, CircleIsExactEnough) {
+TEST(Canvas, CircleIsAccurate) {
   for (int i = -40; i <= 80; ++i) {
     const double turns = i / 37.0;
     const nn::synthetic::Point point = nn::synthetic::on_circle(turns);
@@ -140,15 +140,15 @@ TEST(Canvas, CircleIsExactEnough) {
   }
 }
 
-// The sum of the coverage is the area, wherever the outline lies; holes are holes; what is outside the image is cut.
+// The sum of the coverage is the area at any position, with holes, and clipped to the image.
 TEST(Canvas, CoverageIsTheArea) {
   using namespace nn::synthetic;
   const auto covered = [](const Outline& outline) {
-    Dice dice(1, 1);
+    Rng rng(1, 1);
     Canvas canvas(40);
     const Color black = {0, 0, 0}, white = {1, 1, 1};
-    canvas.fill(Texture(Texture::Kind::plain, black, black, dice));
-    canvas.draw(outline, Texture(Texture::Kind::plain, white, white, dice));
+    canvas.fill(Texture(Texture::Kind::plain, black, black, rng));
+    canvas.draw(outline, Texture(Texture::Kind::plain, white, white, rng));
     double sum = 0;
     for (int64_t row = 0; row < 40; ++row)
       for (int64_t column = 0; column < 40; ++column) {
@@ -167,7 +167,7 @@ TEST(Canvas, CoverageIsTheArea) {
   EXPECT_NEAR(covered(placed(ring, {{0.5, 0.5}, 0.4, 0.3, 0.1})), 0.4 * 0.3 * M_PI * (0.95 * 0.95 - 0.25), 5e-3);
 }
 
-TEST(Outlines, NamesAreDistinctAndPointsWithinReach) {
+TEST(Outlines, NamesAreDistinctAndPointsWithinTheUnitCircle) {
   std::set<std::string> names;
   for (const auto* outlines : {&nn::synthetic::known_outlines(), &nn::synthetic::unseen_outlines()}) {
     ASSERT_EQ(outlines->size(), 10u);

@@ -1,4 +1,4 @@
-// CIFAR-10 and CIFAR-100 in binary. Input: a byte of switches, the file of class names up to a zero byte, then the test file's records.
+// CIFAR-10 and CIFAR-100 binary files. Input: a byte of switches, the class name file up to a zero byte, the records of the test file.
 
 #include "nn/data/dataset.h"
 #include "tests/fuzz/fuzz.h"

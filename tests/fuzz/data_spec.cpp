@@ -13,11 +13,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     options.choice("split", {"train", "test"});
   });
   fuzz::expect_value_or_one_line([&] {
-    // Nothing is below a file, so that only drawn images can be opened.
+    // /dev/null has no sub-folders, so that only synthetic datasets can be opened.
     const size_t colon = text.find(':');
-    const bool is_drawn = text.rfind("synthetic:", 0) == 0;
+    const bool is_synthetic = text.rfind("synthetic:", 0) == 0;
     const auto set = nn::open_dataset(
-        is_drawn || colon == std::string::npos ? text : text.substr(0, colon + 1) + "/dev/null/" + text.substr(colon + 1), {.size = 8});
+        is_synthetic || colon == std::string::npos ? text : text.substr(0, colon + 1) + "/dev/null/" + text.substr(colon + 1), {.size = 8});
     std::vector<uint8_t> pixels(8 * 8 * 3);
     set->read(set->size() - 1, pixels.data());
   });

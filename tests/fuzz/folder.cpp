@@ -1,5 +1,4 @@
-// What says the labels and names of ImageNet's layouts. Input: a byte of switches, then val_annotations.txt, a zero byte, and the file of
-// names.
+// Labels and class names in the layouts of ImageNet. Input: a byte of switches, val_annotations.txt, a zero byte, the class name file.
 
 #include "nn/data/dataset.h"
 #include "tests/fuzz/fuzz.h"

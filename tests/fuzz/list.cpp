@@ -1,4 +1,4 @@
-// Lists of images. Input: a byte of switches, then the list. Beside it lie a.png, "b c.png" and broken.jpg.
+// Lists of images. Input: a byte of switches, then the list. Its folder has a.png, "b c.png" and broken.jpg.
 
 #include "nn/data/dataset.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,6 +1,6 @@
-// A network's checkpoint: load_model on a whole file of resnet8 that was changed as the input's lines say. A line is one of
+// Checkpoints of networks: load_model on a complete file of resnet8 after the changes in the input. A line is one of
 //   meta KEY VALUE     drop TENSOR     add TENSOR     name TENSOR NEW     type TENSOR DTYPE     shape TENSOR N N N ...
-// Offsets are then set anew, and every byte of the data is 0x3c: a small positive number in each dtype.
+// Offsets are recomputed. Every byte of the data is 0x3c, a small positive number in each dtype.
 
 #include <sstream>
 
@@ -13,7 +13,7 @@ namespace {
 nn::Header whole_header() {
   nn::Header header;
   for (const auto& [name, tensor] : nn::export_weights(*nn::make_resnet("resnet8", {.classes = 2}))) {
-    nn::HeaderEntry entry{name, tensor.dtype() == tensor::Dtype::i64 ? "I64" : "F32", {}, 0, 0};
+    nn::HeaderEntry entry{.name = name, .dtype = tensor.dtype() == tensor::Dtype::i64 ? "I64" : "F32", .shape = {}, .begin = 0, .end = 0};
     for (int axis = 0; axis < tensor.rank(); ++axis) entry.shape.push_back(static_cast<uint64_t>(tensor.dim(axis)));
     header.entries.push_back(entry);
   }
@@ -26,7 +26,7 @@ void change(const std::string& line, nn::Header& header) {
   words >> verb >> name;
   std::getline(words >> std::ws, value);
   if (verb == "meta") header.metadata[name] = value;
-  if (verb == "add") header.entries.push_back({name, "F32", {}, 0, 0});
+  if (verb == "add") header.entries.push_back({.name = name, .dtype = "F32", .shape = {}, .begin = 0, .end = 0});
   for (size_t at = 0; at < header.entries.size(); ++at) {
     nn::HeaderEntry& entry = header.entries[at];
     if (entry.name != name) continue;

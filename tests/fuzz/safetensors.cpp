@@ -1,4 +1,4 @@
-// A safetensors file, byte by byte.
+// The safetensors format.
 
 #include "nn/safetensors.h"
 
@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const nn::TensorFile read = nn::read_safetensors(file.path());
     int64_t bytes = 0;
     for (const auto& [name, tensor] : read.tensors) bytes += tensor.bytes();
-    if (bytes > (1 << 20)) fuzz::violated("memory bound to what the file holds", fmt::format("{} bytes", bytes));
+    if (bytes > (1 << 20)) fuzz::violated("memory bounded by the size of the file", fmt::format("{} bytes", bytes));
     nn::content_hash(read);
   });
   return 0;

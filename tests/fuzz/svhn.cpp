@@ -1,4 +1,4 @@
-// SVHN's MAT-file. Input: a byte of switches, then the file, or where a switch says so what follows its header.
+// MAT-files of SVHN. Input: a byte of switches, then the file, or the part after its header if a switch is set.
 
 #include "nn/data/dataset.h"
 #include "tests/fuzz/fuzz.h"
