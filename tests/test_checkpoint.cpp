@@ -286,7 +286,7 @@ TEST_F(Models, WrongTensors) {
                   "fc.weight has shape (3, 32), arch resnet8 needs (classes, 64)");
   // A shape without elements takes no space in the file; it must not allocate a classifier of that many rows.
   expect_contains(with([](Tensors& t) { t["fc.weight"] = Tensor(Shape{int64_t{1} << 40, 0}); }), "fc.weight has shape (1099511627776, 0)");
-  expect_contains(with([](Tensors& t) { t["conv1.weight"] = Tensor::zeros({16, 3, 5, 5}); }), "kernels of 3 (CIFAR) and 7 (ImageNet)");
+  expect_contains(with([](Tensors& t) { t["conv1.weight"] = Tensor::zeros({16, 3, 5, 5}); }), "kernels of 3 (CIFAR) or 7 (ImageNet)");
   expect_contains(with([](Tensors& t) { t["layer3.0.conv2.weight"].data<float>()[7] = NAN; }),
                   "layer3.0.conv2.weight has values that are not finite");
 }

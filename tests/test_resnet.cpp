@@ -199,8 +199,8 @@ TEST(Init, BottlenecksAsInTorchvision) {  // Kaiming normal, fan-out; the last B
   const auto net = nn::make_resnet("resnet50", {}, false);
   const auto parameters = net->named_parameters();
   const auto inits = net->parameter_inits();
-  ASSERT_EQ(parameters.size(), starts.size());
-  for (size_t i = 0; i < starts.size(); ++i) {
+  ASSERT_EQ(parameters.size(), inits.size());
+  for (size_t i = 0; i < inits.size(); ++i) {
     const Tensor& x = parameters[i].variable.value();
     if (x.rank() == 4) {
       EXPECT_EQ(inits[i].kind, nn::Init::Kind::normal);
