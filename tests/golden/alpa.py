@@ -1,5 +1,5 @@
-"""ALPA and the contrastive losses in PyTorch, the formulas as published: every attention and every resampled image is stored, and each ordered
-pair is computed twice, once as (i, j) and once as (j, i). Also what tools/peers/alpa.py times.
+"""ALPA and the contrastive losses in PyTorch, the published formulas: every attention matrix and every resampled image is stored, and each ordered pair is
+computed twice, as (i, j) and as (j, i). tools/peers/alpa.py times this implementation.
 """
 
 import math
@@ -31,7 +31,7 @@ def aggregated(cosine, aggregate):
 
 
 def one_direction(q, k, v_anchor, v, aggregate):
-    """(N, N): row i asks how image j looks on its own grid."""
+    """(N, N): row i has the similarity of image i to every image j, resampled to the grid of image i."""
     scores = torch.einsum("irc,jtc->ijrt", q, k) / math.sqrt(q.shape[-1])
     resampled = torch.matmul(torch.softmax(scores, -1), v.unsqueeze(0))
     return aggregated(F.cosine_similarity(v_anchor.unsqueeze(1).expand_as(resampled), resampled, dim=-1), aggregate)

@@ -1,6 +1,6 @@
-"""Golden numbers of torchvision's own residual networks. Weights, running statistics and images come from formula.py; results are stored.
+"""Golden numbers of torchvision's residual networks. Weights, running statistics and images come from formula.py; only results are stored.
 
-The CIFAR stem is torchvision's network with its first convolution replaced by a 3x3 of stride 1, and without the maximum.
+The CIFAR stem is torchvision's network with its first convolution replaced by a 3x3 of stride 1, and without max pooling.
 """
 
 import copy
@@ -13,15 +13,15 @@ from torch import nn
 
 from resnet import filled, labels, off_kinks, images
 
-SIZES = {"cifar": 33, "imagenet": 65}  # odd, so that every stage meets an odd extent
-TRAINED = {  # what is stored of a training step: images and their size
+SIZES = {"cifar": 33, "imagenet": 65}  # odd, so that every stage has an odd extent
+TRAINED = {  # number and size of the images of a training step
     "resnet18.cifar": (2, 32), "resnet18.imagenet": (2, 64), "resnet50.cifar": (4, 9), "resnet50.imagenet": (4, 33),
 }
 
 
 def decided(net: nn.Module) -> nn.Module:
-    """Every BatchNorm's bias 8, or -8 in every third channel, so that each ReLU is wide open or tightly shut. With the formula's biases some
-    of ResNet-50's million ReLU inputs lie within rounding of 0 for any images, and PyTorch's own f32 gradients are off by 1e-2."""
+    """Sets every BatchNorm bias to 8, or -8 in every third channel, so that every ReLU input is far from 0. With the biases of the formula, some
+    of ResNet-50's million ReLU inputs lie within rounding of 0 for any images, and PyTorch's f32 gradients have an error of 1e-2."""
     with torch.no_grad():
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -38,7 +38,7 @@ def network(arch: str, stem: str) -> nn.Module:
 
 
 def inference(out: dict, prefix: str, net: nn.Module, size: int):
-    """Logits, and what the classifier sees."""
+    """Logits, and the input of the classifier."""
     x = images(2, size, 0)
     for dtype in (torch.float32, torch.float64):  # the last is kept
         judge = copy.deepcopy(net).to(dtype).eval()
@@ -54,7 +54,7 @@ def inference(out: dict, prefix: str, net: nn.Module, size: int):
 
 
 class WithMap(nn.Module):
-    """Gives resnet.off_kinks and its like the pair that they take."""
+    """Returns the pair (feature map, logits) that resnet.off_kinks expects."""
 
     def __init__(self, net):
         super().__init__()
@@ -65,8 +65,8 @@ class WithMap(nn.Module):
 
 
 def training(out: dict, prefix: str, net: nn.Module, n: int, size: int, seed: int):
-    """Logits and loss of a step in training mode, of each gradient its norm, its first and its last element, and the running statistics'
-    norms behind it."""
+    """Logits and loss of a training step, the norm, first and last element of each gradient, and the norms of the running statistics
+    after it."""
     student = copy.deepcopy(net).double().train()
     logits = student(images(n, size, seed).double())
     loss = F.cross_entropy(logits, labels(n))
@@ -83,7 +83,7 @@ def training(out: dict, prefix: str, net: nn.Module, n: int, size: int, seed: in
 
 
 def make() -> dict:
-    torch.set_num_threads(1)  # the f32 figures do not depend on the machine's threads
+    torch.set_num_threads(1)  # the f32 numbers must not depend on the number of threads
     out = {}
     for arch in ("resnet18", "resnet34", "resnet50", "resnet101"):
         for stem, size in SIZES.items():

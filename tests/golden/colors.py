@@ -1,4 +1,4 @@
-"""Golden changes of color: Pillow's ImageEnhance and conversion to gray, bit for bit, and the hue turned by Python's colorsys.
+"""Golden color operations: Pillow's ImageEnhance and conversion to gray, bit for bit, and hue rotation with Python's colorsys.
 
 The inputs are formula.image, so only the results are stored.
 """

@@ -5,7 +5,7 @@
            h = h * 0x45D9F3B mod 2^32;  h ^= h >> 16
     u[i] = (h >> 8) / 2^24, in [0, 1), exact in f32
 
-The tests' side is tests/golden_formula.h.
+tests/golden_formula.h is the C++ implementation.
 """
 
 import math
@@ -38,7 +38,7 @@ def values(name: str, shape, low: float, high: float) -> np.ndarray:
 
 
 def parameter(name: str, shape) -> np.ndarray:
-    """A network's parameter or buffer under its PyTorch name and in PyTorch's layout (convolutions (O, I, KH, KW)).
+    """A parameter or buffer of a network with PyTorch's name and layout (convolutions (O, I, KH, KW)).
 
     convolution         (2u - 1) sqrt(6 / (I KH KW))
     fc.weight, fc.bias  (2u - 1) / sqrt(I), (2u - 1) / 10
@@ -60,7 +60,7 @@ def parameter(name: str, shape) -> np.ndarray:
 
 
 def image(name: str, height: int, width: int) -> np.ndarray:
-    """u8 (height, width, 3): slopes that wrap around (sharp edges) plus five bits of noise."""
+    """u8 (height, width, 3): gradients that wrap around (sharp edges) plus five bits of noise."""
     row, column, channel = np.meshgrid(np.arange(height), np.arange(width), np.arange(3), indexing="ij")
     noise = (words(name, height * width * 3) >> np.uint64(27)).astype(np.int64).reshape(height, width, 3)
     return ((7 * row + 3 * (channel + 1) * column + noise) & 255).astype(np.uint8)

@@ -1,9 +1,9 @@
 """Golden images: Pillow's antialiased bilinear resize, and torchvision's Resize and CenterCrop on it. The inputs are formula.image, so only the
 results are stored.
 
-Columns first, then rows, each pass rounded to u8: what one call did in every Pillow before 13. Since 13 a call resizes the rows first where
-the height shrinks much more than the width (python-pillow/Pillow#9549), which moves some bytes by one. Two calls, one axis each, give the same
-bytes in all versions.
+Columns first, then rows, each pass rounded to u8, as one call did in Pillow before version 13. Since 13 a call resizes the rows first if
+the height shrinks much more than the width (python-pillow/Pillow#9549), which changes some bytes by one. Two calls with one axis each give the
+same bytes in all versions.
 """
 
 import numpy as np
@@ -52,7 +52,7 @@ def resized(image, height: int, width: int):
 
 
 def resize_and_center_crop(image, size: int, short: int):
-    """torchvision.transforms.functional's arithmetic: _compute_resized_output_size and center_crop."""
+    """The arithmetic of torchvision.transforms.functional: _compute_resized_output_size and center_crop."""
     if image.width <= image.height:
         width, height = short, int(short * image.height / image.width)
     else:

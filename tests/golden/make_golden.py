@@ -12,7 +12,7 @@ import sys
 import numpy as np
 from safetensors.numpy import save_file
 
-MAKERS = {  # file -> module, function, the packages whose numbers they are
+MAKERS = {  # file -> module, function, packages that compute the numbers
     "ops": ("ops", "make", ["torch"]),
     "resnet": ("resnet", "make", ["torch"]),
     "training": ("training", "make", ["torch"]),
@@ -43,7 +43,7 @@ def main(names) -> int:
             return 2
         versions = ", ".join(f"{package} {importlib.import_module(package).__version__}" for package in packages)
         path = here / f"{name}.safetensors"
-        # safetensors writes the buffer as it lies in memory: a slice or a transposed array must be copied first.
+        # safetensors writes the buffer in memory order: a slice or a transposed array must be copied first.
         tensors = {key: np.array(value, order="C", copy=True) for key, value in tensors.items()}
         save_file(tensors, path, metadata={"made_with": versions})
         size = path.stat().st_size

@@ -1,7 +1,7 @@
 """Golden numbers of the detection metrics and of the logit detectors.
 
-Higher score = in-distribution. The openood family comes from scikit-learn; the paper's family is computed here, slowly, from its
-definition, and both are held against a worked example before anything is written.
+Higher score = in-distribution. The openood family comes from scikit-learn. The paper's family is computed here from its definition. Both
+are checked with a worked example before a file is written.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ def paper(ood: np.ndarray, id_: np.ndarray) -> dict:
     fpr95 = sum(score > threshold for score in ood) / m
     auroc = sum((i > o) + 0.5 * (i == o) for i in id_ for o in ood) / (n * m)
 
-    # What remains of (ID, OOD) once every sample of value <= v is dropped, v from below; one point before the first drop. The points
+    # The numbers of (ID, OOD) samples above a rising threshold v; the first point is before any sample is dropped. The points
     # of a tie group of t samples all lie on its last, so they add no area.
     points = [(n, m)]
     for v in sorted(set(id_) | set(ood)):
@@ -85,7 +85,7 @@ def make() -> dict:
 
 
 def make_detectors() -> dict:
-    """Scores of the detectors that read logits alone, in double on f32 logits."""
+    """Scores of the logit detectors, in double on f32 logits."""
     out = {}
     for case, (n, classes, scale) in enumerate([(1, 2, 1), (17, 10, 8), (9, 100, 30), (5, 10, 120)]):
         logits = values(f"detectors.{case}", (n, classes), -scale, scale)

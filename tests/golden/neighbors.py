@@ -5,7 +5,7 @@ import numpy as np
 
 from formula import values
 
-CASES = [  # queries, bank rows, dimensions, whole numbers (exact distances, many ties)
+CASES = [  # queries, bank rows, dimensions, integers (exact distances, many ties)
     (1, 1, 1, False),
     (7, 211, 24, False),
     (13, 61, 5, True),

@@ -1,6 +1,6 @@
 """Golden numbers of the ops, from PyTorch in double on inputs that are exact in f32.
 
-Layouts are those of the product: activations (N, H, W, C), convolution weights (O, KH, KW, I).
+Layouts are those of this project: activations (N, H, W, C), convolution weights (O, KH, KW, I).
 """
 
 import numpy as np
@@ -142,7 +142,7 @@ def rows(out: Writer):
         loss = F.cross_entropy(xv, torch.from_numpy(labels))
         loss.backward()
         out.put(f"{prefix}.cross_entropy", loss=loss, dx=xv.grad)
-        # Coarse values tie; the contract orders ties by index, as a stable sort does.
+        # Coarse values give ties, which are ordered by index, as in a stable sort.
         coarse = np.round(x / 2)
         k = (c + 1) // 2
         out.put(f"{prefix}.topk", x=coarse, largest=np.argsort(-coarse, axis=-1, kind="stable")[:, :k].astype(np.int64),

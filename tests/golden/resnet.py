@@ -1,4 +1,4 @@
-"""Golden numbers of He et al.'s CIFAR networks, which torchvision does not have (its own: architectures.py), from PyTorch. Weights and
+"""Golden numbers of He et al.'s CIFAR networks, which torchvision lacks (its networks: architectures.py), from PyTorch. Weights and
 images come from formula.py, so that only results are stored."""
 
 import copy
@@ -12,7 +12,7 @@ from formula import parameter, values
 
 STEPS, BATCH = 10, 8
 SGD = dict(lr=0.1, momentum=0.9, weight_decay=5e-4)
-KEPT = 2500  # weights of at most that many elements are stored whole after training, of the others only the norm
+KEPT = 2500  # after training, weights of at most that many elements are stored; of larger ones only the norm
 
 
 class OptionA(nn.Module):
@@ -59,7 +59,7 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(inputs, classes)
 
     def forward(self, x):
-        """images (N, 3, H, W) -> the last map and the logits"""
+        """images (N, 3, H, W) -> the last feature map and the logits"""
         x = F.relu(self.bn1(self.conv1(x)))
         for s in range(self.stages):
             x = getattr(self, f"layer{s + 1}")(x)
@@ -67,7 +67,7 @@ class ResNet(nn.Module):
 
 
 def filled(net: ResNet) -> ResNet:
-    """Every floating parameter and buffer by formula."""
+    """Sets every floating-point parameter and buffer by formula."""
     with torch.no_grad():
         for name, tensor in net.state_dict().items():
             if tensor.is_floating_point():
@@ -85,7 +85,7 @@ def labels(n: int) -> torch.Tensor:
 
 
 def gradients(net: ResNet, x, dtype):
-    """Training mode logits, loss, and the gradients by name."""
+    """Logits, loss and the gradients by name, in training mode."""
     net = copy.deepcopy(net).to(dtype).train()
     _, logits = net(x.to(dtype))
     loss = F.cross_entropy(logits, labels(len(x)))
@@ -94,8 +94,8 @@ def gradients(net: ResNet, x, dtype):
 
 
 def off_kinks(net: ResNet, n: int, size: int) -> int:
-    """The first seed of images for which rounding to f32 flips no ReLU and no maximum: a flip moves gradients by 1e-3 of themselves, where
-    rounding moves them by 1e-6. Told by PyTorch's own f32 gradients beside its f64 ones."""
+    """The first seed of images for which rounding to f32 changes no mask of a ReLU or max pooling. A changed mask changes gradients by a
+    relative 1e-3, rounding by 1e-6. Found by comparing PyTorch's f32 and f64 gradients."""
     for seed in range(100):
         x = images(n, size, seed)
         (_, _, exact), (_, _, rounded) = gradients(net, x, torch.float64), gradients(net, x, torch.float32)
@@ -105,7 +105,7 @@ def off_kinks(net: ResNet, n: int, size: int) -> int:
 
 
 def once(out: dict, prefix: str, net: ResNet, n: int, size: int):
-    """Inference and training mode logits, the inference map, the loss and the norm of every gradient."""
+    """Logits in inference and training mode, the feature map in inference mode, the loss and the norm of every gradient."""
     seed = off_kinks(net, n, size)
     out[f"{prefix}.seed"] = np.array(seed)
     x = images(n, size, seed)
@@ -136,7 +136,7 @@ def run(net: ResNet, seed: int, dtype):
 
 
 def train(out: dict, prefix: str, net: ResNet):
-    """In f64 and in f32, on the first images that keep off the kinks for all ten steps."""
+    """In f64 and f32, on the first images whose masks agree in all ten steps."""
     for seed in range(100):
         runs = {"f64": run(net, seed, torch.float64), "f32": run(net, seed, torch.float32)}
         if np.abs(runs["f64"][0] - runs["f32"][0]).max() < 5e-7:
@@ -156,7 +156,7 @@ def train(out: dict, prefix: str, net: ResNet):
 
 
 def make() -> dict:
-    torch.set_num_threads(1)  # the f32 figures do not depend on the machine's threads
+    torch.set_num_threads(1)  # the f32 numbers must not depend on the number of threads
     out = {}
     nets = {
         "resnet8.option_a": filled(ResNet([1, 1, 1], [16, 32, 64], option_a=True)),

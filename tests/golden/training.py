@@ -1,4 +1,4 @@
-"""Golden numbers of training's parts, from PyTorch in double: SGD with its options, clipping, label smoothing, learning rates by step."""
+"""Golden numbers of training components, from PyTorch in double: SGD with its options, clipping, label smoothing, learning rates by step."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from torch.optim import lr_scheduler
 from formula import values
 
 STEPS = 6
-SHAPES = {"a": (5, 7), "b": (11,), "c": (2, 3, 3, 4)}  # rank 1 is what decay may pass over
+SHAPES = {"a": (5, 7), "b": (11,), "c": (2, 3, 3, 4)}  # rank 1: may be excluded from weight decay
 SGD = [  # momentum, weight decay, nesterov, decay of vectors, clipping norm (0: none)
     (0.9, 0.0, False, True, 0.0),
     (0.9, 5e-2, True, True, 0.0),
@@ -56,7 +56,7 @@ def smoothing(out: dict):
 
 
 def rates(out: dict):
-    """PyTorch's schedulers, one step an update, as a list of 40 learning rates."""
+    """40 learning rates of PyTorch's schedulers, one per update."""
     total, warmup, lr, low, start = 40, 6, 0.4, 0.4e-3, 0.01
 
     def run(make, warmup):
@@ -75,7 +75,7 @@ def rates(out: dict):
     for steps in (0, warmup):
         out[f"rates.constant.{steps}"] = run(lambda o: lr_scheduler.ConstantLR(o, factor=1.0), steps)
         out[f"rates.cosine.{steps}"] = run(lambda o, s=steps: lr_scheduler.CosineAnnealingLR(o, T_max=total - 1 - s, eta_min=low), steps)
-        # Behind a warm-up PyTorch counts from its end.
+        # After a warm-up, PyTorch counts steps from its end.
         out[f"rates.step.{steps}"] = run(lambda o, s=steps: lr_scheduler.MultiStepLR(o, [15 - s, 30 - s], gamma=0.2), steps)
 
 
