@@ -16,7 +16,7 @@ struct RecordedOp {
   std::vector<int64_t> inputs;  ///< places in the list, in the op's own order; -1 where the input is absent or needs no gradient
 };
 
-/// Everything that `root` was made of and that needs a gradient, oldest first: an op stands behind its inputs. Empty where no graph was
+/// The recorded nodes that `root` depends on, oldest first: an op comes after its inputs. Empty where no graph was
 /// recorded; an error where backward() has freed it.
 std::vector<RecordedOp> recorded_graph(const Variable& root, const std::vector<std::pair<std::string, Variable>>& named = {});
 

@@ -58,12 +58,12 @@ class Variable {
   const Tensor& grad() const;
   void zero_grad();
 
-  /// Reverse sweep from this scalar. Frees the graph behind it: a second backward on it is an error.
+  /// Reverse sweep from this scalar. Frees its graph: a second backward on it is an error.
   void backward() const;
   /// Reverse sweep with a given dL/dy of the variable's shape.
   void backward(const Tensor& dy) const;
 
-  /// The op's name; "leaf" for a leaf, and for whatever was computed without a graph.
+  /// The op's name; "leaf" for a leaf and for a value computed without a graph.
   const char* op() const;
 
  private:

@@ -8,9 +8,9 @@
 
 namespace tensor {
 
-/// Threads that kernels use; at first what the machine offers to this process. An Error where so many cannot be started.
+/// Threads that kernels use; initially all processors of this process. An Error if they cannot be started.
 int num_threads();
-/// 1 <= threads <= 1024. An Error where so many cannot be started.
+/// 1 <= threads <= 1024. An Error if they cannot be started.
 void set_num_threads(int threads);
 /// Called by a prefetch thread once: a kernel that it then calls runs on that thread alone and opens no team.
 void this_thread_runs_alone();

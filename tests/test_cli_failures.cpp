@@ -128,7 +128,7 @@ TEST(Failure, DamagedImages) {
   };
   ASSERT_EQ(train("whole").status, 0);
   const std::string whole = read_bytes(victim);
-  const std::string garbage = "This is no image at all, whatever its name says.";
+  const std::string garbage = "This is no image, despite its name.";
   int run_number = 0;
   for (const std::string& bytes : {whole.substr(0, whole.size() / 2), garbage, std::string()}) {
     write_bytes(victim, bytes);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fills the generated parts of the documentation from the files that the commands write. `make results` runs it, lint checks that nothing differs.
 
-A generated part stands in a .md file between two lines:
+A generated part of a .md file is enclosed by two lines:
 
     <!-- results: KIND ARGUMENT... -->
     <!-- end of results -->

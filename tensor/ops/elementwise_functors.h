@@ -105,7 +105,7 @@ struct Cast<bfloat16> {
   HOST_DEVICE bfloat16 operator()(bfloat16 x) const { return x; }
   HOST_DEVICE bfloat16 operator()(float x) const { return bfloat16(x); }
   HOST_DEVICE bfloat16 operator()(double x) const {
-    // Rounding twice, to float and to bfloat16, could meet a tie that is none. Rounded to odd in the first step, it cannot.
+    // Rounding twice, to float and to bfloat16, could create a false tie. Rounding to odd in the first step prevents that.
     float nearest = static_cast<float>(x);
     uint32_t word;
     std::memcpy(&word, &nearest, 4);

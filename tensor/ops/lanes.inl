@@ -10,7 +10,7 @@ struct VectorOf {
 template <class T>
 constexpr int64_t lanes_of = vector_bytes / static_cast<int64_t>(sizeof(T));
 
-/// As many elements as doubles fill a vector; sums run in double whatever T is.
+/// As many elements as doubles fill a vector; sums run in double for every T.
 template <class T>
 struct Lanes {
   static constexpr int count = vector_bytes / 8;

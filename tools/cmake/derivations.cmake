@@ -1,4 +1,4 @@
-# Writes HEADER with the derivations that stand in comments above the ops of SOURCES, for `mode gradcheck --explain OP`:
+# Writes HEADER with the derivations in the comments above the ops of SOURCES, for `mode gradcheck --explain OP`:
 #
 #     // derivation of relu
 #     //   y = max(x, 0)
