@@ -193,7 +193,8 @@ TEST(Detectors, Errors) {
   detector->fit(train);
   expect_error([&] { detector->score(with_regions({1, 2, 3, 4, 5, 6}, 1, 2, 3)); }, "features of 3 numbers, the bank's have 2");
   expect_error([&] { detector->score(with_regions({1, 2}, 1, 1, 2)); }, "other scales than the bank");
-  expect_error([] { mode::make_neighbor_detector("csd", {.scale_sets = {"halves"}}); }, "known sets: global, quadrants, center, grid3, all");
+  expect_error([] { mode::make_neighbor_detector("csd", {.scale_sets = {"halves"}}); },
+               "known sets: global, quadrants, center, grid3, all");
   expect_error([&] { mode::make_neighbor_detector("csd", {.k = 1, .scale_sets = {"grid3"}})->fit(train); }, "none of the scales grid3");
   expect_error([&] { mode::make_neighbor_detector("csd", {.k = 3, .cross = false})->fit(train); }, "only 2 rows (2 images x 1 scales)");
   expect_error([&] { mode::make_neighbor_detector("csd", {.k = 3, .bank_rows = 2})->fit(train); }, "only 2 rows of the bank are kept");

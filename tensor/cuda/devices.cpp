@@ -91,7 +91,8 @@ std::string build_description() {
 
 cudaStream_t stream_of(Device device) {
   CHECK(!device.is_cpu(), "stream_of: the cpu has no stream; pass a CUDA device");
-  CHECK(device.index >= 0 && device.index < static_cast<int>(most_devices), "stream_of: {} does not exist; use cuda:0 to cuda:63", device.to_string());
+  CHECK(device.index >= 0 && device.index < static_cast<int>(most_devices), "stream_of: {} does not exist; use cuda:0 to cuda:63",
+        device.to_string());
   std::atomic<cudaStream_t>& slot = streams[device.index];
   cudaStream_t stream = slot.load(std::memory_order_acquire);
   if (stream != nullptr) {

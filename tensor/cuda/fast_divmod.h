@@ -23,9 +23,7 @@ class FastDivmod {
     multiplier_ = static_cast<uint32_t>(ceil_div(uint64_t{1} << shift_, divisor_));
   }
 
-  HOST_DEVICE int div(int n) const {
-    return static_cast<int>((static_cast<uint64_t>(static_cast<uint32_t>(n)) * multiplier_) >> shift_);
-  }
+  HOST_DEVICE int div(int n) const { return static_cast<int>((static_cast<uint64_t>(static_cast<uint32_t>(n)) * multiplier_) >> shift_); }
   HOST_DEVICE void operator()(int& quotient, int& remainder, int n) const {
     quotient = div(n);
     remainder = n - quotient * static_cast<int>(divisor_);

@@ -26,9 +26,7 @@ struct TileLayout {
   static constexpr int lines = k_major ? Tile<bfloat16>::extent : Tile<bfloat16>::k;
   static constexpr int pitch = (k_major ? Tile<bfloat16>::k : Tile<bfloat16>::extent) / 8 + 1;  // chunks
 
-  __device__ static Chunk* chunk(Chunk* tile, int row, int k) {
-    return tile + (k_major ? row * pitch + k / 8 : k * pitch + row / 8);
-  }
+  __device__ static Chunk* chunk(Chunk* tile, int row, int k) { return tile + (k_major ? row * pitch + k / 8 : k * pitch + row / 8); }
 };
 
 /// Starts copying the tile at first_k; an operand with unit 1 is copied element by element.

@@ -23,8 +23,7 @@ struct Tile<double> {
 
 /// Grid: tiles of y (column tiles fastest: neighbors share the rows of a), then slices of `slice_k`, a multiple of the tile's k.
 template <class A, class B, class Out>
-__global__ void __launch_bounds__(Tile<typename A::Element>::threads)
-    tile_gemm(A a, B b, Out out, int column_tiles, int ks, int slice_k) {
+__global__ void __launch_bounds__(Tile<typename A::Element>::threads) tile_gemm(A a, B b, Out out, int column_tiles, int ks, int slice_k) {
   using T = typename A::Element;
   constexpr int extent = Tile<T>::extent, tile_k = Tile<T>::k, side = Tile<T>::side;
   constexpr int threads = Tile<T>::threads, across = extent / side;

@@ -61,7 +61,8 @@ void switch_context(Context& from, Context& to) {
 Fiber::Fiber(void (*body)()) {
   body_of_fibers = body;
   mapping_ = mmap(nullptr, guard_bytes + stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  CHECK(mapping_ != MAP_FAILED && mprotect(mapping_, guard_bytes, PROT_NONE) == 0, "emulator: out of memory for the stack of an emulated thread; launch smaller blocks or raise the memory limit");
+  CHECK(mapping_ != MAP_FAILED && mprotect(mapping_, guard_bytes, PROT_NONE) == 0,
+        "emulator: out of memory for the stack of an emulated thread; launch smaller blocks or raise the memory limit");
   context.stack_low = static_cast<char*>(mapping_) + guard_bytes;
   // Stacks at equal offsets in their pages would compete for the same few cache lines.
   static size_t fibers = 0;

@@ -51,7 +51,8 @@ SharedArray& add_array(const char* key, size_t bytes, size_t alignment, const ch
   // At an odd multiple of the type's alignment (at least 8, for poisoning), so that no array is better aligned by accident.
   const size_t unit = alignment < 8 ? 8 : alignment;
   const size_t begin = (used + red_zone) / (2 * unit) * (2 * unit) + unit;
-  if (begin + bytes > arena_bytes) fail(fmt::format("shared memory: more than {} arrays, or more bytes than the arena holds", arrays.size()));
+  if (begin + bytes > arena_bytes)
+    fail(fmt::format("shared memory: more than {} arrays, or more bytes than the arena holds", arrays.size()));
   char* const at = arena + begin;
   used = begin + bytes;
   unpoison(at, bytes);
@@ -127,8 +128,8 @@ void* static_shared(const char* key, size_t bytes, size_t alignment, const char*
     if (array.key == key) return array.begin;
   static_bytes += bytes;
   if (static_bytes > most_static)
-    fail(fmt::format("static shared memory: {} bytes with '{}', at most {}; use DYNAMIC_SHARED with the launch's shared_bytes", static_bytes,
-                     name, most_static));
+    fail(fmt::format("static shared memory: {} bytes with '{}', at most {}; use DYNAMIC_SHARED with the launch's shared_bytes",
+                     static_bytes, name, most_static));
   if (static_bytes + dynamic_bytes_of_launch > most_shared)
     fail(fmt::format("shared memory: {} bytes static and {} of the launch; at most {} together", static_bytes, dynamic_bytes_of_launch,
                      most_shared));

@@ -17,9 +17,9 @@ namespace tensor::ops::cuda {
 namespace {
 
 using tensor::cuda::index_extent;
+using tensor::cuda::launch_gemm;
 using tensor::cuda::Matrix;
 using tensor::cuda::RowsOut;
-using tensor::cuda::launch_gemm;
 
 int count_of(int64_t count) { return index_extent(count, "conv2d"); }
 

@@ -8,8 +8,8 @@
 
 namespace tensor::ops::cuda {
 
-using tensor::cuda::Major;
 using tensor::cuda::FastDivmod;
+using tensor::cuda::Major;
 
 template <class T>
 constexpr int channels_at_once = std::is_same_v<T, bfloat16> ? 8 : 1;
