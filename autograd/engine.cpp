@@ -1,4 +1,4 @@
-// The engine: what record() keeps, and the reverse sweep. Nothing here is recursive, so that a graph may be 100,000 ops deep.
+// The engine: the graph that record() builds, and the reverse sweep. Nothing here is recursive, so that a graph may be 100,000 ops deep.
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +9,7 @@
 
 namespace autograd {
 
-/// One op of the graph (or a leaf), without its value: only what the sweep has to know.
+/// One op of the graph (or a leaf), without its value: only the fields that the sweep needs.
 struct Node {
   const char* op = "leaf";
   Shape shape;
@@ -62,11 +62,10 @@ std::shared_ptr<Node> make_node(const char* op, const Tensor& value) {
 }
 
 void check_like(const char* what, const Tensor& gradient, const Shape& shape, Dtype dtype, Device device) {
-  CHECK(gradient.shape() == shape, "{}: a gradient of shape {} came for a value of shape {}", what, gradient.shape().to_string(),
+  CHECK(gradient.shape() == shape, "{}: a gradient of shape {} for a value of shape {}", what, gradient.shape().to_string(),
         shape.to_string());
-  CHECK(gradient.dtype() == dtype, "{}: a gradient of type {} came for a value of type {}", what, name(gradient.dtype()), name(dtype));
-  CHECK(gradient.device() == device, "{}: a gradient on {} came for a value on {}", what, gradient.device().to_string(),
-        device.to_string());
+  CHECK(gradient.dtype() == dtype, "{}: a gradient of dtype {} for a value of dtype {}", what, name(gradient.dtype()), name(dtype));
+  CHECK(gradient.device() == device, "{}: a gradient on {} for a value on {}", what, gradient.device().to_string(), device.to_string());
 }
 
 /// Every node below `root`, oldest first. Ages make it a topological order: taken from the back, an op comes before its inputs.
@@ -86,7 +85,7 @@ std::vector<std::shared_ptr<Node>> reachable_from(const std::shared_ptr<Node>& r
   return found;
 }
 
-/// The gradients of one op's inputs, checked. A closure that forgets an input would otherwise train a little worse, in silence.
+/// The gradients of one op's inputs, checked. Without the check a closure that forgets an input would train a little worse, with no error.
 Gradients input_gradients(const Node& node, const Tensor& dy) {
   std::vector<bool> needed;
   for (const auto& input : node.inputs) needed.push_back(input != nullptr);
@@ -104,7 +103,7 @@ Gradients input_gradients(const Node& node, const Tensor& dy) {
 void sweep(const std::shared_ptr<Node>& root, const Tensor& dy) {
   std::vector<std::shared_ptr<Node>> order = reachable_from(root);
   for (const auto& node : order)
-    CHECK(!node->freed, "backward: the graph behind '{}' was freed by an earlier backward pass; compute the value again", node->op);
+    CHECK(!node->freed, "backward: the graph of '{}' was freed by an earlier backward pass; compute the value again", node->op);
   accumulate(root->grad, dy, root->op);
   try {
     for (; !order.empty(); order.pop_back()) {
@@ -173,7 +172,7 @@ void Variable::backward() const {
 void Variable::backward(const Tensor& dy) const {
   CHECK(defined(), "backward() of an undefined variable");
   CHECK(node_ != nullptr, "backward() of a variable that needs no gradient: none of its inputs has requires_grad, or a NoGrad was alive");
-  CHECK(dy.defined(), "backward() wants dL/dy of shape {}, got an undefined tensor", shape().to_string());
+  CHECK(dy.defined(), "backward(): expected dL/dy of shape {}, got an undefined tensor", shape().to_string());
   check_like("backward()", dy, node_->shape, node_->dtype, node_->device);
   sweep(node_, dy);
 }
@@ -181,7 +180,7 @@ void Variable::backward(const Tensor& dy) const {
 const char* Variable::op() const { return node_ == nullptr ? "leaf" : node_->op; }
 
 Variable record(const char* name, Tensor value, std::vector<Variable> inputs, Backward backward) {
-  CHECK(backward != nullptr, "{}: record() wants a backward function", name);
+  CHECK(backward != nullptr, "{}: record() needs a backward function", name);
   Variable result(std::move(value));
   const bool needed = grad_mode && std::any_of(inputs.begin(), inputs.end(), [](const Variable& input) { return input.requires_grad(); });
   if (!needed) return result;
@@ -204,7 +203,7 @@ std::vector<RecordedOp> recorded_graph(const Variable& root, const std::vector<s
     if (variable.defined()) names[variable.node_.get()] = name;
   std::map<const Node*, int64_t> places = {{nullptr, -1}};
   for (const auto& node : reachable_from(root.node_)) {
-    CHECK(!node->freed, "recorded_graph: the graph behind '{}' was freed by a backward pass", node->op);
+    CHECK(!node->freed, "recorded_graph: the graph of '{}' was freed by a backward pass; call it before backward()", node->op);
     places[node.get()] = static_cast<int64_t>(graph.size());
     const auto found = names.find(node.get());
     RecordedOp op{node->op, found == names.end() ? "" : found->second, node->shape, {}};

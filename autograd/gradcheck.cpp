@@ -31,8 +31,8 @@ std::vector<double> gradient_or_zeros(const Variable& x) {
   return x.grad().defined() ? x.grad().to_vector() : std::vector<double>(static_cast<size_t>(x.value().numel()));
 }
 
-/// The gradient of <projection, f> by the function's own backward pass. Each input is then asked for alone: what an op skips because no one
-/// needs it must not be what another gradient is made of.
+/// The gradient of <projection, f> by the function's own backward pass. Then each input alone needs a gradient: an op must not skip
+/// an intermediate result that another gradient depends on.
 std::vector<std::vector<double>> analytic_gradients(const Function& function, const std::vector<Tensor>& inputs, uint64_t seed,
                                                     Device device, Tensor& projection, GradcheckReport& report) {
   std::vector<Variable> variables = leaves(inputs, device);

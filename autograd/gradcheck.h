@@ -30,7 +30,7 @@ struct GradcheckElement {
   size_t input = 0;
   int64_t element = 0;
   double left = 0, right = 0;           ///< x - h and x + h
-  std::vector<double> y_left, y_right;  ///< what the function made of them, all elements
+  std::vector<double> y_left, y_right;  ///< the function's results there, all elements
   double analytic = 0, numeric = 0, error = 0;
 };
 struct GradcheckTrace {
@@ -39,7 +39,7 @@ struct GradcheckTrace {
 };
 
 /// `inputs` are f64 tensors on the cpu; the function must be deterministic, and gets them on `device`: they are moved by h here and copied
-/// there. An input gradient that does not arrive counts as zeros. Throws tensor::NoKernel where the function or its gradient has no kernel
+/// there. A missing input gradient counts as zeros. Throws tensor::NoKernel where the function or its gradient has no kernel
 /// on the device; every other Error of theirs is a check that failed. `trace` gets every step, unless null.
 GradcheckReport gradcheck(const Function& function, const std::vector<Tensor>& inputs, double tolerance = 1e-6, uint64_t seed = 1,
                           Device device = {}, GradcheckTrace* trace = nullptr);
@@ -50,7 +50,7 @@ struct GradcheckCase {
   Function function;
   std::vector<Tensor> inputs;
   double tolerance = 1e-6;
-  std::vector<std::pair<std::string, Tensor>> constants = {};  ///< what else the function reads and the name does not say: labels, regions
+  std::vector<std::pair<std::string, Tensor>> constants = {};  ///< further arguments that are not in the name: labels, regions
 };
 
 /// What an op computes: the comment "derivation of OP" above it, which `mode gradcheck --explain OP` prints.
@@ -72,6 +72,7 @@ Tensor random_input(Shape shape, uint64_t seed, double low = -1, double high = 1
 /// A table of cases may also hold larger ones, for the comparison of values: the gradient check takes those whose inputs have at most this
 /// many elements.
 constexpr int64_t gradcheck_elements = 300;
+inline bool fits_gradcheck(int64_t elements) { return elements > 0 && elements <= gradcheck_elements; }
 
 /// Every case of every op of this floor, from the tables in autograd/cases/.
 std::vector<GradcheckCase> gradcheck_cases();

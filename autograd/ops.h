@@ -31,17 +31,16 @@ inline Variable operator*(const Variable& a, const Variable& b) { return multipl
 // reshape.cpp: the same elements under another shape; one extent may be -1
 Variable reshape(const Variable& x, std::vector<int64_t> extents);
 
-// broadcast.cpp: (rows, C) with a row (C) or a column (rows)
-Variable add_row(const Variable& x, const Variable& row);
+// broadcast.cpp: (rows, C) with a bias or row (C), or a column (rows)
+Variable add_bias(const Variable& x, const Variable& bias);
 Variable multiply_row(const Variable& x, const Variable& row);
 Variable add_column(const Variable& x, const Variable& column);
 Variable multiply_column(const Variable& x, const Variable& column);
 
 // reduce.cpp
 Variable sum(const Variable& x);
+Variable sum(const Variable& x, int axis);  ///< axis 0 or -1
 Variable mean(const Variable& x);
-Variable sum_rows(const Variable& x);
-Variable sum_columns(const Variable& x);
 
 // matmul.cpp
 Variable matmul(const Variable& a, const Variable& b, tensor::ops::Transpose transpose_a = tensor::ops::Transpose::no,

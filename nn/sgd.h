@@ -7,7 +7,7 @@
 #include <string>
 
 #include "nn/module.h"
-#include "tensor/host_device.h"
+#include "tensor/math.h"
 
 namespace nn {
 

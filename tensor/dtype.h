@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "tensor/check.h"
-#include "tensor/host_device.h"
+#include "tensor/math.h"
 
 namespace tensor {
 

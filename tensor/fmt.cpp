@@ -1,4 +1,4 @@
-// The compiled part of {fmt}. Debian ships it as a shared library only, and build/mode is to run as one file where no such library is;
+// The compiled part of {fmt}; short because it is a list of instantiations. Debian ships it as a shared library only, and build/mode is to run as one file where no such library is;
 // header-only use would cost every other file several seconds.
 #include <fmt/format-inl.h>
 

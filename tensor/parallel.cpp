@@ -19,7 +19,7 @@ thread_local bool runs_alone = false;
 
 /// At the end of a loop libgomp's threads spin for milliseconds by default. On a machine that others use too, that takes the core from the
 /// very thread that is waited for: a training step took three times as long. Some microseconds are enough to bridge two loops. libgomp
-/// reads its settings before main, so this runs earlier still; what the user has set stays.
+/// reads its settings before main, so this runs before it. A setting of the user has precedence.
 __attribute__((constructor(101))) void spin_briefly() {
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "2000", 0);
 }

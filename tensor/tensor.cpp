@@ -46,7 +46,7 @@ Tensor Tensor::full(Shape shape, double value, Dtype dtype, Device device) {
 }
 
 double Tensor::item() const {
-  CHECK(defined() && numel() == 1, "item() wants one element, the shape is {}", shape_.to_string());
+  CHECK(defined() && numel() == 1, "item(): shape {}; expected one element", shape_.to_string());
   return to_vector()[0];
 }
 

@@ -11,7 +11,7 @@
 
 namespace tensor {
 
-/// Copies share storage. What an op returns is new; what a graph has captured is never written again.
+/// Copies share storage. An op returns a new tensor; a tensor that a graph has captured is never written again.
 class Tensor {
  public:
   Tensor() = default;  ///< undefined: `defined()` is false, nothing else may be asked

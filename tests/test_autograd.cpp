@@ -110,8 +110,8 @@ TEST(Autograd, AccumulateNamesWhatIsWrong) {
       [&] {
         autograd::accumulate(acc, Tensor::zeros({1, 3}, Dtype::f64), "conv1");
       },
-      "conv1: a gradient of shape (1, 3) came for a value of shape (3)");
-  expect_error([&] { autograd::accumulate(acc, Tensor::zeros({3}, Dtype::f32), "conv1"); }, "conv1: a gradient of type f32");
+      "conv1: a gradient of shape (1, 3) for a value of shape (3)");
+  expect_error([&] { autograd::accumulate(acc, Tensor::zeros({3}, Dtype::f32), "conv1"); }, "conv1: a gradient of dtype f32");
   expect_error([&] { autograd::accumulate(acc, Tensor(), "conv1"); }, "conv1: accumulate() got an undefined gradient");
 }
 
@@ -169,8 +169,8 @@ TEST(Autograd, SecondBackwardIsAnError) {
   Variable x = leaf({2});
   const Variable middle = x * x, y = autograd::scale(middle, 3), other = autograd::scale(middle, 4);
   y.backward();
-  expect_error([&] { y.backward(); }, "the graph behind 'scale' was freed");
-  expect_error([&] { other.backward(); }, "the graph behind 'multiply' was freed");  // what they share is gone
+  expect_error([&] { y.backward(); }, "the graph of 'scale' was freed");
+  expect_error([&] { other.backward(); }, "the graph of 'multiply' was freed");  // what they share is gone
   EXPECT_EQ(grad_of(x), (std::vector<double>{12})) << "a refused pass must change nothing";
 }
 
@@ -194,8 +194,8 @@ TEST(Autograd, NoGrad) {
 TEST(Autograd, ErrorsOfBackward) {
   Variable x = leaf({2, 3});
   expect_error([&] { (x * x).backward(); }, "backward() starts from a scalar, this is (2)");
-  expect_error([&] { (x * x).backward(Tensor::zeros({3}, Dtype::f64)); }, "a gradient of shape (3) came for a value of shape (2)");
-  expect_error([&] { (x * x).backward(Tensor::zeros({2}, Dtype::f32)); }, "a gradient of type f32");
+  expect_error([&] { (x * x).backward(Tensor::zeros({3}, Dtype::f64)); }, "a gradient of shape (3) for a value of shape (2)");
+  expect_error([&] { (x * x).backward(Tensor::zeros({2}, Dtype::f32)); }, "a gradient of dtype f32");
   expect_error([&] { (x * x).backward(Tensor()); }, "undefined");
   expect_error([&] { leaf({1}, false).backward(); }, "needs no gradient");
   expect_error([&] { Variable().backward(); }, "undefined variable");
@@ -216,8 +216,8 @@ TEST(Autograd, ErrorsOfClosuresNameTheOp) {
   expect_error([&] { op({good}).backward(); }, "broken: its backward returned 1 gradients for 2 inputs");
   expect_error([&] { op({good, Tensor()}).backward(); }, "broken: its backward returned no gradient for input 1");
   expect_error([&] { op({good, Tensor::zeros({2}, Dtype::f64)}).backward(); }, "broken: a gradient of shape (2)");
-  expect_error([&] { op({Tensor::zeros({1}, Dtype::f32), good}).backward(); }, "broken: a gradient of type f32");
-  expect_error([&] { autograd::record("broken", good, {x}, nullptr); }, "broken: record() wants a backward function");
+  expect_error([&] { op({Tensor::zeros({1}, Dtype::f32), good}).backward(); }, "broken: a gradient of dtype f32");
+  expect_error([&] { autograd::record("broken", good, {x}, nullptr); }, "broken: record() needs a backward function");
 }
 
 TEST(Autograd, AFailedSweepLeavesNothingBehind) {

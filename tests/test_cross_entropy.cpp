@@ -1,5 +1,7 @@
 #include "tensor/ops/cross_entropy.h"
 
+#include "autograd/cases/cross_entropy.h"
+#include "tensor/ops/elementwise.h"
 #include "tensor/ops/softmax.h"
 #include "tests/golden.h"
 #include "tests/golden_formula.h"
@@ -25,8 +27,8 @@ KERNEL_TEST(CrossEntropy, HandWorkedNumbers) {
 
 KERNEL_TEST(CrossEntropy, AgreesWithTheNaiveLoops) {
   const double tolerance = dtype == Dtype::f64 ? 1e-13 : 1e-6;
-  for (const auto& [rows, classes] : {std::pair<int64_t, int64_t>{1, 1}, {1, 10}, {7, 3}, {129, 10}, {1000, 101}, {3, 1025}}) {
-    const Tensor logits = random_tensor({rows, classes}, dtype, 1), dloss = tensor_of({1.25}, {}, dtype);
+  for (const auto& [rows, classes, spread, smoothing] : autograd::cases::cross_entropy_cases) {
+    const Tensor logits = scale(random_tensor({rows, classes}, dtype, 1), spread), dloss = tensor_of({1.25}, {}, dtype);
     std::vector<int64_t> label(static_cast<size_t>(rows));
     for (size_t r = 0; r < label.size(); ++r) label[r] = static_cast<int64_t>(r * 7 % static_cast<size_t>(classes));
     const Tensor labels = labels_of(label);
@@ -35,11 +37,11 @@ KERNEL_TEST(CrossEntropy, AgreesWithTheNaiveLoops) {
     expect_close(result.probabilities, naive::softmax(logits), tolerance);
     expect_close(cross_entropy_grad(result.probabilities, labels, dloss),
                  naive::cross_entropy_grad(result.probabilities, on_cpu(labels), dloss), tolerance);
-    const CrossEntropyResult smoothed = cross_entropy(logits, labels, 0.2);
-    expect_close(smoothed.loss, naive::cross_entropy(logits, on_cpu(labels), 0.2), tolerance);
+    const CrossEntropyResult smoothed = cross_entropy(logits, labels, smoothing);
+    expect_close(smoothed.loss, naive::cross_entropy(logits, on_cpu(labels), smoothing), tolerance);
     expect_same_bits(smoothed.probabilities, result.probabilities);
-    expect_close(cross_entropy_grad(result.probabilities, labels, dloss, 0.2),
-                 naive::cross_entropy_grad(result.probabilities, on_cpu(labels), dloss, 0.2), tolerance);
+    expect_close(cross_entropy_grad(result.probabilities, labels, dloss, smoothing),
+                 naive::cross_entropy_grad(result.probabilities, on_cpu(labels), dloss, smoothing), tolerance);
   }
 }
 
@@ -103,11 +105,12 @@ TEST(CrossEntropy, Errors) {
   const Tensor logits = Tensor::zeros({3, 5});
   expect_error([&] { cross_entropy(logits, Tensor::zeros({2}, Dtype::i64)); },
                "cross_entropy: labels is i64 (2) on cpu; expected the shape (3)");
-  expect_error([&] { cross_entropy(logits, Tensor::zeros({3})); }, "labels are f32, expected i64");
+  expect_error([&] { cross_entropy(logits, Tensor::zeros({3})); }, "cross_entropy: labels are f32; expected i64");
   expect_error([&] { cross_entropy(Tensor({0, 5}), Tensor({0}, Dtype::i64)); }, "empty");
   for (const double amount : {-0.1, 1.1, static_cast<double>(NAN)})
     expect_error([&] { cross_entropy(logits, Tensor::zeros({3}, Dtype::i64), amount); }, "label smoothing is");
-  expect_error([&] { cross_entropy(Tensor::zeros({5}), Tensor({5}, Dtype::i64)); }, "expected logits (rows, classes)");
+  expect_error([&] { cross_entropy(Tensor::zeros({5}), Tensor({5}, Dtype::i64)); },
+               "cross_entropy: logits is f32 (5) on cpu; expected (rows, classes), reshape it");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "tensor/ops/elementwise.h"
 
+#include "autograd/cases/elementwise.h"
 #include "tensor/ops/staircase.h"
 #include "tests/kernel_testing.h"
 
@@ -10,13 +11,13 @@ const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinit
 
 KERNEL_TEST(Elementwise, FormulasOnEverySizeAroundAVector) {
   const double tolerance = dtype == Dtype::f64 ? 1e-15 : 2e-7;
-  for (const int64_t n : {0, 1, 2, 3, 5, 7, 8, 13, 16, 31, 33, 64, 67, 1009}) {
-    const Tensor a = random_tensor({n}, dtype, 1), b = add_offset(random_tensor({n}, dtype, 2), 2);
+  for (const Shape& shape : autograd::cases::elementwise_shapes) {
+    const Tensor a = random_tensor(shape, dtype, 1), b = add_offset(random_tensor(shape, dtype, 2), 2);
     const auto x = a.to_vector(), z = b.to_vector();
     const auto expect = [&](const Tensor& got, const std::function<double(double, double)>& f) {
       std::vector<double> want(x.size());
       for (size_t i = 0; i < x.size(); ++i) want[i] = f(x[i], z[i]);
-      expect_close(got, tensor_of(want, {n}, dtype), tolerance);
+      expect_close(got, tensor_of(want, shape, dtype), tolerance);
     };
     expect(add(a, b), [](double p, double q) { return p + q; });
     expect(subtract(a, b), [](double p, double q) { return p - q; });
@@ -149,8 +150,8 @@ CUDA_TEST(Elementwise, CpuAndCudaAgree) {
 }
 
 TEST(Elementwise, CastErrors) {
-  expect_error([] { cast(Tensor::from<int64_t>({1}, {1}), Dtype::bf16); }, "cast from i64 to bf16");
-  expect_error([] { cast(Tensor::zeros({1}), Dtype::u8); }, "cast to u8");
+  expect_error([] { cast(Tensor::from<int64_t>({1}, {1}), Dtype::bf16); }, "cast: x is i64 (1); cast it to f32 first");
+  expect_error([] { cast(Tensor::zeros({1}), Dtype::u8); }, "cast: x is f32 (1); it can be cast to f32, f64 or bf16, not to u8");
 }
 
 KERNEL_TEST(Elementwise, SameBitsForAnyNumberOfThreads) {
@@ -161,8 +162,8 @@ KERNEL_TEST(Elementwise, SameBitsForAnyNumberOfThreads) {
 TEST(Elementwise, Errors) {
   const Tensor a = Tensor::zeros({2, 3}), b = Tensor::zeros({3, 2}), c = Tensor::zeros({2, 3}, Dtype::f64);
   expect_error([&] { add(a, b); }, "add: a is f32 (2, 3) on cpu, b is f32 (3, 2) on cpu; the shapes must be equal");
-  expect_error([&] { multiply(a, c); }, "a is f32, b is f64");
-  expect_error([&] { relu(Tensor::from<int64_t>({1}, {1})); }, "expected f32 or f64, got i64");
+  expect_error([&] { multiply(a, c); }, "multiply: a is f32 (2, 3) on cpu, b is f64 (2, 3) on cpu; the dtypes must be equal");
+  expect_error([&] { relu(Tensor::from<int64_t>({1}, {1})); }, "relu: x is i64 (1) on cpu; expected f32 or f64");
   expect_error([&] { relu(Tensor()); }, "undefined");
 }
 

@@ -1,5 +1,6 @@
 #include "tensor/ops/subsample_pad.h"
 
+#include "autograd/cases/subsample_pad.h"
 #include "tests/kernel_testing.h"
 
 namespace tensor::ops {
@@ -15,7 +16,7 @@ KERNEL_TEST(SubsamplePad, HandWorkedNumbers) {
 }
 
 KERNEL_TEST(SubsamplePad, AgreesWithTheNaiveLoops) {
-  for (const Shape& shape : {Shape{1, 1, 1, 1}, Shape{2, 5, 7, 3}, Shape{1, 8, 6, 16}, Shape{0, 4, 4, 2}})
+  for (const auto& [shape, usual_stride, usual_channels] : autograd::cases::subsample_pad_cases)
     for (const int64_t stride : {1, 2, 3})
       for (const int64_t extra : {0, 1, 16}) {
         const int64_t channels = shape[3] + extra;

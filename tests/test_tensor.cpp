@@ -66,7 +66,7 @@ TEST(Tensor, Errors) {
   EXPECT_TRUE(x.defined());
   expect_error([&] { undefined.data<float>(); }, "the tensor is undefined");
   expect_error([&] { x.data<double>(); }, "the tensor is f32, not f64");
-  expect_error([&] { x.item(); }, "item() wants one element, the shape is (2, 3)");
+  expect_error([&] { x.item(); }, "item(): shape (2, 3); expected one element");
   expect_error([] { Tensor::from<float>({1, 2, 3}, {2}); }, "3 values for shape (2)");
   expect_error([] { Tensor({int64_t{1} << 61}); }, "too large");
   // AddressSanitizer ends the process instead of returning null.

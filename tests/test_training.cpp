@@ -28,7 +28,7 @@ Images noise(int64_t n, int64_t size, int64_t classes) {
 
 double accuracy(nn::ResNet& net, const Images& images) {
   const autograd::NoGrad no_grad;
-  const Tensor guess = tensor::ops::argmax_columns(net(images.x).logits.value());
+  const Tensor guess = tensor::ops::argmax(net(images.x).logits.value());
   int64_t right = 0;
   for (int64_t i = 0; i < guess.numel(); ++i) right += guess.data<int64_t>()[i] == images.labels.data<int64_t>()[i];
   return static_cast<double>(right) / static_cast<double>(guess.numel());

@@ -331,21 +331,26 @@ def cmake_names_files_that_exist(files):
 OP = "#pragma once\n// maths y = x\nTensor x(const Tensor& a,\n         int b);\n"
 
 
-@rule(("tensor/ops/x.h", OP, "tests/test_x.cpp", ""), ("tensor/ops/x.h", OP, "tensor/ops/x_cpu.cpp", ""),
-      sound=[("tensor/ops/x.h", OP, "tensor/ops/x_cpu.cpp", "", "tests/test_y.cpp", '#include "tensor/ops/x.h"\n'),
+@rule(("tensor/ops/x.h", OP, "tensor/ops/x.cpp", "", "tests/test_x.cpp", ""), ("tensor/ops/x.h", OP, "tensor/ops/x_cpu.cpp", "", "tests/test_x.cpp", ""),
+      ("tensor/ops/x.h", OP, "tensor/ops/x.cpp", "", "tensor/ops/x_cpu.cpp", ""), ("tensor/ops/x_naive.cpp", ""),
+      sound=[("tensor/ops/x.h", OP, "tensor/ops/x.cpp", "", "tensor/ops/x_cpu.cpp", "", "tests/test_y.cpp", '#include "tensor/ops/x.h"\n'),
              ("tensor/ops/exp.h", "#pragma once\n// maths y = e^x\ninline float exp(float x) { return f(x); }\n"),
              ("tensor/ops/blocks.h", "#pragma once\n// Sizes of the kernel's blocks.\n")])
 def ops_have_stems(files):
-    """A header of tensor/ops that opens with its maths and declares functions without defining them is an op."""
+    """A header of tensor/ops that states its maths and declares functions without defining them is an op: x.cpp (checks, dispatch, the naive
+    oracle), x_cpu.cpp, a test."""
     declares = re.compile(r"^(?!inline|using|struct|template)\w[\w:<>, ]*\([^{};]*\);", re.M)
     tests = "".join(text for path, text in files.items() if path.startswith("tests/") and path.endswith(".cpp"))
     for path, text in files.items():
-        if re.match(r"tensor/ops/\w+\.h$", path) and re.search(r"^// maths\b", "\n".join(text.splitlines()[:4]), re.M) and declares.search(code(text)):
-            if path[:-2] + "_cpu.cpp" not in files:
-                yield path, 1, f"an op without {path[:-2]}_cpu.cpp"
+        if re.match(r"tensor/ops/\w+\.h$", path) and re.search(r"^// maths\b", "\n".join(text.splitlines()[:12]), re.M) and declares.search(code(text)):
+            for end in (".cpp", "_cpu.cpp"):
+                if path[:-2] + end not in files:
+                    yield path, 1, f"an op without {path[:-2]}{end}"
             stem = path.split("/")[-1][:-2]
             if f"tests/test_{stem}.cpp" not in files and f'"{path}"' not in tests:
                 yield path, 1, "an op that no test includes"
+        if re.match(r"tensor/ops/\w+_naive\.cpp$", path):
+            yield path, 1, "the naive oracle stands in the op's x.cpp"
 
 
 @rule(("nn/a.h", "namespace nn {}\n"), sound=[("nn/a.h", "#pragma once\n"), ("tensor/a.h", "// No include guard: used once for each kernel.\n")])

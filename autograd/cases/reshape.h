@@ -17,10 +17,10 @@ inline const ReshapeCase reshape_cases[] = {
 inline std::vector<GradcheckCase> reshape_gradchecks() {
   std::vector<GradcheckCase> checks;
   for (const ReshapeCase& c : reshape_cases)
-    checks.push_back({"reshape",
-                      fmt::format("{} to {} axes", c.from.to_string(), c.to.size()),
-                      [to = c.to](const std::vector<Variable>& in) { return reshape(in[0], to); },
-                      {random_input(c.from, 21)}});
+    checks.push_back({.op = "reshape",
+                      .name = fmt::format("{} to {} axes", c.from.to_string(), c.to.size()),
+                      .function = [to = c.to](const std::vector<Variable>& in) { return reshape(in[0], to); },
+                      .inputs = {random_input(c.from, 21)}});
   return checks;
 }
 

@@ -67,7 +67,7 @@ struct Norms {
   Variable norm, keep;
 };
 Norms norms_of(const Variable& x) {
-  const Variable squares = autograd::sum_columns(x * x);
+  const Variable squares = autograd::sum(x * x, -1);
   const std::vector<double> values = squares.value().to_vector();
   const auto rows = static_cast<int64_t>(values.size());
   const auto is_kept = [&](int64_t row) { return values[row] >= 1e-16; };
@@ -82,11 +82,11 @@ Variable aggregated(const Variable& cosine, AlpaAggregate aggregate) {
   const int64_t regions = cosine.shape()[1];
   switch (aggregate) {
     case AlpaAggregate::mean:
-      return autograd::scale(autograd::sum_columns(cosine), 1.0 / static_cast<double>(regions));
+      return autograd::scale(autograd::sum(cosine, -1), 1.0 / static_cast<double>(regions));
     case AlpaAggregate::sum:
-      return autograd::sum_columns(cosine);
+      return autograd::sum(cosine, -1);
     case AlpaAggregate::logsum:
-      return autograd::scale(autograd::log(autograd::sum_columns(autograd::exp(autograd::scale(cosine, 6)))), 1.0 / 6);
+      return autograd::scale(autograd::log(autograd::sum(autograd::exp(autograd::scale(cosine, 6)), -1)), 1.0 / 6);
     case AlpaAggregate::max:
       break;
   }
@@ -95,7 +95,7 @@ Variable aggregated(const Variable& cosine, AlpaAggregate aggregate) {
     const auto begin = values.begin() + row * regions;
     return std::max_element(begin, begin + regions) == begin + column ? 1.0 : 0.0;
   };
-  return autograd::sum_columns(cosine * constant(cosine.shape()[0], regions, cosine.value().dtype(), is_largest));
+  return autograd::sum(cosine * constant(cosine.shape()[0], regions, cosine.value().dtype(), is_largest), -1);
 }
 
 }  // namespace
@@ -113,7 +113,7 @@ Variable alpa_similarity(const Variable& q, const Variable& k, const Variable& v
     const Variable of_j = constant(rows, rows, dtype, [&](int64_t, int64_t column) { return column / regions == j ? 1.0 : 0.0; });
     const Variable resampled = autograd::matmul(attention * of_j, values);  // v_{j|i}, for all i
     const Norms norm = norms_of(resampled);
-    const Variable cosine = autograd::divide(autograd::sum_columns(values * resampled) * anchor.keep * norm.keep, anchor.norm * norm.norm);
+    const Variable cosine = autograd::divide(autograd::sum(values * resampled, -1) * anchor.keep * norm.keep, anchor.norm * norm.norm);
     const Variable column = reshape(aggregated(reshape(cosine, {n, regions}), aggregate), {n, 1});
     const Variable place = constant(1, n, dtype, [&](int64_t, int64_t at) { return at == j ? 1.0 : 0.0; });
     const Variable both = autograd::matmul(column, place) + autograd::matmul(place, column, Transpose::yes, Transpose::yes);

@@ -117,7 +117,7 @@ std::vector<double*> numbers_of(Metrics& metrics) {
 }  // namespace
 
 int64_t count_right(const Tensor& logits, const Tensor& labels) {
-  const Tensor best = tensor::ops::argmax_columns(logits).to({});
+  const Tensor best = tensor::ops::argmax(logits).to({});
   int64_t right = 0;
   for (int64_t row = 0; row < labels.numel(); ++row) right += best.data<int64_t>()[row] == labels.data<int64_t>()[row];
   return right;

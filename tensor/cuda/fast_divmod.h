@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include "tensor/check.h"
-#include "tensor/host_device.h"
 #include "tensor/math.h"
 
 namespace tensor::cuda {

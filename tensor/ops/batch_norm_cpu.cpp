@@ -44,7 +44,7 @@ Moments moments(const T* x, int64_t rows, int64_t columns) {
   Tensor centers({blocks, columns}, dtype_of<T>());
   double* partials = partial.data<double>();
   T* all_centers = centers.data<T>();
-  const auto add = SELECT_ISA(add_rows<T>);
+  const auto add = SELECT_ISA(accumulate_rows<T>);
   const auto squares = SELECT_ISA(add_squares<T>);
   parallel_for(rows, grain, [&](int64_t begin, int64_t end) {
     const int64_t block = begin / grain;

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "tensor/host_device.h"
+#include "tensor/math.h"
 
 namespace tensor::ops {
 

@@ -1,6 +1,4 @@
-// maths    y[r,c] = x[r,c] + row[c] | x[r,c] * row[c] | x[r,c] + column[r] | x[r,c] * column[r]
-// shapes   x, y (.., C)  row (C)  column (..); f32 and f64
-// cost     reads x once, writes y once: memory-bound
+// cost     as in broadcast.h
 // parallel a block of rows is written by one thread
 // numerics one operation per element
 
@@ -14,7 +12,7 @@
 namespace tensor::ops {
 namespace {
 
-#define KERNEL_FILE "tensor/ops/broadcast_kernel.inl"
+#define KERNEL_FILE "tensor/ops/row_kernel.inl"
 #include "tensor/for_each_isa.h"
 
 enum class Side { row, column };
@@ -35,40 +33,13 @@ Tensor broadcast(const Tensor& x, const Tensor& vector, Function function) {
   return y;
 }
 
-void check_row(const char* op, const Tensor& x, const Tensor& row) {
-  check_shape(op, {"row", row}, {as_matrix(x).columns});
-  check_same_kind(op, {"x", x}, {"row", row});
-}
-void check_column(const char* op, const Tensor& x, const Tensor& column) {
-  as_matrix(x);
-  check_shape(op, {"column", column}, without_last_axis(x.shape()));
-  check_same_kind(op, {"x", x}, {"column", column});
-}
-
 }  // namespace
 
 namespace cpu {
-Tensor add_row(const Tensor& x, const Tensor& row) { return broadcast<Side::row>(x, row, Add{}); }
+Tensor add_bias(const Tensor& x, const Tensor& bias) { return broadcast<Side::row>(x, bias, Add{}); }
 Tensor multiply_row(const Tensor& x, const Tensor& row) { return broadcast<Side::row>(x, row, Multiply{}); }
 Tensor add_column(const Tensor& x, const Tensor& column) { return broadcast<Side::column>(x, column, Add{}); }
 Tensor multiply_column(const Tensor& x, const Tensor& column) { return broadcast<Side::column>(x, column, Multiply{}); }
 }  // namespace cpu
-
-Tensor add_row(const Tensor& x, const Tensor& row) {
-  check_row("add_row", x, row);
-  DISPATCH_DEVICE(x, add_row, x, row);
-}
-Tensor multiply_row(const Tensor& x, const Tensor& row) {
-  check_row("multiply_row", x, row);
-  DISPATCH_DEVICE(x, multiply_row, x, row);
-}
-Tensor add_column(const Tensor& x, const Tensor& column) {
-  check_column("add_column", x, column);
-  DISPATCH_DEVICE(x, add_column, x, column);
-}
-Tensor multiply_column(const Tensor& x, const Tensor& column) {
-  check_column("multiply_column", x, column);
-  DISPATCH_DEVICE(x, multiply_column, x, column);
-}
 
 }  // namespace tensor::ops

@@ -1,7 +1,5 @@
-// maths    y[r,c] = x[r,c] + row[c] | x[r,c] * row[c] | x[r,c] + column[r] | x[r,c] * column[r]
-// shapes   x, y (.., C)  row (C)  column (..); f32 and f64
-// cost     reads x once, writes y once: memory-bound
-// parallel a thread owns every so many-th row of one column, by the shape alone: no two write one place
+// cost     as in broadcast.h
+// parallel a thread owns every n-th row of one column, n decided by the shape alone: no two write one place
 // numerics one operation per element
 
 #include "tensor/cuda/runtime.h"
@@ -41,7 +39,7 @@ Tensor broadcast(const Tensor& x, const Tensor& vector, Function function) {
 
 }  // namespace
 
-Tensor add_row(const Tensor& x, const Tensor& row) { return broadcast<Side::row>(x, row, Add{}); }
+Tensor add_bias(const Tensor& x, const Tensor& bias) { return broadcast<Side::row>(x, bias, Add{}); }
 Tensor multiply_row(const Tensor& x, const Tensor& row) { return broadcast<Side::row>(x, row, Multiply{}); }
 Tensor add_column(const Tensor& x, const Tensor& column) { return broadcast<Side::column>(x, column, Add{}); }
 Tensor multiply_column(const Tensor& x, const Tensor& column) { return broadcast<Side::column>(x, column, Multiply{}); }

@@ -9,8 +9,8 @@
 
 namespace tensor::ops::cuda {
 
-/// The matrix cut into tiles by its shape alone. A block owns one tile: `width` neighboring columns, so that a warp reads whole stretches
-/// of memory, and one slice of the rows. A thread stays in its column and takes every step()-th row, so that what belongs to a channel is
+/// The matrix cut into tiles by its shape alone. A block owns one tile: `width` neighboring columns, so that a warp reads contiguous
+/// memory, and one slice of the rows. A thread stays in its column and takes every step()-th row, so that the values of a channel are
 /// read once and no element is divided to find its channel.
 struct ColumnTiles {
   static constexpr int threads = 256;
@@ -60,7 +60,7 @@ __global__ void __launch_bounds__(ColumnTiles::threads) each_element(ColumnTiles
   for (int64_t r = tiles.begin(); r < tiles.end(); r += tiles.step()) function(r, tiles.column());
 }
 
-/// function(row, column) by one thread for each element of rows x columns. A functor that holds what it reads and writes.
+/// function(row, column) by one thread for each element of rows x columns. The functor holds the pointers that it reads and writes.
 template <class Function>
 void for_each_element(int64_t rows, int64_t columns, Device device, const Function& function, const char* file = __builtin_FILE(),
                       int line = __builtin_LINE()) {

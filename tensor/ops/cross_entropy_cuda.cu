@@ -1,11 +1,7 @@
-// maths    loss = mean_r (log sum_c exp(x[r,c] - m) + m - x[r,label[r]] + s (x[r,label[r]] - mean_c x[r,c])), m = max_c x[r,c]
-//          dx = dloss / R * (softmax(x) - t), t = (1 - s) onehot + s / C
-// shapes   logits, probabilities, dx (R,C)  labels i64 (R)  loss, dloss (); f32 and f64
-// cost     about 20 flop per logit, once; scratch 8 bytes per row
-// parallel a team of neighboring threads owns a row, and a thread of it every so many-th element; the rows' losses go to their own places
+// cost     as in cross_entropy.h; scratch 8 bytes per row
+// parallel a team of neighboring threads owns a row, a thread of it every width-th element; the losses of the rows go to their own places
 //          and are added by the launches of mean
-// numerics sums in double; a loss far below 1 keeps the digits that the largest probability leaves (1 - p, not p). dloss is read on the
-//          device, so that no one waits for it
+// numerics as in cross_entropy.h. dloss is read on the device, so that no one waits for it
 
 #include "tensor/cuda/runtime.h"
 
@@ -14,7 +10,7 @@
 #include "tensor/ops/column_tiles.h"
 #include "tensor/ops/cross_entropy.h"
 #include "tensor/ops/elementwise.h"
-#include "tensor/ops/exp.h"
+#include "tensor/ops/elementwise_functors.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/row_teams.h"
 
@@ -32,7 +28,7 @@ __global__ void __launch_bounds__(threads, RowTeams::least_blocks)
   const double sum = teams.sum([&](int64_t c) { return out[c] = Exp{}(in[c] - largest); });
   const T factor = static_cast<T>(1 / sum);
   for (int64_t c = teams.first(); c < teams.end(); c += teams.width) out[c] = factor * out[c];
-  const double total = label_smoothing == 0 ? 0 : teams.sum([&](int64_t c) { return in[c]; });  // all threads alike: sums have barriers
+  const double total = label_smoothing == 0 ? 0 : teams.sum([&](int64_t c) { return in[c]; });  // every thread calls it: sums have barriers
   if (!teams.writes()) return;
   const double of_label = static_cast<double>(in[labels[teams.row()]]);
   double loss = std::log(sum) + (static_cast<double>(largest) - of_label);
@@ -45,11 +41,11 @@ struct Gradient {
   const T *probabilities, *dloss;
   const int64_t* labels;
   int64_t rows, classes;
-  T others, own;  // what t has beside the label, and at it
+  T others, own;  // t at the other classes, and at the label
   T* dx;
   __device__ void operator()(int64_t r, int64_t c) const {
     const T factor = static_cast<T>(static_cast<double>(*dloss) / static_cast<double>(rows));
-    dx[r * classes + c] = factor * (probabilities[r * classes + c] - (c == labels[r] ? own : others));
+    dx[r * classes + c] = CrossEntropyGrad<T>{factor}(probabilities[r * classes + c], c == labels[r] ? own : others);
   }
 };
 

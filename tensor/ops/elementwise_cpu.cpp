@@ -1,8 +1,6 @@
-// maths    y[i] = f(x[i]) or f(a[i], b[i]), f from elementwise_functors.h
-// shapes   any, all the same; f32 and f64 (cast: every dtype to f32, f64, bf16)
-// cost     reads each input once, writes y once: memory-bound
+// cost     as in elementwise.h
 // parallel a block of elementwise_grain elements is written by one thread
-// numerics one operation and one rounding per element (exp: see exp.h); NaN passes through relu
+// numerics one operation and one rounding per element (exp: see exp.h)
 
 #include <cstring>
 #include <vector>
@@ -51,40 +49,6 @@ Tensor map(const Tensor& a, const Tensor& b, Function function) {
   return y;
 }
 
-template <class To>
-Tensor cast_to(const Tensor& x) {
-  Tensor y(x.shape(), dtype_of<To>(), x.device());
-  switch (x.dtype()) {
-    case Dtype::f32:
-      run_unary<To, float>(x, y, Cast<To>{});
-      return y;
-    case Dtype::f64:
-      run_unary<To, double>(x, y, Cast<To>{});
-      return y;
-    case Dtype::bf16:
-      run_unary<To, bfloat16>(x, y, Cast<To>{});
-      return y;
-    default:
-      break;
-  }
-  if constexpr (!std::is_same_v<To, bfloat16>) {
-    switch (x.dtype()) {
-      case Dtype::u8:
-        run_unary<To, uint8_t>(x, y, Cast<To>{});
-        return y;
-      case Dtype::i32:
-        run_unary<To, int32_t>(x, y, Cast<To>{});
-        return y;
-      case Dtype::i64:
-        run_unary<To, int64_t>(x, y, Cast<To>{});
-        return y;
-      default:
-        break;
-    }
-  }
-  throw Error(fmt::format("cast from {} to {}: cast to f32 first", name(x.dtype()), name(y.dtype())), __FILE__, __LINE__);
-}
-
 }  // namespace
 
 namespace cpu {
@@ -112,17 +76,12 @@ void add_into(Tensor& acc, const Tensor& x) {
 }
 
 Tensor cast(const Tensor& x, Dtype dtype) {
-  if (dtype == x.dtype()) return x.clone();
-  switch (dtype) {
-    case Dtype::f32:
-      return cast_to<float>(x);
-    case Dtype::f64:
-      return cast_to<double>(x);
-    case Dtype::bf16:
-      return cast_to<bfloat16>(x);
-    default:
-      throw Error(fmt::format("cast to {}: only f32, f64 and bf16 are cast to", name(dtype)), __FILE__, __LINE__);
-  }
+  Tensor y(x.shape(), dtype, x.device());
+  dispatch_cast(dtype, x.dtype(), [&](auto to, auto from) {
+    using To = decltype(to);
+    run_unary<To, decltype(from)>(x, y, Cast<To>{});
+  });
+  return y;
 }
 
 bool all_finite(const Tensor& x) {
@@ -131,7 +90,7 @@ bool all_finite(const Tensor& x) {
     using Word = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
     const T* in = x.data<T>();
     const auto kernel = SELECT_ISA(not_finite<T, Word>);
-    std::vector<Word> found(static_cast<size_t>(ceil_div(x.numel(), elementwise_grain)));
+    std::vector<Word> found(ceil_div(x.numel(), elementwise_grain));
     parallel_for(x.numel(), elementwise_grain,
                  [&](int64_t begin, int64_t end) { found[begin / elementwise_grain] = kernel(in + begin, end - begin); });
     Word any = 0;
@@ -141,33 +100,5 @@ bool all_finite(const Tensor& x) {
 }
 
 }  // namespace cpu
-
-#define CHECKED_BINARY(op_)                      \
-  Tensor op_(const Tensor& a, const Tensor& b) { \
-    check_same(#op_, {"a", a}, {"b", b});        \
-    DISPATCH_DEVICE(a, op_, a, b);               \
-  }
-CHECKED_BINARY(add)
-CHECKED_BINARY(subtract)
-CHECKED_BINARY(multiply)
-CHECKED_BINARY(divide)
-#undef CHECKED_BINARY
-
-Tensor scale(const Tensor& x, double factor) { DISPATCH_DEVICE(x, scale, x, factor); }
-Tensor add_scalar(const Tensor& x, double term) { DISPATCH_DEVICE(x, add_scalar, x, term); }
-Tensor relu(const Tensor& x) { DISPATCH_DEVICE(x, relu, x); }
-Tensor relu_grad(const Tensor& y, const Tensor& dy) {
-  check_same("relu_grad", {"y", y}, {"dy", dy});
-  DISPATCH_DEVICE(y, relu_grad, y, dy);
-}
-Tensor exp(const Tensor& x) { DISPATCH_DEVICE(x, exp, x); }
-Tensor log(const Tensor& x) { DISPATCH_DEVICE(x, log, x); }
-Tensor sqrt(const Tensor& x) { DISPATCH_DEVICE(x, sqrt, x); }
-void add_into(Tensor& acc, const Tensor& x) {
-  check_same("add_into", {"acc", acc}, {"x", x});
-  DISPATCH_DEVICE(x, add_into, acc, x);
-}
-Tensor cast(const Tensor& x, Dtype dtype) { DISPATCH_DEVICE(x, cast, x, dtype); }
-bool all_finite(const Tensor& x) { DISPATCH_DEVICE(x, all_finite, x); }
 
 }  // namespace tensor::ops

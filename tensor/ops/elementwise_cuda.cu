@@ -1,8 +1,6 @@
-// maths    y[i] = f(x[i]) or f(a[i], b[i]), f from elementwise_functors.h
-// shapes   any, all the same; f32 and f64 (cast: every dtype to f32, f64, bf16)
-// cost     reads each input once, writes y once: memory-bound
+// cost     as in elementwise.h
 // parallel a thread owns the packs of 16 bytes number t, t + all threads, ..: no two write one place
-// numerics one operation and one rounding per element (exp: see exp.h); NaN passes through relu
+// numerics one operation and one rounding per element (exp: see exp.h)
 
 #include "tensor/cuda/runtime.h"
 
@@ -109,40 +107,6 @@ Tensor map(const Tensor& a, const Tensor& b, Function function, Step step = Step
   return y;
 }
 
-template <class To, class From>
-Tensor cast_from(const Tensor& x) {
-  Tensor y(x.shape(), dtype_of<To>(), x.device());
-  run<To>(Step::packs, y, Cast<To>{}, x.data<From>());
-  return y;
-}
-
-template <class To>
-Tensor cast_to(const Tensor& x) {
-  switch (x.dtype()) {
-    case Dtype::f32:
-      return cast_from<To, float>(x);
-    case Dtype::f64:
-      return cast_from<To, double>(x);
-    case Dtype::bf16:
-      return cast_from<To, bfloat16>(x);
-    default:
-      break;
-  }
-  if constexpr (!std::is_same_v<To, bfloat16>) {
-    switch (x.dtype()) {
-      case Dtype::u8:
-        return cast_from<To, uint8_t>(x);
-      case Dtype::i32:
-        return cast_from<To, int32_t>(x);
-      case Dtype::i64:
-        return cast_from<To, int64_t>(x);
-      default:
-        break;
-    }
-  }
-  throw Error(fmt::format("cast from {} to {}: cast to f32 first", name(x.dtype()), name(dtype_of<To>())), __FILE__, __LINE__);
-}
-
 }  // namespace
 
 namespace steps {
@@ -173,17 +137,12 @@ void add_into(Tensor& acc, const Tensor& x) {
 }
 
 Tensor cast(const Tensor& x, Dtype dtype) {
-  if (dtype == x.dtype()) return x.clone();
-  switch (dtype) {
-    case Dtype::f32:
-      return cast_to<float>(x);
-    case Dtype::f64:
-      return cast_to<double>(x);
-    case Dtype::bf16:
-      return cast_to<bfloat16>(x);
-    default:
-      throw Error(fmt::format("cast to {}: only f32, f64 and bf16 are cast to", name(dtype)), __FILE__, __LINE__);
-  }
+  Tensor y(x.shape(), dtype, x.device());
+  dispatch_cast(dtype, x.dtype(), [&](auto to, auto from) {
+    using To = decltype(to);
+    run<To>(Step::packs, y, Cast<To>{}, x.data<decltype(from)>());
+  });
+  return y;
 }
 
 bool all_finite(const Tensor& x) {

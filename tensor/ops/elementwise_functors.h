@@ -4,9 +4,10 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "tensor/dtype.h"
-#include "tensor/host_device.h"
+#include "tensor/math.h"
 #include "tensor/ops/exp.h"
 
 namespace tensor::ops {
@@ -70,6 +71,34 @@ struct ReluGrad {
   }
 };
 
+/// (y, dy) -> dx of y = softmax(x), with dot = sum_c dy y
+template <class T>
+struct SoftmaxGrad {
+  T dot;
+  HOST_DEVICE T operator()(T y, T dy) const { return y * (dy - dot); }
+};
+
+/// (y, dy) -> dx of y = log_softmax(x), with sum = sum_c dy
+template <class T>
+struct LogSoftmaxGrad {
+  T sum;
+  HOST_DEVICE T operator()(T y, T dy) const { return dy - Exp{}(y)*sum; }
+};
+
+/// (dy, x) -> dx of y = x / (|x| + eps), with a = 1 / (|x| + eps) and b = (x . dy) / |x| a^2
+template <class T>
+struct L2NormalizeGrad {
+  T a, b;
+  HOST_DEVICE T operator()(T dy, T x) const { return a * dy - b * x; }
+};
+
+/// (p, t) -> dx of the mean cross-entropy of softmax probabilities p and targets t, with factor = dloss / R
+template <class T>
+struct CrossEntropyGrad {
+  T factor;
+  HOST_DEVICE T operator()(T p, T t) const { return factor * (p - t); }
+};
+
 struct Log {
   template <class T>
   HOST_DEVICE T operator()(T x) const {
@@ -117,5 +146,21 @@ struct Cast<bfloat16> {
     return bfloat16(nearest);
   }
 };
+
+template <class To, class Function>
+void dispatch_cast_from(Dtype from, const Function& function) {
+  dispatch_any(from, [&](auto zero) {
+    constexpr bool exists = !std::is_same_v<To, bfloat16> || !std::is_integral_v<decltype(zero)>;
+    if constexpr (exists) function(To{}, zero);
+  });
+}
+
+/// Calls function(To{}, From{}) for the conversions that ops::cast has; others are errors there.
+template <class Function>
+void dispatch_cast(Dtype to, Dtype from, const Function& function) {
+  if (to == Dtype::f32) return dispatch_cast_from<float>(from, function);
+  if (to == Dtype::f64) return dispatch_cast_from<double>(from, function);
+  dispatch_cast_from<bfloat16>(from, function);
+}
 
 }  // namespace tensor::ops

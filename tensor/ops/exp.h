@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "tensor/host_device.h"
+#include "tensor/math.h"
 
 namespace tensor::ops {
 

@@ -1,13 +1,12 @@
-// maths    n = |x|;  y = x / (n + eps);  dx = dy / (n + eps) - x (x . dy) / (n (n + eps)^2)
-// shapes   x, y, dy, dx (.., C)  norm (..); f32 and f64
-// cost     4 flop per element, the second reading of a row comes from cache: memory-bound
-// parallel a team of neighboring threads owns a row, and a thread of it every so many-th element: no two write one place
-// numerics sums of squares and products in double, in a tree; factors in double, rounded once; a row of zeros gives zeros, and dy / eps
+// cost     as in l2_normalize.h
+// parallel a team of neighboring threads owns a row, a thread of it every width-th element: no two write one place
+// numerics as in l2_normalize.h; sums in a tree
 
 #include "tensor/cuda/runtime.h"
 
 #include <cmath>
 
+#include "tensor/ops/elementwise_functors.h"
 #include "tensor/ops/l2_normalize.h"
 #include "tensor/ops/matrix_view.h"
 #include "tensor/ops/row_teams.h"
@@ -39,8 +38,8 @@ __global__ void __launch_bounds__(threads) normalize_rows_grad(const T* x, const
   const int64_t begin = teams.row() * teams.columns;
   const double dot = product(teams, x + begin, dy + begin);
   const double length = teams.row() < teams.rows ? static_cast<double>(norm[teams.row()]) : 1, inverse = 1 / (length + eps);
-  const T a = static_cast<T>(inverse), b = static_cast<T>(length != 0 ? dot / length * inverse * inverse : 0);
-  for (int64_t c = teams.first(); c < teams.end(); c += teams.width) dx[begin + c] = a * dy[begin + c] - b * x[begin + c];
+  const L2NormalizeGrad<T> gradient{static_cast<T>(inverse), static_cast<T>(length != 0 ? dot / length * inverse * inverse : 0)};
+  for (int64_t c = teams.first(); c < teams.end(); c += teams.width) dx[begin + c] = gradient(dy[begin + c], x[begin + c]);
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ T max_of(const T* x, int64_t n) {
 
 /// sums[c] += sum of column c over `rows` rows. Four rows are added in T, the fours in double.
 template <class T>
-void add_rows(const T* __restrict x, int64_t rows, int64_t columns, double* __restrict sums) {
+void accumulate_rows(const T* __restrict x, int64_t rows, int64_t columns, double* __restrict sums) {
   int64_t r = 0;
   for (; r + 4 <= rows; r += 4) {
     const T *x0 = x + r * columns, *x1 = x0 + columns, *x2 = x1 + columns, *x3 = x2 + columns;

@@ -1,6 +1,8 @@
 #pragma once
 // What the naive loops share: they compute in double, and round once at the end.
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "tensor/ops/matrix_view.h"
@@ -30,6 +32,21 @@ Tensor by_row(const Tensor& x, const Value& value) {
   std::vector<double> y;
   for (int64_t r = 0; r < as_matrix(x).rows; ++r) y.push_back(value(r));
   return rounded(y, without_last_axis(x.shape()), x.dtype());
+}
+
+/// log sum_c exp(x[r,c]) for every row, in double.
+inline std::vector<double> log_sums(const Tensor& x) {
+  const auto [rows, columns] = as_matrix(x);
+  const std::vector<double> values = x.to_vector();
+  std::vector<double> result;
+  for (int64_t r = 0; r < rows; ++r) {
+    const double* row = values.data() + r * columns;
+    const double largest = *std::max_element(row, row + columns);
+    double sum = 0;
+    for (int64_t c = 0; c < columns; ++c) sum += std::exp(row[c] - largest);
+    result.push_back(largest + std::log(sum));
+  }
+  return result;
 }
 
 }  // namespace tensor::ops::naive

@@ -5,7 +5,7 @@
 // shapes   x (N,H,W,C)  y, dy, argmax (N,OH,OW,C)  OH = (H + 2p - K) / s + 1, rounded down; p <= K / 2; f32 and f64
 // cost     K * K comparisons per output element, memory-bound
 
-#include "tensor/host_device.h"
+#include "tensor/math.h"
 #include "tensor/tensor.h"
 
 namespace tensor::ops {

@@ -1,9 +1,7 @@
-// maths    sum, mean of all elements; sum_rows[c] = sum_r x[r,c]; sum_columns[r] = sum_c x[r,c]; max and argmax over c
-// shapes   x (.., C); results (), (C) or (..); f32 and f64
-// cost     one operation per element, memory-bound; scratch 8 bytes per slice and column (sum_rows) or per 8192 elements (sum, mean)
+// cost     as in reduce.h; scratch 8 bytes per slice and column (sum(x, 0)) or per 8192 elements (sum, mean)
 // parallel a row belongs to some lanes of a warp or to one block, a slice of a column to one block; partial results go to their own place
 //          and are added by a second launch, so no two threads write one address
-// numerics sums in double in a tree that the shape alone decides, one rounding to T; NaN reaches the result of each
+// numerics sums in double in a tree that the shape alone decides, one rounding to T
 
 #include "tensor/cuda/runtime.h"
 
@@ -107,7 +105,7 @@ void reduce_rows(Step step, const T* x, int64_t rows, int64_t columns, Out* out,
   launch(row_by_lanes<Gather, T, Out>, ceil_div(rows, threads / width), threads, 0, stream, x, rows, columns, width, 1.0, out);
 }
 
-Tensor sum_columns_by(Step step, const Tensor& x) {
+Tensor sum_last_by(Step step, const Tensor& x) {
   const auto [rows, columns] = as_matrix(x);
   Tensor y(without_last_axis(x.shape()), x.dtype(), x.device());
   dispatch_floating(x.dtype(), [&, rows = rows, columns = columns](auto zero) {
@@ -137,13 +135,13 @@ Tensor total(const Tensor& x, double divisor, int64_t slice) {
 
 namespace steps {
 
-Tensor sum_columns_thread_per_row(const Tensor& x) { return sum_columns_by(Step::thread_per_row, x); }
-Tensor sum_columns_shared_tree(const Tensor& x) { return sum_columns_by(Step::shared_tree, x); }
-Tensor sum_columns_warp_per_row(const Tensor& x) { return sum_columns_by(Step::warp_per_row, x); }
+Tensor sum_last_thread_per_row(const Tensor& x) { return sum_last_by(Step::thread_per_row, x); }
+Tensor sum_last_shared_tree(const Tensor& x) { return sum_last_by(Step::shared_tree, x); }
+Tensor sum_last_warp_per_row(const Tensor& x) { return sum_last_by(Step::warp_per_row, x); }
 
-Tensor sum_rows_thread_per_column(const Tensor& x) {
-  const auto [rows, columns] = as_matrix(x);
-  Tensor y({columns}, x.dtype(), x.device());
+Tensor sum_first_thread_per_column(const Tensor& x) {
+  const auto [rows, columns] = first_axis_as_rows(x);
+  Tensor y(without_first_axis(x.shape()), x.dtype(), x.device());
   dispatch_floating(x.dtype(), [&, rows = rows, columns = columns](auto zero) {
     using T = decltype(zero);
     if (columns > 0)
@@ -159,10 +157,12 @@ Tensor sum_one_block(const Tensor& x) { return total(x, 1, std::max<int64_t>(1, 
 Tensor sum(const Tensor& x) { return total(x, 1, slice_elements); }
 Tensor mean(const Tensor& x) { return total(x, static_cast<double>(x.numel()), slice_elements); }
 
-Tensor sum_rows(const Tensor& x) {
-  const auto [rows, columns] = as_matrix(x);
-  if (columns == 1) return sum(x).reshape(Shape{1});
-  Tensor y({columns}, x.dtype(), x.device());
+namespace {
+
+Tensor sum_first(const Tensor& x) {
+  const auto [rows, columns] = first_axis_as_rows(x);
+  Tensor y(without_first_axis(x.shape()), x.dtype(), x.device());
+  if (columns == 1) return sum(x).reshape(y.shape());
   if (columns == 0) return y;
   const ColumnTiles tiles(rows, columns);
   const auto stream = stream_of(x.device());
@@ -179,19 +179,11 @@ Tensor sum_rows(const Tensor& x) {
   return y;
 }
 
-Tensor sum_columns(const Tensor& x) { return sum_columns_by(Step::fitting, x); }
+}  // namespace
 
-Tensor max_columns(const Tensor& x) {
-  const auto [rows, columns] = as_matrix(x);
-  Tensor y(without_last_axis(x.shape()), x.dtype(), x.device());
-  dispatch_floating(x.dtype(), [&, rows = rows, columns = columns](auto zero) {
-    using T = decltype(zero);
-    reduce_rows<Largest<T>>(Step::fitting, x.data<T>(), rows, columns, y.data<T>(), x.device());
-  });
-  return y;
-}
+Tensor sum(const Tensor& x, int axis) { return axis == 0 ? sum_first(x) : sum_last_by(Step::fitting, x); }
 
-Tensor argmax_columns(const Tensor& x) {
+Tensor argmax(const Tensor& x) {
   const auto [rows, columns] = as_matrix(x);
   Tensor y(without_last_axis(x.shape()), Dtype::i64, x.device());
   dispatch_floating(x.dtype(), [&, rows = rows, columns = columns](auto zero) {

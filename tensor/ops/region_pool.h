@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "tensor/host_device.h"
+#include "tensor/math.h"
 #include "tensor/tensor.h"
 
 namespace tensor::ops {

@@ -26,7 +26,7 @@ Tensor region_pool(const Tensor& x, const std::vector<Rect>& rects) {
     const T* in = x.data<T>();
     T* out = y.data<T>();
     double* all_sums = scratch.data<double>();
-    const auto add = SELECT_ISA(add_rows<T>);
+    const auto add = SELECT_ISA(accumulate_rows<T>);
     const auto divide = SELECT_ISA(divide_sums<T>);
     const int64_t grain = rows_per_block(height * width * channels);
     parallel_for(x.dim(0) * count, grain, [&](int64_t begin, int64_t end) {

@@ -10,7 +10,7 @@ namespace tensor::ops::cuda {
 
 constexpr unsigned all_lanes = 0xffffffffu;
 
-// What is gathered along a row: how it starts, takes an element, joins another part, moves between lanes, and ends.
+// A reduction along a row: its start, one element, the join of two parts, a move between lanes, its result.
 struct Sum {
   using Part = double;
   __device__ static Part none() { return 0; }
@@ -73,8 +73,8 @@ __device__ typename Gather::Part join_block(typename Gather::Part part) {
   return join_lanes<Gather>(threadIdx.x < warps ? parts[threadIdx.x] : Gather::none(), 32);
 }
 
-/// Rows, each owned by a team: as many lanes of a warp as the row is long, or a block for a long row. Every thread of a block comes to
-/// every sum and maximum, those beyond the last row too; a team learns the result as a whole.
+/// Rows, each owned by a team: as many lanes of a warp as the row is long, or a block for a long row. Every thread of a block calls
+/// every sum and maximum, also beyond the last row; all threads of a team get the result.
 struct RowTeams {
   static constexpr int threads = 256;
   /// For launch bounds: leaves a thread up to 128 registers. Left to itself nvcc keeps an exp in f64 to 48, and spills.

@@ -1,14 +1,12 @@
-// maths    m = max_c x;  y[c] = exp(x[c] - m) / sum_c exp(x[c] - m);  log_softmax y[c] = x[c] - m - log sum_c exp(x[c] - m)
-// shapes   x, y, dy, dx (.., C); logsumexp (..); f32 and f64
-// cost     about 20 flop per element; a row is read up to three times, from cache
-// parallel a team of neighboring threads owns a row, and a thread of it every so many-th element: no two write one place
-// numerics exp of numbers <= 0, sums in double in a tree; NaN or inf in a row makes the row NaN; logsumexp of only -inf is -inf
+// cost     as in softmax.h
+// parallel a team of neighboring threads owns a row, a thread of it every width-th element: no two write one place
+// numerics as in softmax.h; sums in a tree
 
 #include "tensor/cuda/runtime.h"
 
 #include <cmath>
 
-#include "tensor/ops/exp.h"
+#include "tensor/ops/elementwise_functors.h"
 #include "tensor/ops/matrix_view.h"
 #include "tensor/ops/row_teams.h"
 #include "tensor/ops/softmax.h"
@@ -34,9 +32,9 @@ __global__ void __launch_bounds__(threads, RowTeams::least_blocks) softmax_rows(
 template <class T>
 __global__ void __launch_bounds__(threads, RowTeams::least_blocks) softmax_grad_rows(const T* y, const T* dy, RowTeams teams, T* dx) {
   const int64_t begin = teams.row() * teams.columns;
-  const T dot =
-      static_cast<T>(teams.sum([&](int64_t c) { return static_cast<double>(y[begin + c]) * static_cast<double>(dy[begin + c]); }));
-  for (int64_t c = teams.first(); c < teams.end(); c += teams.width) dx[begin + c] = y[begin + c] * (dy[begin + c] - dot);
+  const double dot = teams.sum([&](int64_t c) { return static_cast<double>(y[begin + c]) * static_cast<double>(dy[begin + c]); });
+  const SoftmaxGrad<T> gradient{static_cast<T>(dot)};
+  for (int64_t c = teams.first(); c < teams.end(); c += teams.width) dx[begin + c] = gradient(y[begin + c], dy[begin + c]);
 }
 
 template <class T>
@@ -51,25 +49,15 @@ __global__ void __launch_bounds__(threads, RowTeams::least_blocks) log_softmax_r
 template <class T>
 __global__ void __launch_bounds__(threads, RowTeams::least_blocks) log_softmax_grad_rows(const T* y, const T* dy, RowTeams teams, T* dx) {
   const int64_t begin = teams.row() * teams.columns;
-  const T sum = static_cast<T>(teams.sum([&](int64_t c) { return dy[begin + c]; }));
-  for (int64_t c = teams.first(); c < teams.end(); c += teams.width) dx[begin + c] = dy[begin + c] - Exp{}(y[begin + c]) * sum;
+  const LogSoftmaxGrad<T> gradient{static_cast<T>(teams.sum([&](int64_t c) { return dy[begin + c]; }))};
+  for (int64_t c = teams.first(); c < teams.end(); c += teams.width) dx[begin + c] = gradient(y[begin + c], dy[begin + c]);
 }
 
-template <class T>
-__global__ void __launch_bounds__(threads, RowTeams::least_blocks) logsumexp_rows(const T* x, RowTeams teams, T* y) {
-  const int64_t begin = teams.row() * teams.columns;
-  const T largest = teams.maximum(x + begin);
-  // An infinite maximum is the result, but inf - inf is not 0: such a row is not shifted.
-  const T shift = largest - largest == 0 ? largest : T(0);
-  const double sum = teams.sum([&](int64_t c) { return Exp{}(x[begin + c] - shift); });
-  if (teams.writes()) y[teams.row()] = static_cast<T>(static_cast<double>(shift) + std::log(sum));
-}
-
-/// y, of `shape`: kernel(inputs..., teams, y) with a team for each row of the inputs, which are alike.
+/// kernel(inputs..., teams, y) with a team for each row of the inputs; y and all inputs have one shape and dtype.
 template <class Kernel, class... Inputs>
-Tensor by_rows(const Shape& shape, const Kernel& kernel_of, const Tensor& x, const Inputs&... more) {
+Tensor by_rows(const Kernel& kernel_of, const Tensor& x, const Inputs&... more) {
   const auto [rows, columns] = as_matrix(x);
-  Tensor y(shape, x.dtype(), x.device());
+  Tensor y(x.shape(), x.dtype(), x.device());
   if (rows == 0) return y;
   const RowTeams teams(rows, columns);
   dispatch_floating(x.dtype(), [&](auto zero) {
@@ -82,24 +70,16 @@ Tensor by_rows(const Shape& shape, const Kernel& kernel_of, const Tensor& x, con
 }  // namespace
 
 Tensor softmax(const Tensor& x) {
-  return by_rows(
-      x.shape(), [](auto zero) { return softmax_rows<decltype(zero)>; }, x);
+  return by_rows([](auto zero) { return softmax_rows<decltype(zero)>; }, x);
 }
 Tensor softmax_grad(const Tensor& y, const Tensor& dy) {
-  return by_rows(
-      y.shape(), [](auto zero) { return softmax_grad_rows<decltype(zero)>; }, y, dy);
+  return by_rows([](auto zero) { return softmax_grad_rows<decltype(zero)>; }, y, dy);
 }
 Tensor log_softmax(const Tensor& x) {
-  return by_rows(
-      x.shape(), [](auto zero) { return log_softmax_rows<decltype(zero)>; }, x);
+  return by_rows([](auto zero) { return log_softmax_rows<decltype(zero)>; }, x);
 }
 Tensor log_softmax_grad(const Tensor& y, const Tensor& dy) {
-  return by_rows(
-      y.shape(), [](auto zero) { return log_softmax_grad_rows<decltype(zero)>; }, y, dy);
-}
-Tensor logsumexp(const Tensor& x) {
-  return by_rows(
-      without_last_axis(x.shape()), [](auto zero) { return logsumexp_rows<decltype(zero)>; }, x);
+  return by_rows([](auto zero) { return log_softmax_grad_rows<decltype(zero)>; }, y, dy);
 }
 
 }  // namespace tensor::ops::cuda

@@ -15,15 +15,15 @@ Tensor exp_thread_per_element(const Tensor& x);
 Tensor add_grid_stride(const Tensor& a, const Tensor& b);  ///< a grid of bounded size strides over the elements
 Tensor exp_grid_stride(const Tensor& x);
 
-// reduce: the sum of each row. Last step: as many lanes as the row is long, a block for a long row (cuda::sum_columns).
-Tensor sum_columns_thread_per_row(const Tensor& x);  ///< uncoalesced: neighboring threads read addresses one row apart
-Tensor sum_columns_shared_tree(const Tensor& x);     ///< a block per row: coalesced reads, a tree in shared memory
-Tensor sum_columns_warp_per_row(const Tensor& x);    ///< a warp per row: shuffles; no shared memory, no barrier
+// reduce: sums over the last axis. Last step: as many lanes as the row is long, a block for a long row (cuda::sum(x, -1)).
+Tensor sum_last_thread_per_row(const Tensor& x);  ///< uncoalesced: neighboring threads read addresses one row apart
+Tensor sum_last_shared_tree(const Tensor& x);     ///< a block per row: coalesced reads, a tree in shared memory
+Tensor sum_last_warp_per_row(const Tensor& x);    ///< a warp per row: shuffles; no shared memory, no barrier
 
-// reduce: the sum of each column. Last step: blocks take slices of the rows, a second launch adds their sums (cuda::sum_rows).
-Tensor sum_rows_thread_per_column(const Tensor& x);  ///< coalesced, but only as many threads as columns
+// reduce: sums over the first axis. Last step: blocks take slices of the rows, a second launch adds their sums (cuda::sum(x, 0)).
+Tensor sum_first_thread_per_column(const Tensor& x);  ///< coalesced, but only as many threads as columns
 
-// reduce: the sum of all elements. Last step: two stages again (cuda::sum).
+// reduce: the sum of all elements. Last step: two stages again (cuda::sum(x)).
 Tensor sum_one_block(const Tensor& x);  ///< correct, and leaves the rest of the device idle
 
 // batch_norm. Last step: residual and ReLU applied in registers; the backward pass computes both sums in one read (cuda::batch_norm,

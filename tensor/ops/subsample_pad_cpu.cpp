@@ -1,5 +1,3 @@
-// maths    y[n,oh,ow,c] = x[n, oh*s, ow*s, c - front] for front <= c < front + C, else 0;  front = (O - C) / 2, rounded down
-// shapes   x, dx (N,H,W,C)  y, dy (N, ceil(H/s), ceil(W/s), O), O >= C; f32 and f64
 // cost     copies: memory-bound
 // parallel a row of pixels is written by one thread
 // numerics exact
@@ -8,25 +6,9 @@
 
 #include <algorithm>
 
-#include "tensor/math.h"
 #include "tensor/parallel.h"
 
 namespace tensor::ops {
-namespace {
-
-int64_t pixel_rows(int64_t width, int64_t channels) {
-  return std::max<int64_t>(1, elementwise_grain / std::max<int64_t>(1, width * channels));
-}
-
-}  // namespace
-
-Shape subsample_pad_shape(const Shape& x, int64_t stride, int64_t channels) {
-  CHECK(x.rank() == 4, "subsample_pad: expected x (N,H,W,C), got {}", x.to_string());
-  CHECK(stride >= 1, "subsample_pad: stride {}; it is at least 1", stride);
-  CHECK(channels >= x[3], "subsample_pad: {} channels are fewer than the {} of x", channels, x[3]);
-  return {x[0], ceil_div(x[1], stride), ceil_div(x[2], stride), channels};
-}
-
 namespace cpu {
 
 Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) {
@@ -37,7 +19,7 @@ Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) {
     using T = decltype(zero);
     const T* in = x.data<T>();
     T* out = y.data<T>();
-    parallel_for(shape[0] * shape[1], pixel_rows(shape[2], channels), [&](int64_t begin, int64_t end) {
+    parallel_for(shape[0] * shape[1], rows_per_block(shape[2] * channels), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row)
         for (int64_t ow = 0; ow < shape[2]; ++ow) {
           const T* from = in + ((row / shape[1] * height + row % shape[1] * stride) * width + ow * stride) * in_channels;
@@ -58,7 +40,7 @@ Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride
     using T = decltype(zero);
     const T* in = dy.data<T>();
     T* out = dx.data<T>();
-    parallel_for(x_shape[0] * height, pixel_rows(width, channels), [&](int64_t begin, int64_t end) {
+    parallel_for(x_shape[0] * height, rows_per_block(width * channels), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row)
         for (int64_t w = 0; w < width; ++w) {
           const int64_t n = row / height, h = row % height;
@@ -74,13 +56,5 @@ Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride
 }
 
 }  // namespace cpu
-
-Tensor subsample_pad(const Tensor& x, int64_t stride, int64_t channels) { DISPATCH_DEVICE(x, subsample_pad, x, stride, channels); }
-
-Tensor subsample_pad_grad(const Tensor& dy, const Shape& x_shape, int64_t stride) {
-  CHECK(dy.rank() == 4, "subsample_pad_grad: expected dy (N,H,W,C), got {}", dy.shape().to_string());
-  check_shape("subsample_pad_grad", {"dy", dy}, subsample_pad_shape(x_shape, stride, dy.dim(3)));
-  DISPATCH_DEVICE(dy, subsample_pad_grad, dy, x_shape, stride);
-}
 
 }  // namespace tensor::ops

@@ -1,7 +1,5 @@
-// maths    y[n,oh,ow,c] = x[n, oh*s, ow*s, c - front] for front <= c < front + C, else 0;  front = (O - C) / 2, rounded down
-// shapes   x, dx (N,H,W,C)  y, dy (N, ceil(H/s), ceil(W/s), O), O >= C; f32 and f64
 // cost     copies: memory-bound
-// parallel a thread owns elements of the result, and gathers what belongs to them: no two write one place
+// parallel a thread owns elements of the result and gathers their values: no two write one place
 // numerics exact
 
 #include "tensor/cuda/runtime.h"
@@ -12,7 +10,7 @@
 namespace tensor::ops::cuda {
 namespace {
 
-/// Of the large map x and the small map y.
+/// Of the large feature map x and the small one y.
 struct Sizes {
   Sizes(const Shape& x, const Shape& y, int64_t stride_)
       : height(x[1]), width(x[2]), channels(x[3]), out_height(y[1]), out_width(y[2]), out_channels(y[3]), stride(stride_) {}
@@ -26,8 +24,8 @@ struct Subsample {
   Sizes sizes;
   T* y;
   __device__ void operator()(int64_t pixel, int64_t c) const {
-    const int64_t line = pixel / sizes.out_width, ow = pixel % sizes.out_width;
-    const int64_t ih = line / sizes.out_height * sizes.height + line % sizes.out_height * sizes.stride, from = c - sizes.front;
+    const int64_t row = pixel / sizes.out_width, ow = pixel % sizes.out_width;
+    const int64_t ih = row / sizes.out_height * sizes.height + row % sizes.out_height * sizes.stride, from = c - sizes.front;
     const bool inside = from >= 0 && from < sizes.channels;
     y[pixel * sizes.out_channels + c] = inside ? x[(ih * sizes.width + ow * sizes.stride) * sizes.channels + from] : T(0);
   }

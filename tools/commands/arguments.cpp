@@ -298,7 +298,7 @@ std::function<int()> parse_arguments(int argc, char** argv) {
   CLI::App* gradcheck = add_gradcheck(app, options->gradcheck);
   CLI::App* demo = add_demo(app, options->demo);
   app.require_subcommand(0, 1);
-  app.footer("mode COMMAND --help says more.\nExample:\n  mode demo");
+  app.footer("mode COMMAND --help says more. MODE_TRACE=1 in the environment adds the source line to an error.\nExample:\n  mode demo");
 
   try {
     app.parse(argc, argv);

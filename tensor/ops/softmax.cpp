@@ -1,27 +1,48 @@
-// The oracles of softmax: the formulas of softmax.h, in double.
+#include "tensor/ops/softmax.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "tensor/ops/naive.h"
-#include "tensor/ops/softmax.h"
 
-namespace tensor::ops::naive {
+namespace tensor::ops {
+namespace {
 
-Tensor logsumexp(const Tensor& x) {
-  const std::vector<double> values = x.to_vector();
-  const int64_t columns = x.dim(-1);
-  return by_row(x, [&](int64_t r) {
-    const double* row = values.data() + r * columns;
-    const double largest = *std::max_element(row, row + columns);
-    double sum = 0;
-    for (int64_t c = 0; c < columns; ++c) sum += std::exp(row[c] - largest);
-    return largest + std::log(sum);
-  });
+void check(const char* op, const Tensor& x) {
+  check_floating(op, {"x", x});
+  CHECK(as_matrix(x, op).columns >= 1, "{}: no columns in shape {}", op, x.shape().to_string());
+}
+
+void check_grad(const char* op, const Tensor& y, const Tensor& dy) {
+  check(op, y);
+  check_same(op, {"y", y}, {"dy", dy});
+}
+
+}  // namespace
+
+Tensor softmax(const Tensor& x) {
+  check("softmax", x);
+  DISPATCH_DEVICE(x, softmax, x);
+}
+
+Tensor softmax_grad(const Tensor& y, const Tensor& dy) {
+  check_grad("softmax_grad", y, dy);
+  DISPATCH_DEVICE(y, softmax_grad, y, dy);
 }
 
 Tensor log_softmax(const Tensor& x) {
-  const std::vector<double> values = x.to_vector(), sums = logsumexp(rounded(values, x.shape(), Dtype::f64)).to_vector();
+  check("log_softmax", x);
+  DISPATCH_DEVICE(x, log_softmax, x);
+}
+
+Tensor log_softmax_grad(const Tensor& y, const Tensor& dy) {
+  check_grad("log_softmax_grad", y, dy);
+  DISPATCH_DEVICE(y, log_softmax_grad, y, dy);
+}
+
+namespace naive {
+
+Tensor log_softmax(const Tensor& x) {
+  const std::vector<double> values = x.to_vector(), sums = log_sums(x);
   return by_element(x, [&](int64_t r, int64_t c) { return values[r * x.dim(-1) + c] - sums[r]; });
 }
 
@@ -50,4 +71,5 @@ Tensor log_softmax_grad(const Tensor& y, const Tensor& dy) {
   });
 }
 
-}  // namespace tensor::ops::naive
+}  // namespace naive
+}  // namespace tensor::ops

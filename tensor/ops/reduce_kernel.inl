@@ -1,2 +1,0 @@
-// The kernels of reduce are the shared ones: sum_of, max_of, add_rows.
-#include "tensor/ops/lanes.inl"
