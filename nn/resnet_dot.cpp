@@ -53,7 +53,7 @@ void find_stages(const std::vector<RecordedOp>& graph, std::vector<OpNode>& node
     const RecordedOp& op = graph[node->index];
     node->stage = !node->module.empty() ? stage_of(node->module) : op.op == "max_pool2d" ? "stem" : reader[node->index];
     for (const int64_t input : op.inputs)
-      if (input >= 0) reader.emplace(static_cast<size_t>(input), node->stage);
+      if (input >= 0) reader.emplace(input, node->stage);
   }
 }
 

@@ -26,7 +26,7 @@ class HeaderEvents : public nlohmann::json_sax<json> {
 
   bool start_object(size_t) override {
     if (depth_ == 0) return enter();
-    if (depth_ != 1) fail("an object found where {} was expected", expected());
+    if (depth_ != 1) fail("expected {}, got an object", expected());
     in_metadata_ = key_ == "__metadata__";
     fields_.clear();
     if (!in_metadata_) header.entries.push_back({.name = key_, .dtype = {}, .shape = {}, .begin = 0, .end = 0});
@@ -47,7 +47,7 @@ class HeaderEvents : public nlohmann::json_sax<json> {
     return true;
   }
   bool start_array(size_t) override {
-    if (depth_ != 2 || in_metadata_ || field_ == "dtype") fail("an array found where {} was expected", expected());
+    if (depth_ != 2 || in_metadata_ || field_ == "dtype") fail("expected {}, got a list", expected());
     numbers_.clear();
     return enter();
   }
@@ -69,20 +69,20 @@ class HeaderEvents : public nlohmann::json_sax<json> {
     } else if (depth_ == 2 && field_ == "dtype") {
       header.entries.back().dtype = value;
     } else {
-      fail("a string found where {} was expected", expected());
+      fail("expected {}, got a string", expected());
     }
     return true;
   }
   bool number_unsigned(number_unsigned_t value) override {
-    if (depth_ != 3) fail("a number found where {} was expected", expected());
+    if (depth_ != 3) fail("expected {}, got a number", expected());
     numbers_.push_back(value);
     return true;
   }
-  bool number_integer(number_integer_t value) override { fail("{} found where {} was expected", value, expected()); }
-  bool number_float(number_float_t, const string_t& text) override { fail("{} found where {} was expected", printable(text), expected()); }
-  bool null() override { fail("null found where {} was expected", expected()); }
-  bool boolean(bool) override { fail("a boolean found where {} was expected", expected()); }
-  bool binary(binary_t&) override { fail("binary data found where {} was expected", expected()); }
+  bool number_integer(number_integer_t value) override { fail("expected {}, got {}", expected(), value); }
+  bool number_float(number_float_t, const string_t& text) override { fail("expected {}, got {}", expected(), printable(text)); }
+  bool null() override { fail("expected {}, got null", expected()); }
+  bool boolean(bool) override { fail("expected {}, got a boolean", expected()); }
+  bool binary(binary_t&) override { fail("expected {}, got binary data", expected()); }
   bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception&) override {
     fail("the header is not JSON at byte {}", position);
   }

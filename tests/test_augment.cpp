@@ -20,7 +20,7 @@ using nn::AugmentOptions;
 
 std::vector<uint8_t> augmented(const Augment& augment, const std::vector<uint8_t>& from, int64_t from_size, int64_t size,
                                const AugmentKey& key) {
-  std::vector<uint8_t> to(static_cast<size_t>(size * size * 3), 77);
+  std::vector<uint8_t> to(size * size * 3, 77);
   augment(from.data(), from_size, to.data(), size, key);
   return to;
 }

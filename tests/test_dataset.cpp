@@ -29,7 +29,7 @@ void expect_error(const std::string& spec, const std::vector<std::string>& parts
 }
 
 std::vector<uint8_t> read(const nn::Dataset& dataset, int64_t index) {
-  std::vector<uint8_t> pixels(static_cast<size_t>(dataset.image_size() * dataset.image_size() * 3));
+  std::vector<uint8_t> pixels(dataset.image_size() * dataset.image_size() * 3);
   dataset.read(index, pixels.data());
   return pixels;
 }

@@ -14,7 +14,7 @@ using files::Bytes;
 using nn::open_dataset;
 
 std::vector<uint8_t> read(const nn::Dataset& dataset, int64_t index) {
-  std::vector<uint8_t> pixels(static_cast<size_t>(dataset.image_size() * dataset.image_size() * 3));
+  std::vector<uint8_t> pixels(dataset.image_size() * dataset.image_size() * 3);
   dataset.read(index, pixels.data());
   return pixels;
 }
@@ -33,7 +33,7 @@ TEST(Svhn, ImagesInOrder) {
     EXPECT_EQ(dataset->class_names()[0], "0");
     for (int64_t i = 0; i < 8; ++i) {
       EXPECT_EQ(dataset->label(i), labels[i] % 10);
-      EXPECT_EQ(read(*dataset, i), image(static_cast<size_t>(i)));
+      EXPECT_EQ(read(*dataset, i), image(i));
     }
     EXPECT_EQ(dataset->image_name(7), "train_32x32.mat#7");
     EXPECT_EQ(read(*open_dataset("svhn:" + path, {20}), 2), nn::resize({32, 32, image(2)}, 20, 20).pixels);
@@ -57,7 +57,7 @@ TEST(Svhn, LimitAndSeed) {
       ++count[chosen->label(i)];
       const std::string name = chosen->image_name(i);
       ++names[name];
-      EXPECT_EQ(read(*chosen, i), image(static_cast<size_t>(name.back() - '0')));
+      EXPECT_EQ(read(*chosen, i), image(name.back() - '0'));
     }
     EXPECT_EQ(count, (std::map<int64_t, int>{{0, 1}, {1, 1}, {5, 1}, {9, 1}})) << "seed " << seed;
   }
@@ -172,7 +172,7 @@ TEST(Svhn, BombsAreRefused) {
   const TemporaryDirectory folder;
   Bytes body = files::mat_array({"X", files::class_uint8, {32, 32, 3, 600'000}, files::mat_uint8, {}});
   body[body.size() - 8] = files::mat_uint8;
-  for (int byte = 0; byte < 4; ++byte) body[body.size() - 4 + static_cast<size_t>(byte)] = static_cast<uint8_t>(1'843'200'000u >> 8 * byte);
+  for (int byte = 0; byte < 4; ++byte) body[body.size() - 4 + byte] = static_cast<uint8_t>(1'843'200'000u >> 8 * byte);
   Bytes y = files::mat_array({"y", files::class_uint8, {600'000, 1}, files::mat_uint8, Bytes(600'000, 1)});
   Bytes file = files::mat_header();
   for (const Bytes& element : {files::compressed_element(body), files::compressed_element(y)})

@@ -63,7 +63,7 @@ const Bytes progressive_jpeg = {
 
 void expect_near(const Image& image, int64_t row, int64_t column, std::array<int, 3> expected, int tolerance) {
   for (size_t channel = 0; channel < 3; ++channel)
-    EXPECT_NEAR(image.pixels[static_cast<size_t>((row * image.width + column) * 3) + channel], expected[channel], tolerance)
+    EXPECT_NEAR(image.pixels[(row * image.width + column) * 3 + channel], expected[channel], tolerance)
         << "row " << row << " column " << column << " channel " << channel;
 }
 

@@ -134,12 +134,14 @@ TEST_F(Safetensors, HeaderFaults) {
   expect_fault(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":1}})", 8, "unknown field 'more'");
   expect_fault(R"({"x":{"dtype":"C64","shape":[1],"data_offsets":[0,8]}})", 8, "tensor 'x' has dtype 'C64', expected F32");
   expect_fault(R"({"x":{"dtype":"I16","shape":[4],"data_offsets":[0,8]}})", 8, "tensor 'x' has dtype 'I16'");
-  expect_fault(R"({"x":{"dtype":5,"shape":[2],"data_offsets":[0,8]}})", 8, "a number found where a string for 'dtype' of 'x' was expected");
-  expect_fault(R"({"x":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8, "-2 found where a whole number >= 0 in 'shape' of 'x'");
-  expect_fault(R"({"x":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}})", 8, "2.0 found where a whole number");
-  expect_fault(R"({"x":{"dtype":"F32","shape":[[2]],"data_offsets":[0,8]}})", 8, "an array found where a whole number");
-  expect_fault(R"({"x":{"dtype":"F32","shape":[true],"data_offsets":[0,8]}})", 8, "a boolean found where");
-  expect_fault(R"({"x":{"dtype":"F32","shape":null,"data_offsets":[0,8]}})", 8, "null found where a list for 'shape'");
+  expect_fault(R"({"x":{"dtype":5,"shape":[2],"data_offsets":[0,8]}})", 8, "expected a string for 'dtype' of 'x', got a number");
+  expect_fault(R"({"x":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8, "expected a whole number >= 0 in 'shape' of 'x', got -2");
+  expect_fault(R"({"x":{"dtype":"F32","shape":[2.0],"data_offsets":[0,8]}})", 8, "expected a whole number >= 0 in 'shape' of 'x', got 2.0");
+  expect_fault(R"({"x":{"dtype":"F32","shape":[[2]],"data_offsets":[0,8]}})", 8,
+               "expected a whole number >= 0 in 'shape' of 'x', got a list");
+  expect_fault(R"({"x":{"dtype":"F32","shape":[true],"data_offsets":[0,8]}})", 8,
+               "expected a whole number >= 0 in 'shape' of 'x', got a boolean");
+  expect_fault(R"({"x":{"dtype":"F32","shape":null,"data_offsets":[0,8]}})", 8, "expected a list for 'shape' of 'x', got null");
   expect_fault(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0]}})", 8, "data_offsets of tensor 'x' has 1 numbers, expected 2");
   expect_fault(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8, "ends at byte 0 before it begins at 8");
   expect_fault(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,12]}})", 8,
@@ -154,16 +156,16 @@ TEST_F(Safetensors, HeaderFaults) {
   expect_fault("{" + x + "}", 9, "end at byte 8 of the data, which has 9 bytes");
   expect_fault("{" + x, 8, "the header is not JSON at byte");
   expect_fault("", 0, "the header is not JSON");
-  expect_fault("[]", 0, "an array found where the header's object");
-  expect_fault("3", 0, "a number found where the header's object");
-  expect_fault(R"({"x":3})", 0, "a number found where the object of 'x'");
-  expect_fault(R"({"__metadata__":{"a":1}})", 0, "a number found where a string for 'a' of '__metadata__'");
-  expect_fault(R"({"__metadata__":{"a":{}}})", 0, "an object found where a string");
+  expect_fault("[]", 0, "expected the header's object, got a list");
+  expect_fault("3", 0, "expected the header's object, got a number");
+  expect_fault(R"({"x":3})", 0, "expected the object of 'x', got a number");
+  expect_fault(R"({"__metadata__":{"a":1}})", 0, "expected a string for 'a' of '__metadata__', got a number");
+  expect_fault(R"({"__metadata__":{"a":{}}})", 0, "expected a string for 'a' of '__metadata__', got an object");
   expect_fault("{" + x + "}" + std::string(1, '\0'), 8, "the header is not JSON at byte");
   expect_fault("{\"\xff\":1}", 0, "the header is not JSON");
   expect_fault(R"({"new\nline":{"dtype":"F99","shape":[],"data_offsets":[0,0]}})", 0, R"(tensor 'new\x0aline' has dtype)");
   expect_fault("{" + std::string(100000, '['), 0, "the header is not JSON");
-  expect_fault(R"({"x":)" + std::string(100000, '['), 0, "an array found where");
+  expect_fault(R"({"x":)" + std::string(100000, '['), 0, "got a list");
 }
 
 TEST_F(Safetensors, ZeroExtentsAreLegal) {

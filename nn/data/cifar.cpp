@@ -98,9 +98,9 @@ class Cifar : public Dataset {
     int64_t first;  // index of its first image
   };
 
-  size_t checked(int64_t index) const {
-    CHECK(index >= 0 && index < size(), "{} has {} images, got index {}", spec_, size(), index);
-    return static_cast<size_t>(index);
+  int64_t checked(int64_t index) const {
+    check_index(index);
+    return index;
   }
 
   static std::string find_folder(const std::string& location, const Layout& layout, const std::string& file) {

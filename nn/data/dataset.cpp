@@ -48,7 +48,7 @@ class Subset : public Dataset {
 
  private:
   int64_t inner(int64_t index) const {
-    CHECK(index >= 0 && index < size(), "the subset has {} images, got index {}", size(), index);
+    check_index(index);
     return indices_[index];
   }
   std::shared_ptr<const Dataset> dataset_;
@@ -77,6 +77,10 @@ DataSpec parse_data_spec(const std::string& text) {
     at = end + 1;
   }
   return spec;
+}
+
+void Dataset::check_index(int64_t index) const {
+  CHECK(index >= 0 && index < size(), "{} has {} images, got index {}", spec_, size(), index);
 }
 
 std::unique_ptr<Dataset> open_dataset(const std::string& text, const Framing& framing) {

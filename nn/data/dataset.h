@@ -55,6 +55,9 @@ class Dataset {
   const std::string& cache() const { return cache_; }
 
  protected:
+  /// Throws unless 0 <= index < size().
+  void check_index(int64_t index) const;
+
   std::vector<std::string> class_names_;
   Framing framing_;
   int64_t ignored_files_ = 0;

@@ -56,7 +56,7 @@ class ImageFileDataset : public Dataset {
 
  private:
   const ImageFiles::Entry& entry(int64_t index) const {
-    CHECK(index >= 0 && index < size(), "{} has {} images, got index {}", spec_, size(), index);
+    check_index(index);
     return entries_[index];
   }
 

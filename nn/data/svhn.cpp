@@ -70,9 +70,9 @@ class Svhn : public Dataset {
   }
 
  private:
-  size_t checked(int64_t index) const {
-    CHECK(index >= 0 && index < size(), "{} has {} images, got index {}", spec_, size(), index);
-    return static_cast<size_t>(index);
+  int64_t checked(int64_t index) const {
+    check_index(index);
+    return index;
   }
 
   std::string file_name_;

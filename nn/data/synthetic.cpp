@@ -244,7 +244,6 @@ class Synthetic : public Dataset {
 
  private:
   bool is_id() const { return &set_ == sets; }
-  void check_index(int64_t index) const { CHECK(index >= 0 && index < size_, "{} has {} images, got index {}", spec_, size_, index); }
 
   const Set& set_;
   uint64_t seed_;
