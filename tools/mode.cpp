@@ -27,8 +27,8 @@ void ignore_signals_of_writes() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-/// A program started without them would get their numbers for its own files, and print into these. What stands there can neither be read
-/// nor written.
+/// A program that starts with a standard stream closed would open its own files under that number, and print into them. The placeholder can
+/// neither be read nor written.
 void occupy_closed_standard_streams() {
   for (int descriptor = 0; descriptor <= 2; ++descriptor)
     if (::fcntl(descriptor, F_GETFD) < 0 && ::open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY) != descriptor) std::_Exit(1);
@@ -47,7 +47,7 @@ ssize_t write_or_remember(void*, const char* bytes, size_t count) {
   return static_cast<ssize_t>(count);
 }
 
-/// A print that throws would end training when the reader of its lines does. So stdout takes everything, and its fault is told at the end.
+/// A print that throws would end training when the reader of its lines does. So stdout accepts every write, and main reports the first fault at the end.
 void remember_faults_of_stdout() {
   cookie_io_functions_t functions{};
   functions.write = write_or_remember;
@@ -63,7 +63,7 @@ int main(int argc, char** argv) {
   ignore_signals_of_writes();
   occupy_closed_standard_streams();
   remember_faults_of_stdout();
-  // What was printed comes first, then the one line that says what went wrong. Nobody is left to tell where stderr cannot be written.
+  // The output so far comes first, then the one line of the error (with MODE_TRACE=1 and its place, see tensor/check.h).
   const auto fail = [](const std::string& message, int status) {
     std::fflush(stdout);
     std::fputs(fmt::format("mode: {}\n", nn::escaped(message, 4000)).c_str(), stderr);
@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
   };
   try {
     const int status = mode::tools::parse_arguments(argc, argv)();
-    // What nobody could read was not done: a full disk behind a redirection is a failure.
+    // Lost output is a failure: a redirection to a full disk, for example.
     std::fflush(stdout);
     if (output_fault == 0) return status;
     return fail(fmt::format("cannot write the output: {}", std::strerror(output_fault)), status == 0 ? 1 : status);
