@@ -289,7 +289,7 @@ def header_words_begin_lines(files):
 
 
 FEWEST_LINES = 40
-ONE_PER_FILE = r"((autograd|\w+/cases)/|tools/bench/rows_)"  # one op or group of rows per file, so that each is guessed; so is a test or fuzz target
+ONE_PER_FILE = r"((autograd|\w+/cases)/|tools/bench/rows_|tools/commands/\w+\.cpp)"  # one op, group of rows or command per file, so that each is guessed; so is a test or fuzz target
 SHORT_BECAUSE = {
     "tensor/fmt.cpp": "it only instantiates {fmt}'s templates", "tensor/for_each_isa.h": "it is only the loop over instruction sets",
     "tensor/host_device.h": "formulas need this macro and nothing else", "tensor/math.h": "formulas and kernels on both devices include it",
@@ -298,11 +298,12 @@ SHORT_BECAUSE = {
     "tensor/emulator/api_state.h": "three files share one error state", "tensor/emulator/emulator.h": "tests include the settings alone",
     "tensor/emulator/sanitizer.h": "it only declares the interface of AddressSanitizer", "tensor/ops/matrix_view.h": "every op along the last axis includes it",
     "tensor/ops/naive.h": "only the oracles include it", "tools/bench/rows.h": "every group of rows includes it",
+    "tools/commands/argument_parts.h": "only the two files that use CLI11 include it",
 }
 SUFFIXES = r"(_(cpu|cuda|kernel|naive|functors|steps|explain|report))*$"
 
 
-@rule(("nn/a.h", "\n" * 39), ("nn/a.h", "", "nn/b.cpp", "", "nn/ab.h", "\n" * 50),
+@rule(("nn/a.h", "\n" * 39), ("README.md", ""), ("nn/a.h", "", "nn/b.cpp", "", "nn/ab.h", "\n" * 50),
       sound=[("nn/a.h", "\n" * 40), ("nn/a.h", "", "nn/a.cpp", "\n" * 50), ("nn/a.h", "// short because every file includes it\n"), ("autograd/a.cpp", "int i;\n"),
              ("nn/a_cpu.cpp", "", "nn/a_cuda.cu", ""), ("tests/test_a.cpp", "")])
 def files_are_not_tiny(files):
@@ -310,6 +311,9 @@ def files_are_not_tiny(files):
     def stem(path):
         return re.sub(SUFFIXES, "", path.rsplit(".", 1)[0])
 
+    if "README.md" in files:
+        for path in SHORT_BECAUSE.keys() - files.keys():
+            yield "tools/lint.py", 1, f"SHORT_BECAUSE names {path}, which is gone"
     count = collections.Counter(stem(path) for path in files if is_cpp(path))
     for path, text in files.items():
         if is_cpp(path) and not path.startswith("tests/") and not re.match(ONE_PER_FILE, path) and text.count("\n") < FEWEST_LINES and count[stem(path)] == 1:
