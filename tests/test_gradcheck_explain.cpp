@@ -121,7 +121,7 @@ TEST(GradcheckExplain, EveryOpRuns) {
 
 TEST(GradcheckExplain, UsageErrors) {
   const Result unknown = run({"gradcheck", "--explain", "convolution"});
-  expect_one_line(unknown, 2, "--explain convolution: unknown; known: add add_column");
+  expect_one_line(unknown, 2, "--explain convolution: unknown; known: add add_bias add_column");
   EXPECT_NE(unknown.err.find(" conv2d "), std::string::npos);
   expect_one_line(run({"gradcheck", "--explain", "conv2d", "--case", "9x9"}), 2,
                   "--case 9x9: conv2d has no such case; its cases: 1x1x1x1 -> 1");
