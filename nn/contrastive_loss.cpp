@@ -40,7 +40,7 @@ Variable supcon(const Variable& z, const Tensor& labels, const ContrastiveOption
 Variable simclr(const Variable& z, int64_t views, const ContrastiveOptions& options) {
   const int64_t rows = z.shape()[0];
   CHECK(views >= 2 && rows % views == 0, "simclr: {} rows are not {} views of each image; at least 2 are needed", rows, views);
-  std::vector<int64_t> image(static_cast<size_t>(rows));
+  std::vector<int64_t> image(rows);
   for (int64_t row = 0; row < rows; ++row) image[row] = row % (rows / views);
   return supcon(z, Tensor::from(image, tensor::Shape{rows}, z.value().device()), options);
 }

@@ -43,7 +43,7 @@ double loss_of_row(const T* s, const int64_t* groups, int64_t n, int64_t i, cons
 ContrastiveResult contrastive_loss_and_grad(const Tensor& similarity, const Tensor& groups, const ContrastiveOptions& options) {
   const int64_t n = similarity.dim(0);
   ContrastiveResult result = {Tensor(), Tensor(similarity.shape(), similarity.dtype())};
-  std::vector<double> losses(static_cast<size_t>(n));
+  std::vector<double> losses(n);
   tensor::dispatch_floating(similarity.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* s = similarity.data<T>();

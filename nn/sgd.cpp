@@ -77,6 +77,7 @@ void Sgd::load_state(const std::map<std::string, Tensor>& state) {
 }
 
 void sgd_update(Tensor& w, Tensor& v, const Tensor& dw, const SgdOptions& options, bool first) {
+  tensor::check_floating("sgd_update", {"w", w});
   tensor::check_same("sgd_update", {"w", w}, {"dw", dw});
   tensor::check_same("sgd_update", {"w", w}, {"v", v});
   DISPATCH_DEVICE(w, sgd_update, w, v, dw, options, first);

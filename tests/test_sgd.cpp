@@ -23,7 +23,7 @@ using tensor::random_tensor;
 void check_three_steps(int64_t n, Dtype dtype, const nn::SgdOptions& options) {
   const double tolerance = dtype == Dtype::f64 ? 4e-15 : 1e-6;
   Tensor w = random_tensor({n}, dtype, 1), v = tensor::full({n}, NAN, dtype);
-  std::vector<double> expected_w = w.to_vector(), expected_v(static_cast<size_t>(n));
+  std::vector<double> expected_w = w.to_vector(), expected_v(n);
   for (int step = 0; step < 3; ++step) {
     const Tensor dw = random_tensor({n}, dtype, 2 + static_cast<uint64_t>(step));
     const std::vector<double> gradient = dw.to_vector();

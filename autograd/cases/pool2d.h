@@ -42,7 +42,7 @@ inline const Pool2dCase pool2d_cases[] = {
 /// that a step of h changes no maximum.
 inline Tensor distinct_input(Shape shape, uint64_t seed) {
   const int64_t n = shape.numel();
-  std::vector<double> values(static_cast<size_t>(n));
+  std::vector<double> values(n);
   for (int64_t i = 0; i < n; ++i) {
     const uint32_t other =
         tensor::uniform_below(tensor::philox(seed, tensor::Stream::test, static_cast<uint64_t>(i))[0], static_cast<uint32_t>(i + 1));

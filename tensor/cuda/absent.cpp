@@ -1,4 +1,4 @@
-// Every call of tensor/cuda/cuda.h in a build without CUDA.
+// Every call of tensor/cuda/cuda.h in a build without CUDA; short because each only refuses.
 
 #include "tensor/cuda/cuda.h"
 

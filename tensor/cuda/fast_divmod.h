@@ -1,6 +1,7 @@
 #pragma once
 // Division by a divisor that the host knows before the launch: one multiplication and one shift, where a GPU has no instruction for it.
 // Source: Granlund and Montgomery, "Division by invariant integers using multiplication", 1994. Interface as CUTLASS's FastDivmod.
+// (short because tensor/math.h, which every file includes, needs no part of it)
 
 #include <cstdint>
 

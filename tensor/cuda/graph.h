@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "tensor/cuda/api.h"
+#include "tensor/cuda/launch.h"
 #include "tensor/device.h"
 
 namespace tensor::cuda {

@@ -7,10 +7,13 @@
 #include <type_traits>
 #include <utility>
 
-#include "tensor/cuda/api.h"
 #include "tensor/device.h"
+// CUDA's runtime API for host code: the Toolkit's, or the emulator's subset.
 #ifdef MODE_CUDA_EMULATED
+#include "tensor/emulator/cuda_api.h"
 #include "tensor/emulator/launch.h"
+#else
+#include <cuda_runtime_api.h>
 #endif
 
 /// CUDA_CHECK(call): the call must return cudaSuccess; the Error has the call, CUDA's message, file and line.

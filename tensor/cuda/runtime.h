@@ -1,6 +1,6 @@
 #pragma once
 // The first include of every CUDA source: the kernel language, launch(), shared memory. nvcc takes the language from the CUDA Toolkit, g++
-// from tensor/emulator/, which runs the same source on a CPU.
+// from tensor/emulator/, which runs the same source on a CPU. It is short because every CUDA source includes it.
 
 #ifdef MODE_CUDA_EMULATED
 #include "tensor/emulator/kernel_language.h"

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "tensor/emulator/api_state.h"
+#include "tensor/emulator/cuda_api.h"
 #include "tensor/emulator/emulator.h"
 
 namespace tensor::emulator {

@@ -87,3 +87,10 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
+
+namespace tensor::emulator {
+
+/// For the files that implement the API: keeps an error for cudaGetLastError, and returns it.
+cudaError_t note(cudaError_t error);
+
+}  // namespace tensor::emulator

@@ -1,5 +1,6 @@
 #pragma once
 // The emulated device's settings, for tests. An environment variable sets the initial value of each.
+// It is short because tests include it without the rest of the emulator.
 
 #include <cstddef>
 #include <cstdint>

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "tensor/check.h"
-#include "tensor/emulator/sanitizer.h"
+#include "tensor/emulator/memory.h"
 
 namespace tensor::emulator {
 namespace {

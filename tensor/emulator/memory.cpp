@@ -10,10 +10,9 @@
 #include <vector>
 
 #include "tensor/cuda/launch.h"
-#include "tensor/emulator/api_state.h"
 #include "tensor/emulator/block.h"
+#include "tensor/emulator/cuda_api.h"
 #include "tensor/emulator/emulator.h"
-#include "tensor/emulator/sanitizer.h"
 #include "tensor/emulator/shadow.h"
 
 namespace tensor::emulator {

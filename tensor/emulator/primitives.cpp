@@ -9,7 +9,6 @@
 #include "tensor/emulator/block.h"
 #include "tensor/emulator/emulator.h"
 #include "tensor/emulator/memory.h"
-#include "tensor/emulator/sanitizer.h"
 #include "tensor/emulator/shadow.h"
 
 namespace tensor::emulator {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "tensor/check.h"
-#include "tensor/emulator/api_state.h"
 #include "tensor/emulator/block.h"
+#include "tensor/emulator/cuda_api.h"
 #include "tensor/emulator/emulator.h"
 #include "tensor/emulator/memory.h"
 #include "tensor/emulator/shadow.h"

@@ -15,6 +15,7 @@ void check_channels(const char* op, const Tensor& x, const Argument& value) {
 
 void check_forward(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual) {
   as_matrix(x);
+  check_floating(op, {"x", x});
   check_channels(op, x, {"gamma", gamma});
   check_channels(op, x, {"beta", beta});
   if (residual.defined()) check_same(op, {"x", x}, {"residual", residual});
@@ -23,6 +24,7 @@ void check_forward(const char* op, const Tensor& x, const Tensor& gamma, const T
 void check_grad(const char* op, const Tensor& x, const Tensor& gamma, const Tensor& mean, const Argument& spread, const Tensor& y,
                 const Tensor& dy) {
   as_matrix(x);
+  check_floating(op, {"x", x});
   check_channels(op, x, {"gamma", gamma});
   check_channels(op, x, {"mean", mean});
   check_channels(op, x, spread);

@@ -45,10 +45,9 @@ BatchNormGradients batch_norm_grad(const Tensor& x, const Tensor& gamma, const T
 BatchNormGradients batch_norm_inference_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& var, const Tensor& y,
                                              const Tensor& dy, BatchNormParams params, bool needs_dresidual);
 
-namespace naive {
-BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& residual, BatchNormParams params);
-BatchNormGradients batch_norm_grad(const Tensor& x, const Tensor& gamma, const Tensor& mean, const Tensor& rstd, const Tensor& y,
-                                   const Tensor& dy, BatchNormParams params, bool needs_dresidual);
+namespace naive {  // channel by channel, in double, rounded once
+decltype(ops::batch_norm) batch_norm;
+decltype(ops::batch_norm_grad) batch_norm_grad;
 }  // namespace naive
 
 namespace cpu {

@@ -55,7 +55,7 @@ Moments moments(const T* x, int64_t rows, int64_t columns) {
     squares(x + begin * columns, center, end - begin, columns, square);
   });
 
-  Moments result = {std::vector<double>(static_cast<size_t>(columns)), std::vector<double>(static_cast<size_t>(columns))};
+  Moments result = {std::vector<double>(columns), std::vector<double>(columns)};
   for (int64_t block = 0; block < blocks; ++block)
     for (int64_t c = 0; c < columns; ++c) result.mean[c] += partials[block * 2 * columns + c];
   for (double& mean : result.mean) mean /= static_cast<double>(rows);
@@ -139,7 +139,7 @@ BatchNormGradients gradients(const Tensor& x, const Tensor& gamma, const std::ve
                                Tensor::from(rounded<T>(sums.dbeta), gamma.shape()),
                                {}};
   if (needs_dresidual) result.dresidual = relu ? sums.g : dy;
-  std::vector<T> scale(static_cast<size_t>(columns)), slope(scale), offset(scale);
+  std::vector<T> scale(columns), slope(scale), offset(scale);
   for (size_t c = 0; c < scale.size(); ++c) {
     const BatchNormDx dx(static_cast<double>(gamma.data<T>()[c]), rstd[c], sums.dgamma[c], sums.dbeta[c], rows, constant_statistics);
     scale[c] = static_cast<T>(dx.scale);

@@ -16,6 +16,7 @@ void check_operands(const char* op, const char* a_name, const Tensor& a, const c
         a.device().to_string(), b_name, b.shape().to_string(), b.device().to_string());
   CHECK(a.dtype() != Dtype::bf16 || !a.device().is_cpu(), "{}: {} {} is bf16 on the cpu; bf16 needs CUDA, cast to f32", op, a_name,
         a.shape().to_string());
+  if (a.dtype() != Dtype::bf16) check_floating(op, {a_name, a});
 }
 
 void check_dy(const char* op, const Tensor& dy, const Shape& x, const Shape& w, Conv2dParams params) {

@@ -36,11 +36,10 @@ struct Conv2dResidue {
   Conv2dResidue(int64_t first, int64_t extent, int64_t kernel, Conv2dParams params);
 };
 
-namespace naive {
-/// Seven loops, sums in double.
-Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dParams params);
-Tensor conv2d_dx(const Tensor& w, const Tensor& dy, const Shape& x_shape, Conv2dParams params);
-Tensor conv2d_dw(const Tensor& x, const Tensor& dy, const Shape& w_shape, Conv2dParams params);
+namespace naive {  // seven loops, sums in double
+decltype(ops::conv2d) conv2d;
+decltype(ops::conv2d_dx) conv2d_dx;
+decltype(ops::conv2d_dw) conv2d_dw;
 }  // namespace naive
 
 namespace cpu {

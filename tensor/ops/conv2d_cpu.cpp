@@ -134,8 +134,8 @@ void correlate_all(const Correlation<T>& c, const Conv2dKernels<T>& kernels, con
   const int64_t copy_size = in_place ? 0 : images * padded_rows * padded_w * c.channels;
 
   Tensor copies({num_threads(), copy_size}, dtype_of<T>());
-  std::vector<const T*> inputs(static_cast<size_t>(num_threads() * block_pixels));
-  std::vector<T*> outputs(static_cast<size_t>(num_threads() * block_pixels));
+  std::vector<const T*> inputs(num_threads() * block_pixels);
+  std::vector<T*> outputs(num_threads() * block_pixels);
   T* copies_data = copies.data<T>();
 
   const int64_t block_work = block_pixels * c.kernel_h * c.kernel_w * c.channels * c.result_channels;

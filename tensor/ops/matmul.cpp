@@ -11,6 +11,7 @@ MatmulExtents matmul_extents(const Tensor& a, const Tensor& b, Transpose transpo
   check_same_kind("matmul", {"a", a}, {"b", b});
   CHECK(a.dtype() != Dtype::bf16 || !a.device().is_cpu(), "matmul: a {} and b {} are bf16 on the cpu; bf16 needs CUDA, cast to f32",
         a.shape().to_string(), b.shape().to_string());
+  if (a.dtype() != Dtype::bf16) check_floating("matmul", {"a", a});
   const bool flip_a = transpose_a == Transpose::yes, flip_b = transpose_b == Transpose::yes;
   const MatmulExtents e = {.m = a.dim(flip_a ? 1 : 0), .n = b.dim(flip_b ? 0 : 1), .k = a.dim(flip_a ? 0 : 1)};
   CHECK(b.dim(flip_b ? 1 : 0) == e.k,

@@ -17,11 +17,13 @@ Shape pool2d_shape(const Shape& x, Pool2dParams params) {
 }
 
 MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params) {
+  check_floating("max_pool2d", {"x", x});
   pool2d_shape(x.shape(), params);
   DISPATCH_DEVICE(x, max_pool2d, x, params);
 }
 
 Tensor max_pool2d_grad(const Tensor& argmax, const Tensor& dy, const Shape& x_shape, Pool2dParams params) {
+  check_floating("max_pool2d_grad", {"dy", dy});
   check_shape("max_pool2d_grad", {"dy", dy}, pool2d_shape(x_shape, params));
   check_shape("max_pool2d_grad", {"argmax", argmax}, dy.shape());
   CHECK(argmax.dtype() == Dtype::i32 && argmax.device() == dy.device(),

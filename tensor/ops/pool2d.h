@@ -46,8 +46,8 @@ HOST_DEVICE Window windows_over(int64_t i, int64_t windows, Pool2dParams params)
 }
 
 namespace naive {
-MaxPoolResult max_pool2d(const Tensor& x, Pool2dParams params);
-Tensor max_pool2d_grad(const Tensor& argmax, const Tensor& dy, const Shape& x_shape, Pool2dParams params);
+decltype(ops::max_pool2d) max_pool2d;
+decltype(ops::max_pool2d_grad) max_pool2d_grad;
 }  // namespace naive
 
 namespace cpu {

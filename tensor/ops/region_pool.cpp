@@ -17,11 +17,13 @@ void check_rects(const char* op, const Shape& x, const std::vector<Rect>& rects)
 }  // namespace
 
 Tensor region_pool(const Tensor& x, const std::vector<Rect>& rects) {
+  check_floating("region_pool", {"x", x});
   check_rects("region_pool", x.shape(), rects);
   DISPATCH_DEVICE(x, region_pool, x, rects);
 }
 
 Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Rect>& rects) {
+  check_floating("region_pool_grad", {"dy", dy});
   check_rects("region_pool_grad", x_shape, rects);
   check_shape("region_pool_grad", {"dy", dy}, {x_shape[0], static_cast<int64_t>(rects.size()), x_shape[3]});
   DISPATCH_DEVICE(dy, region_pool_grad, dy, x_shape, rects);
@@ -47,7 +49,7 @@ Tensor region_pool(const Tensor& x, const std::vector<Rect>& rects) {
 Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Rect>& rects) {
   const std::vector<double> g = dy.to_vector();
   const int64_t count = static_cast<int64_t>(rects.size()), channels = x_shape[3];
-  std::vector<double> dx(static_cast<size_t>(x_shape.numel()));
+  std::vector<double> dx(x_shape.numel());
   for (int64_t n = 0; n < x_shape[0]; ++n)
     for (int64_t m = 0; m < count; ++m) {
       const Rect& rect = rects[m];

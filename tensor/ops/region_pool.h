@@ -26,8 +26,8 @@ Tensor region_pool(const Tensor& x, const std::vector<Rect>& rects);
 Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Rect>& rects);
 
 namespace naive {
-Tensor region_pool(const Tensor& x, const std::vector<Rect>& rects);
-Tensor region_pool_grad(const Tensor& dy, const Shape& x_shape, const std::vector<Rect>& rects);
+decltype(ops::region_pool) region_pool;
+decltype(ops::region_pool_grad) region_pool_grad;
 }  // namespace naive
 
 namespace cpu {

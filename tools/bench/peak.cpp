@@ -28,7 +28,7 @@ Peak fma_peak(int threads) {
     double best = 0, flops = 0;
     float result = 0;
   };
-  std::vector<Slot> slots(static_cast<size_t>(threads));
+  std::vector<Slot> slots(threads);
   const double start = seconds();
   tensor::parallel_for(threads, 1, [&](int64_t thread, int64_t) {
     Slot slot;
@@ -54,7 +54,7 @@ Peak fma_peak(int threads) {
 
 double copy_peak() {
   const int64_t bytes = int64_t{64} << 20, piece = int64_t{1} << 20;  // 64 MB, larger than the last cache of most machines
-  static std::vector<char> from(static_cast<size_t>(bytes), 1), to(static_cast<size_t>(bytes), 2);
+  static std::vector<char> from(bytes, 1), to(bytes, 2);
   double best = 0;
   for (int repetition = 0; repetition < 3; ++repetition) {
     const double start = seconds();

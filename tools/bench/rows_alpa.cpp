@@ -4,7 +4,7 @@
 
 #include "mode/alpa/alpa_loss.h"
 #include "nn/module.h"
-#include "tools/bench/rows.h"
+#include "tools/bench/measure.h"
 
 namespace bench {
 namespace {

@@ -1,7 +1,7 @@
 // The convolutions of ResNet-18 (batch 64) and ResNet-20 (batch 128) on 32x32 images, all three passes.
 
 #include "autograd/cases/conv2d.h"
-#include "tools/bench/rows.h"
+#include "tools/bench/measure.h"
 
 namespace bench {
 

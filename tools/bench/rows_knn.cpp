@@ -1,7 +1,7 @@
 // Exact nearest neighbors, K = 10. tools/peers/knn.py times FAISS on the same shapes.
 
 #include "mode/detectors/knn.h"
-#include "tools/bench/rows.h"
+#include "tools/bench/measure.h"
 
 namespace bench {
 

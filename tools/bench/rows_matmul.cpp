@@ -1,7 +1,7 @@
 // Matrix products: a square one, and those of a Linear layer.
 
 #include "autograd/cases/matmul.h"
-#include "tools/bench/rows.h"
+#include "tools/bench/measure.h"
 
 namespace bench {
 

@@ -7,7 +7,7 @@
 #include "tensor/ops/pool2d.h"
 #include "tensor/ops/region_pool.h"
 #include "tensor/ops/softmax.h"
-#include "tools/bench/rows.h"
+#include "tools/bench/measure.h"
 
 namespace bench {
 namespace {

@@ -5,7 +5,7 @@
 #include "nn/layers.h"
 #include "nn/resnet.h"
 #include "nn/sgd.h"
-#include "tools/bench/rows.h"
+#include "tools/bench/measure.h"
 
 namespace bench {
 namespace {
