@@ -292,12 +292,12 @@ FEWEST_LINES = 40
 ONE_PER_FILE = r"((autograd|\w+/cases)/|tools/bench/rows_|tools/commands/\w+\.cpp)"  # one op, group of rows or command per file, so that each is guessed; so is a test or fuzz target
 SHORT_BECAUSE = {
     "tensor/fmt.cpp": "it only instantiates {fmt}'s templates", "tensor/for_each_isa.h": "it is only the loop over instruction sets",
-    "tensor/host_device.h": "formulas need this macro and nothing else", "tensor/math.h": "formulas and kernels on both devices include it",
-    "tensor/cuda/absent.cpp": "a build without CUDA has no devices", "tensor/cuda/api.h": "it only chooses between two APIs",
+    "tensor/math.h": "formulas and kernels on both devices include it",
+    "tensor/cuda/absent.cpp": "a build without CUDA has no devices",
     "tensor/cuda/runtime.h": "it only chooses between two kernel languages", "tensor/cuda/fast_divmod.h": "kernels and host code share one small type",
-    "tensor/emulator/api_state.h": "three files share one error state", "tensor/emulator/emulator.h": "tests include the settings alone",
-    "tensor/emulator/sanitizer.h": "it only declares the interface of AddressSanitizer", "tensor/ops/matrix_view.h": "every op along the last axis includes it",
-    "tensor/ops/naive.h": "only the oracles include it", "tools/bench/rows.h": "every group of rows includes it",
+    "tensor/emulator/emulator.h": "tests include the settings alone",
+    "tensor/ops/matrix_view.h": "every op along the last axis includes it",
+    "tensor/ops/naive.h": "only the oracles include it",
     "tools/commands/argument_parts.h": "only the two files that use CLI11 include it",
 }
 SUFFIXES = r"(_(cpu|cuda|kernel|naive|functors|steps|explain|report))*$"
