@@ -134,7 +134,7 @@ TEST(CliExplain, PairByTheRunsHeads) {
   EXPECT_NEAR(std::stod(value_after(result.out, "S_BA")), s[2], 1e-5);
   EXPECT_NEAR(std::stod(value_after(result.out, "s")), s[1] + s[2], 2e-5);
   EXPECT_NE(value_after(result.out, "S_AB").find("the logsum over A's regions"), std::string::npos);
-  EXPECT_NE(result.out.find("softmax(q k / sqrt 80) by the run's ALPA heads"), std::string::npos);
+  EXPECT_NE(result.out.find("softmax(q k / sqrt 80) of the run's ALPA heads"), std::string::npos);
   // The printed cosines add up to it.
   const std::vector<std::pair<std::string, size_t>> blocks = {{"regions of A in B", 1}, {"regions of B in A", 2}};
   for (const auto& [heading, at] : blocks) {
@@ -180,7 +180,7 @@ TEST(CliExplain, PairByTheVectorsThemselves) {
   const Result result = run({"explain", images().a, images().b, "--model", model, "--grid", "3", "--temperature", "0.02", "--direction",
                              "ba", "--out", directory / "pair.png"});
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_NE(result.out.find("softmax(cosine / 0.02) of the local vectors themselves: the network comes without ALPA heads\n"),
+  EXPECT_NE(result.out.find("softmax(cosine / 0.02) of the local features: the network has no ALPA heads\n"),
             std::string::npos)
       << result.out;
   const Tensor map = map_of_images(model);
@@ -339,11 +339,11 @@ TEST(CliExplain, FailsInOneLineAndWritesNothing) {
   fails({cut, "--model", model, "--id", command::train_data}, "cut.png");
   // Networks.
   const std::string without_alpa = model.substr(0, model.rfind('/'));
-  fails({a, b, "--run", without_alpa}, "trained without ALPA and has no heads; look at its vectors themselves by --model");
+  fails({a, b, "--run", without_alpa}, "trained without ALPA and has no heads; use the attention of its local features with --model");
   fails({a, b, "--run", model}, "--run names the folder of a training run; a network alone is for --model");
   fails({a, b, "--run", directory.path()}, "state.safetensors does not exist");
   fails({a, b, "--model", directory / "none.safetensors"}, "none.safetensors");
-  fails({a, b, "--model", model, "--grid", "9"}, "--grid 9: the network's map of these images is 8 x 8; take at most 8");
+  fails({a, b, "--model", model, "--grid", "9"}, "--grid 9: the feature map of these images is 8 x 8; choose at most 8");
   fails({a, "--model", model, "--id", command::train_data, "--k", "600"}, "lower K");
   fails({a, "--model", model, "--id", "synthetic:nothing"}, "nothing");
   // A state that was tampered with.

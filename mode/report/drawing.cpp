@@ -60,6 +60,13 @@ uint16_t glyph_of(char c) {
 
 }  // namespace
 
+nn::Image image_of(const nn::Dataset& dataset, int64_t index) {
+  const int64_t size = dataset.image_size();
+  nn::Image image{size, size, std::vector<uint8_t>(size * size * 3)};
+  dataset.read(index, image.pixels.data());
+  return image;
+}
+
 nn::Image blank_sheet(int64_t height, int64_t width, const std::string& remedy) {
   CHECK(height <= max_edge && width <= max_edge, "the PNG would have {} x {} pixels; the maximum edge is {}: {}", width, height, max_edge,
         remedy);

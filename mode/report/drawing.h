@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/data/dataset.h"
 #include "nn/data/resize.h"
 #include "tensor/ops/region_pool.h"
 
@@ -15,6 +16,8 @@ struct Color {
 };
 constexpr Color ink = {40, 40, 40}, marked = {60, 255, 90};
 
+/// Image `index` of a dataset.
+nn::Image image_of(const nn::Dataset& dataset, int64_t index);
 /// A white image of height x width. Throws where an edge is above 16384 pixels; the message ends with `remedy`.
 nn::Image blank_sheet(int64_t height, int64_t width, const std::string& remedy);
 /// Each pixel becomes a square of zoom x zoom pixels, without interpolation.

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,7 +12,6 @@
 #include "mode/evaluation/probe.h"
 #include "mode/report/sheet.h"
 #include "mode/training/options.h"
-#include "nn/data/dataset.h"
 
 namespace mode::tools {
 
@@ -101,7 +99,7 @@ struct AblateOptions {
 };
 int run_ablate(const AblateOptions& options);
 
-// -- explain: ALPA's attention between two images, or the training regions nearest to one image (explain*.cpp) --
+// -- explain: ALPA's attention between two images, or the training regions nearest to one image (explain.cpp) --
 
 struct ExplainOptions {
   std::vector<std::string> images;  ///< files: two for the attention, one for its nearest training regions
@@ -126,17 +124,6 @@ struct ExplainOptions {
   std::set<std::string> given;  ///< options present on the command line, as "grid"
 };
 int run_explain(const ExplainOptions& options);
-
-/// Two images A and B. One tile per region of A: A with the region outlined, and B under the attention of the region; then the same for
-/// the regions of B.
-int explain_pair(const ExplainOptions& options);
-/// One image: the scale with the smallest K-th distance, outlined, and the training regions nearest to it.
-int explain_nearest(const ExplainOptions& options);
-
-/// Unlabeled dataset of these files, decoded on access.
-std::unique_ptr<nn::Dataset> open_images(const std::vector<std::string>& paths, const nn::Framing& framing);
-/// Image `index` of the dataset.
-nn::Image image_of(const nn::Dataset& dataset, int64_t index);
 
 // -- features: region vectors, logits and labels in a file (features.cpp) --
 
