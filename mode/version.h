@@ -1,5 +1,6 @@
 #pragma once
-// Which source a binary was built from; written into checkpoints and results, printed by `mode --version`.
+// The source of a binary: written into checkpoints and results, printed by `mode --version`. A file of its own, because version.cpp is
+// compiled again with every commit.
 
 #include <string_view>
 
@@ -7,7 +8,7 @@ namespace mode {
 
 /// "0.1.0".
 std::string_view version();
-/// Twelve digits of the commit, "-dirty" appended if tracked files differed from it; "unknown" when built outside a git checkout.
+/// Twelve digits of the commit, with "-dirty" appended if tracked files differed from it; "unknown" outside a git checkout.
 std::string_view commit();
 
 }  // namespace mode

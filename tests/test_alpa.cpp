@@ -18,22 +18,9 @@ using tensor::Tensor;
 
 constexpr AlpaAggregate aggregates[] = {AlpaAggregate::mean, AlpaAggregate::max, AlpaAggregate::sum, AlpaAggregate::logsum};
 
-struct Case {
-  int64_t n, r, c;
-};
-const Case cases[] = {
-    {1, 1, 1},    // the smallest
-    {2, 1, 5},    // one region: attention is 1
-    {3, 4, 7},    //
-    {7, 16, 80},  // the paper's
-    {13, 9, 17},  // odd, more than one block of anchors
-    {5, 25, 33},  // R no multiple of 4
-    {4, 49, 3},   // R larger than C; four blocks
-    {9, 49, 2},   // nine blocks, in six slices
-    {2, 101, 4},  // R larger than a tile
-};
+using mode::cases::AlpaCase;
 
-Tensor inputs_of(const Case& c, Dtype dtype, uint64_t seed) { return tensor::random_tensor({c.n, c.r, c.c}, dtype, seed); }
+Tensor inputs_of(const AlpaCase& c, Dtype dtype, uint64_t seed) { return tensor::random_tensor(c.shape(), dtype, seed); }
 
 std::vector<Tensor> gradients(const std::function<Variable(const std::vector<Variable>&)>& function, const std::vector<Tensor>& inputs,
                               const Tensor& ds) {
@@ -53,12 +40,13 @@ class Alpa : public testing::TestWithParam<tensor::Isa> {
 
 TEST_P(Alpa, IsTheFormula) {
   for (const Dtype dtype : {Dtype::f64, Dtype::f32})
-    for (const Case& c : cases)
+    for (const AlpaCase& c : mode::cases::alpa_cases)
       for (const AlpaAggregate aggregate : aggregates) {
-        SCOPED_TRACE(fmt::format("N {} R {} C {} aggregate {} {}", c.n, c.r, c.c, static_cast<int>(aggregate), tensor::name(dtype)));
+        SCOPED_TRACE(
+            fmt::format("N {} R {} C {} aggregate {} {}", c.images, c.regions, c.width, static_cast<int>(aggregate), tensor::name(dtype)));
         const double tolerance = dtype == Dtype::f64 ? 1e-10 : 2e-4;
         const std::vector<Tensor> in = {inputs_of(c, dtype, 1), inputs_of(c, dtype, 2), inputs_of(c, dtype, 3)};
-        const Tensor ds = tensor::random_tensor({c.n, c.n}, dtype, 4);
+        const Tensor ds = tensor::random_tensor({c.images, c.images}, dtype, 4);
         const auto fused = [&](const std::vector<Variable>& x) { return mode::alpa_similarity(x[0], x[1], x[2], aggregate); };
         const auto plain = [&](const std::vector<Variable>& x) { return mode::naive::alpa_similarity(x[0], x[1], x[2], aggregate); };
         const std::vector<Variable> constants(in.begin(), in.end());
@@ -71,11 +59,12 @@ TEST_P(Alpa, IsTheFormula) {
 }
 // The formulas from plain ops, element by element; the fused kernel's gradients: tests/test_op_gradients.cpp.
 TEST(AlpaFromPlainOps, PassesTheGradientCheck) {
-  for (const mode::cases::AlpaCase& c : mode::cases::alpa_cases)
+  for (const AlpaCase& c : mode::cases::alpa_cases)
     for (const AlpaAggregate aggregate : aggregates) {
+      if (!c.is_small()) continue;
       SCOPED_TRACE(fmt::format("N {} R {} C {} aggregate {}", c.images, c.regions, c.width, static_cast<int>(aggregate)));
       std::vector<Tensor> in;
-      for (const uint64_t seed : {11, 12, 13}) in.push_back(autograd::random_input({c.images, c.regions, c.width}, seed));
+      for (const uint64_t seed : {11, 12, 13}) in.push_back(autograd::random_input(c.shape(), seed));
       const auto report = autograd::gradcheck(
           [&](const std::vector<Variable>& x) { return mode::naive::alpa_similarity(x[0], x[1], x[2], aggregate); }, in);
       EXPECT_TRUE(report.passed) << report.worst_error << " " << report.worst_where;
@@ -83,9 +72,9 @@ TEST(AlpaFromPlainOps, PassesTheGradientCheck) {
 }
 
 TEST_P(Alpa, HasTheSameBitsForAnyNumberOfThreads) {
-  const Case c{23, 9, 17};
+  const AlpaCase c{23, 9, 17};
   const Tensor q = inputs_of(c, Dtype::f32, 1), k = inputs_of(c, Dtype::f32, 2), v = inputs_of(c, Dtype::f32, 3);
-  const Tensor ds = tensor::random_tensor({c.n, c.n}, Dtype::f32, 4);
+  const Tensor ds = tensor::random_tensor({c.images, c.images}, Dtype::f32, 4);
   std::vector<std::vector<double>> first;
   for (const int threads : {1, 2, 5}) {
     tensor::set_num_threads(threads);
@@ -99,7 +88,7 @@ TEST_P(Alpa, HasTheSameBitsForAnyNumberOfThreads) {
 
 // Heads without biases do give zero vectors. PyTorch's clamp lets gradients of 1e7 pass there.
 TEST_P(Alpa, AVectorOfNothingHasNoCosineAndNoGradient) {
-  const Case c{3, 4, 5};
+  const AlpaCase c{3, 4, 5};
   const Tensor q = inputs_of(c, Dtype::f64, 1), k = inputs_of(c, Dtype::f64, 2);
   Tensor v = inputs_of(c, Dtype::f64, 3);
   std::fill_n(v.data<double>() + 5, 5, 0.0);        // image 0, region 1
@@ -119,7 +108,7 @@ TEST_P(Alpa, AVectorOfNothingHasNoCosineAndNoGradient) {
 }
 
 TEST(AlpaSimilarity, IsSymmetricAndItsPairsAreNot) {
-  const Case c{6, 4, 8};
+  const AlpaCase c{6, 4, 8};
   const Tensor q = inputs_of(c, Dtype::f64, 1), k = inputs_of(c, Dtype::f64, 2), v = inputs_of(c, Dtype::f64, 3);
   const std::vector<double> s = mode::alpa_similarity(Variable(q), Variable(k), Variable(v)).value().to_vector();
   const std::vector<double> pairs = mode::alpa_pairs(q, k, v, AlpaAggregate::mean).to_vector();
@@ -138,15 +127,15 @@ TEST(AlpaSimilarity, RefusesWhatDoesNotFit) {
     return message_of([&] { mode::alpa_pairs(q, k, v, AlpaAggregate::mean); });
   };
   EXPECT_NE(fault(x.reshape(Shape{6, 4}), x, x).find("(images, regions, width)"), std::string::npos);
-  EXPECT_NE(fault(x, tensor::random_tensor({2, 3, 5}, Dtype::f32, 1), x).find("shape"), std::string::npos);
+  EXPECT_NE(fault(x, tensor::random_tensor({2, 3, 5}, Dtype::f32, 1), x).find("(2, 3, 5)"), std::string::npos);
   EXPECT_NE(fault(x, x, tensor::random_tensor({2, 3, 4}, Dtype::f64, 1)).find("f64"), std::string::npos);
-  EXPECT_NE(fault(Tensor({2, 0, 4}), x, x).find("none of them 0"), std::string::npos);
+  EXPECT_NE(fault(Tensor({2, 0, 4}), x, x).find("(2, 0, 4); it must have at least one image"), std::string::npos);
 }
 
 TEST(AlpaRegions, AreThePositionsOrWindowsOfALargerMap) {
   const Tensor map = tensor::random_tensor({2, 4, 3, 5}, Dtype::f64, 1);
-  EXPECT_EQ(mode::alpa_regions(Variable(map), 4).value().to_vector(), map.to_vector());
-  const Variable pooled = mode::alpa_regions(Variable(tensor::random_tensor({1, 8, 7, 2}, Dtype::f64, 2)), 4);
+  EXPECT_EQ(mode::alpa_vectors(Variable(map), 4).value().to_vector(), map.to_vector());
+  const Variable pooled = mode::alpa_vectors(Variable(tensor::random_tensor({1, 8, 7, 2}, Dtype::f64, 2)), 4);
   EXPECT_EQ(pooled.shape().to_string(), Shape({1, 16, 2}).to_string());
   const std::vector<double> large = tensor::random_tensor({1, 8, 7, 2}, Dtype::f64, 2).to_vector();
   // Window (row 1, column 1) of 4 x 4: rows 2 to 3, columns floor(7/4) = 1 to ceil(14/4) - 1 = 3.

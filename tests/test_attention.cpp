@@ -1,4 +1,4 @@
-#include "mode/alpa/attention.h"
+#include "mode/alpa/alpa_loss.h"
 
 #include <cmath>
 
@@ -9,11 +9,11 @@ namespace {
 
 using mode::AlpaAggregate;
 using mode::Attention;
-using mode::LocalVectors;
+using mode::QueryKeyValue;
 using tensor::Dtype;
 using tensor::Tensor;
 
-LocalVectors random_vectors(int64_t n, int64_t r, int64_t c, Dtype dtype = Dtype::f64) {
+QueryKeyValue random_vectors(int64_t n, int64_t r, int64_t c, Dtype dtype = Dtype::f64) {
   const auto random = [&](uint64_t seed) { return tensor::random_tensor({n, r, c}, dtype, seed); };
   return {random(1), random(2), random(3), 1 / std::sqrt(static_cast<double>(c))};
 }
@@ -23,7 +23,7 @@ TEST(Attention, AddsUpToWhatAlpaComputes) {
     for (const AlpaAggregate aggregate : {AlpaAggregate::mean, AlpaAggregate::max, AlpaAggregate::sum, AlpaAggregate::logsum})
       for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
         SCOPED_TRACE(fmt::format("N {} R {} C {} aggregate {} {}", n, r, c, static_cast<int>(aggregate), tensor::name(dtype)));
-        const LocalVectors vectors = random_vectors(n, r, c, dtype);
+        const QueryKeyValue vectors = random_vectors(n, r, c, dtype);
         const std::vector<double> pairs = mode::alpa_pairs(vectors.q, vectors.k, vectors.v, aggregate).to_vector();
         for (int64_t i = 0; i < n; ++i)
           for (int64_t j = 0; j < n; ++j) {
@@ -37,7 +37,7 @@ TEST(Attention, AddsUpToWhatAlpaComputes) {
 
 TEST(Attention, IsTheFormulaElementByElement) {
   const int64_t r = 3, c = 5;
-  const LocalVectors vectors = random_vectors(2, r, c);
+  const QueryKeyValue vectors = random_vectors(2, r, c);
   const Attention attention = mode::attention_of(vectors, 1, 0);
   const std::vector<double> q = vectors.q.to_vector(), k = vectors.k.to_vector(), v = vectors.v.to_vector();
   const auto at = [&](const std::vector<double>& x, int64_t image, int64_t region, int64_t channel) {
@@ -66,7 +66,7 @@ TEST(Attention, IsTheFormulaElementByElement) {
       entropy -= weight * std::log(weight);
     }
     EXPECT_NEAR(attention.cosines.data<double>()[a], ab / std::sqrt(aa * bb), 1e-12);
-    EXPECT_NEAR(mode::regions_looked_at(attention).data<double>()[a], std::exp(entropy), 1e-12);
+    EXPECT_NEAR(mode::attended_regions(attention).data<double>()[a], std::exp(entropy), 1e-12);
   }
 }
 
@@ -74,7 +74,7 @@ TEST(Attention, OfHeadsIsTheirSimilarity) {
   mode::AlpaHeads heads(6, 5);
   nn::initialize(heads, 3);
   const Tensor regions = tensor::random_tensor({3, 4, 6}, Dtype::f32, 4);
-  const LocalVectors vectors = mode::alpa_vectors(heads, regions);
+  const QueryKeyValue vectors = mode::alpa_qkv(heads, regions);
   const std::vector<double> s = heads(mode::Variable(regions)).value().to_vector();
   for (int64_t i = 0; i < 3; ++i)
     for (int64_t j = 0; j < 3; ++j)
@@ -84,38 +84,38 @@ TEST(Attention, OfHeadsIsTheirSimilarity) {
 TEST(Attention, WithoutHeadsLooksWhereVectorsAreAlike) {
   // Image 1 is image 0 with its regions in reverse order and of other lengths.
   const Tensor regions = Tensor::from<float>({1, 0, 0, /**/ 0, 1, 0, /**/ 0, 0, 1, /**/ 0, 0, 7, /**/ 0, 2, 0, /**/ 3, 0, 0}, {2, 3, 3});
-  const Attention sharp = mode::attention_of(mode::plain_vectors(regions, 0.01), 0, 1);
+  const Attention sharp = mode::attention_of(mode::cosine_qkv(regions, 0.01), 0, 1);
   for (int64_t r = 0; r < 3; ++r) EXPECT_NEAR(sharp.weights.data<double>()[r * 3 + 2 - r], 1, 1e-12);
   EXPECT_NEAR(sharp.similarity, 1, 1e-12);
-  EXPECT_NEAR(mode::regions_looked_at(sharp).data<double>()[0], 1, 1e-12);
-  const Attention warm = mode::attention_of(mode::plain_vectors(regions, 2), 0, 1);
+  EXPECT_NEAR(mode::attended_regions(sharp).data<double>()[0], 1, 1e-12);
+  const Attention warm = mode::attention_of(mode::cosine_qkv(regions, 2), 0, 1);
   EXPECT_NEAR(warm.weights.data<double>()[2], std::exp(0.5) / (std::exp(0.5) + 2), 1e-7);
 }
 
 TEST(Attention, AZeroVectorHasCosineZero) {
   const Tensor regions = Tensor::from<float>({0, 0, /**/ 1, 0, /**/ 0, 0, /**/ 0, 1}, {2, 2, 2});
-  const Attention attention = mode::attention_of(mode::plain_vectors(regions, 0.1), 0, 1);
+  const Attention attention = mode::attention_of(mode::cosine_qkv(regions, 0.1), 0, 1);
   EXPECT_EQ(attention.cosines.data<double>()[0], 0);
   EXPECT_NEAR(attention.weights.data<double>()[0], 0.5, 1e-12) << "it looks everywhere alike";
-  EXPECT_NEAR(mode::regions_looked_at(attention).data<double>()[0], 2, 1e-12);
+  EXPECT_NEAR(mode::attended_regions(attention).data<double>()[0], 2, 1e-12);
 }
 
 TEST(Attention, WindowsArePooled) {
-  // alpa_regions is the mean over alpa_windows, or the map itself.
+  // alpa_vectors is the mean over alpa_windows, or the map itself.
   const Tensor map = tensor::random_tensor({2, 5, 4, 3}, Dtype::f32, 5);
   const std::vector<tensor::ops::Rect> windows = mode::alpa_windows(5, 4, 2);
   EXPECT_EQ(windows, (std::vector<tensor::ops::Rect>{{0, 0, 3, 2}, {0, 2, 3, 4}, {2, 0, 5, 2}, {2, 2, 5, 4}}));
-  tensor::expect_close(mode::alpa_regions(mode::Variable(map), 2).value(), tensor::ops::region_pool(map, windows), 1e-6);
+  tensor::expect_close(mode::alpa_vectors(mode::Variable(map), 2).value(), tensor::ops::region_pool(map, windows), 1e-6);
   EXPECT_EQ(mode::alpa_windows(2, 3, 4).size(), 6u);
-  EXPECT_EQ(mode::alpa_regions(mode::Variable(map), 9).value().to_vector(), map.to_vector());
+  EXPECT_EQ(mode::alpa_vectors(mode::Variable(map), 9).value().to_vector(), map.to_vector());
 }
 
 TEST(Attention, RefusesWhatCannotBe) {
-  LocalVectors vectors = random_vectors(2, 3, 4);
+  QueryKeyValue vectors = random_vectors(2, 3, 4);
   EXPECT_THROW(mode::attention_of(vectors, 0, 2), tensor::Error);
   vectors.k = tensor::random_tensor({2, 3, 5}, Dtype::f64, 1);
   EXPECT_THROW(mode::attention_of(vectors, 0, 1), tensor::Error);
-  EXPECT_THROW(mode::plain_vectors(tensor::random_tensor({2, 3, 4}, Dtype::f32, 1), 0), tensor::Error);
+  EXPECT_THROW(mode::cosine_qkv(tensor::random_tensor({2, 3, 4}, Dtype::f32, 1), 0), tensor::Error);
   EXPECT_THROW(mode::alpa_windows(4, 4, 0), tensor::Error);
 }
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "mode/alpa/attention.h"
+#include "mode/alpa/alpa_loss.h"
 #include "mode/detectors/regions.h"
 #include "nn/checkpoint.h"
 #include "nn/data/image_io.h"
@@ -19,7 +19,7 @@ using command::run;
 using command::value_after;
 using mode::Attention;
 using tensor::Tensor;
-using Region = tensor::ops::Rect;
+using mode::Region;
 
 // Two images in a folder of their own, as files.
 struct Images {
@@ -121,13 +121,13 @@ TEST(CliExplain, PairByTheRunsHeads) {
   const Result result = run({"explain", images().a, images().b, "--run", alpa_run(), "--out", out});
   ASSERT_EQ(result.status, 0) << result.err;
   // What training computes, from the same weights.
-  const Tensor regions = mode::alpa_regions(mode::Variable(map_of_images(alpa_run() + "/model.safetensors")), 4).value();
+  const Tensor regions = mode::alpa_vectors(mode::Variable(map_of_images(alpa_run() + "/model.safetensors")), 4).value();
   mode::AlpaHeads heads(64);
   std::map<std::string, Tensor> of_heads;
   for (const auto& [name, tensor] : nn::read_safetensors(alpa_run() + "/state.safetensors").tensors)
     if (name.rfind("alpa.", 0) == 0) of_heads.emplace(name.substr(5), tensor);
   nn::load_weights(heads, of_heads);
-  const auto of = heads.vectors(mode::Variable(regions));
+  const auto of = heads.project(mode::Variable(regions));
   const std::vector<double> s =
       mode::alpa_pairs(of.query.value(), of.key.value(), of.value.value(), mode::AlpaAggregate::logsum).to_vector();
   EXPECT_NEAR(std::stod(value_after(result.out, "S_AB")), s[1], 1e-5) << result.out;
@@ -161,8 +161,8 @@ TEST(CliExplain, StretchedColorsShowFaintDifferences) {
                              "ab", "--stretch", "--out", directory / "pair.png"});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_NE(result.out.find("each tile from its least attention (no color) to its largest (yellow)"), std::string::npos);
-  const Tensor regions = mode::alpa_regions(mode::Variable(map_of_images(command::trained_model())), 4).value();
-  const Attention attention = mode::attention_of(mode::plain_vectors(regions, 50), 0, 1);
+  const Tensor regions = mode::alpa_vectors(mode::Variable(map_of_images(command::trained_model())), 4).value();
+  const Attention attention = mode::attention_of(mode::cosine_qkv(regions, 50), 0, 1);
   const Sheet sheet{nn::decode_image(directory / "pair.png"), 4, 4};
   for (int64_t r = 0; r < 16; ++r) {
     const double* weights = attention.weights.data<double>() + 16 * r;
@@ -184,12 +184,12 @@ TEST(CliExplain, PairByTheVectorsThemselves) {
             std::string::npos)
       << result.out;
   const Tensor map = map_of_images(model);
-  const mode::LocalVectors vectors = mode::plain_vectors(mode::alpa_regions(mode::Variable(map), 3).value(), 0.02);
+  const mode::QueryKeyValue vectors = mode::cosine_qkv(mode::alpa_vectors(mode::Variable(map), 3).value(), 0.02);
   const Attention attention = mode::attention_of(vectors, 1, 0);
   EXPECT_NEAR(std::stod(value_after(result.out, "S_BA")), attention.similarity, 1e-5);
   EXPECT_EQ(result.out.find("regions of A in B"), std::string::npos);
   const std::vector<std::vector<double>> numbers = printed(result.out, "regions of B in A", 3);
-  const Tensor looked_at = mode::regions_looked_at(attention);
+  const Tensor looked_at = mode::attended_regions(attention);
   for (size_t r = 0; r < 9; ++r) {
     ASSERT_EQ(numbers[r / 3].size(), 6u);
     EXPECT_NEAR(numbers[r / 3][r % 3], attention.cosines.data<double>()[r], 1e-4);
@@ -200,7 +200,7 @@ TEST(CliExplain, PairByTheVectorsThemselves) {
   ASSERT_EQ(sheet.image.width, 12 + 3 * 270);
   ASSERT_EQ(sheet.image.height, 32 + 3 * 156);
   std::vector<Region> boxes;
-  for (const Region& window : mode::alpa_windows(8, 8, 3)) boxes.push_back(mode::in_pixels(window, 8, 8, 128));
+  for (const Region& window : mode::alpa_windows(8, 8, 3)) boxes.push_back(mode::input_region(window, 8, 8, 128));
   int64_t compared = 0;
   for (int64_t r = 0; r < 9; ++r) {
     expect_outlined(sheet, sheet.top(0, r), sheet.left(r, 0), images().pixels[1], boxes[r]);
@@ -277,7 +277,7 @@ TEST(CliExplain, NearestIsWhatEvalDecides) {
       expect_outlined(sheet, 12, 12 + 128 + 24, neighbor, {four(1), four(0), four(3), four(2)});
     }
   for (const mode::Scale& scale : mode::csd_scales(8, 8))
-    if (scale.name == cells[3]) expect_outlined(sheet, 12, 12, images().pixels[1], mode::in_pixels(scale.region, 8, 8, 128));
+    if (scale.name == cells[3]) expect_outlined(sheet, 12, 12, images().pixels[1], mode::input_region(scale.rect, 8, 8, 128));
 }
 
 TEST(CliExplain, ATrainingImageFindsItself) {

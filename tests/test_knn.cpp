@@ -153,10 +153,10 @@ TEST_F(Knn, BadArguments) {
   expect_error([&] { knn(queries, bank, 6); }, "K = 6, but the bank has only 5 rows");
   expect_error([&] { knn(queries, bank, 0); }, "K = 0");
   expect_error([&] { knn(queries, random_rows(2000, 4, 1), 1025); }, "K = 1025");
-  expect_error([&] { knn(queries, random_rows(5, 3, 2), 1); }, "queries have 4 features, the bank has 3");
+  expect_error([&] { knn(queries, random_rows(5, 3, 2), 1); }, "bank (B, E), got (3, 4) and (5, 3)");
   expect_error([&] { knn(queries, Tensor({0, 4}), 1); }, "only 0 rows");
   expect_error([&] { knn(queries.reshape(tensor::Shape{12}), bank, 1); }, "expected queries (Q, E)");
-  expect_error([&] { knn(Tensor::zeros({3, 4}, tensor::Dtype::f64), bank, 1); }, "expected f32");
+  expect_error([&] { knn(Tensor::zeros({3, 4}, tensor::Dtype::f64), bank, 1); }, "in f32, got f64 and f32");
   Tensor broken = bank.clone();
   broken.data<float>()[9] = std::numeric_limits<float>::quiet_NaN();
   expect_error([&] { knn(queries, broken, 1); }, "row 2 of the bank");

@@ -1,23 +1,16 @@
-// maths    with G_j = v_j v_j^T no resampled image is needed: for an attention row p = A_ij[r], up to a factor,
-//            c = (p . w) / (|v_i[r]| sqrt(p . G_j p)),  w = v_j v_i[r]
-//          and backward, with dc, x = dc / |A v_j|, y = c / |A v_j| and u = G_j p
-//            dscore = p x (w / |v_i[r]| - y u)     dw = x p / |v_i[r]|     2 dG_j -= x y p p^T     dv_i[r] -= dc c v_i[r] / |v_i[r]|^2
-//          (p . dp = 0: a cosine does not see p's length). All w of i with j are the w of j with i, transposed: computed once, and their
-//          gradients are carried on together
-// shapes   q, k, v (N,R,C) -> S (N,N)
-// cost     products of (N R)^2 C flop each: 3 forward, 9 backward (3 of them again); (N R)^2 exp for each pass; scratch: packed copies of
-//          q, k, v; backward six sums of (N R)(3 C + R); three tiles of about 96 x 96 a thread
-// parallel blocks of images meet in pairs; a pair belongs to one of its blocks (partners). Forward: a block owns S of its pairs, both
-//          ways. Backward: a slice of blocks adds to sums of its own, which are added in order of the slices
-// numerics scores shifted by their row maximum; everything in T. Where values cancel to |A v_j| below about 1e-3 of the |v_j|, p . G_j p
-//          has few right digits in f32, and so has that cosine (the guard of 1e-8 is absolute)
+// The two kernels of ALPA by mode/README.md, eq. (9) and (10); the derivation is in alpa.cpp.
+//
+// cost     products of (N R)^2 C FLOP each: 3 forward, 9 backward (3 of them recomputed); (N R)^2 exp in each pass. Scratch: packed copies of
+//          q, k, v; backward up to six partial sums of (N R)(3 C + R); three tiles of about 96 x 96 per thread
+// parallel over blocks of images. Every pair of blocks is owned by one of the two (partners). Forward: the owner writes both directions of S.
+//          Backward: a slice of blocks adds to its own partial sums, and slices are added in index order
+// numerics scores minus their row maximum; all arithmetic in T. Where the v_j cancel, |A v_j| below about 1e-3 |v_j|, p . G_j p and its
+//          cosine keep few digits in f32. The threshold of 1e-8 on norms is absolute
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "mode/alpa/alpa.h"
-#include "tensor/check.h"
-#include "tensor/device.h"
 #include "tensor/isa.h"
 #include "tensor/math.h"
 #include "tensor/ops/exp.h"
@@ -26,67 +19,69 @@
 namespace mode {
 namespace {
 
-constexpr int64_t tile_anchors = 96;  // about as many rows and columns as a tile has: three tiles stay in the second-level cache
+constexpr int64_t tile_anchors = 96;  // about the rows and columns of a tile: three tiles fit the second-level cache
 constexpr int64_t most_slices = 6;
-constexpr double logsum_sharpness = 6;
 
 struct AlpaShape {
   int64_t images, regions, width;  // N, R, C
-  int64_t block_images;            // of a block of anchors
+  int64_t block_images;            // images of a block of anchors
   int64_t anchors;                 // columns of a tile: the block's regions, rounded up to whole panels
   int64_t padded_width;            // C rounded up to whole panels
   int64_t blocks() const { return tensor::ceil_div(images, block_images); }
 };
 struct AlpaBlock {
-  int64_t no, first, images;
-  int64_t row, rows;  // of N R
+  int64_t index, first, images;
+  int64_t row, rows;  // of the N R local vectors
 };
-// Packed operands. q comes divided by sqrt C. "anchors": (block, panel, C, width); "panels": (panel, N R, width).
+// Packed operands. q is divided by sqrt C. "anchors": (block, panel, C, panel width); "panels": (panel, N R, panel width).
 template <class T>
 struct AlpaProblem {
   AlpaShape shape;
   const T *k, *v, *gram;
-  const T* anchor_scale;  // 1 / |v| of the blocks' anchors, (block, anchors), 0 for a vector of nearly nothing and behind a block's end
+  const T* anchor_scale;  // 1 / |v| per anchor, (block, anchors); 0 for a vector below the smallest norm and for padding
   const T *q_anchors, *v_anchors;
   const T *q_panels, *k_panels, *v_panels;  // backward only
 };
 template <class T>
 struct AlpaScratch {
-  T *scores, *products, *mirrored;  // tiles: rows are regions of images, columns anchors
-  T* u;                             // of one image
-  T *cosine, *inverse_norm, *line;  // a number an anchor
+  T *scores, *products, *transposed;     // tiles: rows are regions of images, columns anchors
+  T* u;                                  // G e of one image, (regions, anchors)
+  T *cosine, *inverse_norm, *workspace;  // one number per anchor
 };
 template <class T>
 struct AlpaSums {
   T *dq, *dk, *dv;  // (N R, padded C) each
-  T* gram;          // (N, R, R)
-  T* radial;        // sum of dc c, (block, anchors)
+  T* dgram;         // 2 dG, lower triangles, (N, R, R)
+  T* radial;        // sum of dc c per anchor, (block, anchors)
 };
 template <class T>
 struct AlpaKernels {
   int64_t panel_width;
-  void (*score)(const AlpaProblem<T>&, const AlpaBlock& anchors, const AlpaBlock& images, T* scores);
-  void (*multiply_values)(const AlpaProblem<T>&, const AlpaBlock& anchors, const AlpaBlock& images, T* products);
-  void (*mirror)(const AlpaShape&, int64_t rows, int64_t columns, const T* from, T* to);
-  void (*attend)(const AlpaProblem<T>&, const AlpaBlock& anchors, int64_t image, T* scores, const T* products, const AlpaScratch<T>&);
-  void (*attend_grad)(const AlpaProblem<T>&, const AlpaBlock& anchors, int64_t image, T* e, T* products, const AlpaScratch<T>&,
-                      const AlpaSums<T>&);
-  void (*spread_scores)(const AlpaProblem<T>&, const AlpaBlock& anchors, const AlpaBlock& images, const T* dscores, const AlpaSums<T>&);
-  void (*spread_values)(const AlpaProblem<T>&, const AlpaBlock& anchors, const AlpaBlock& images, T* d, const T* mirrored,
-                        const AlpaSums<T>&);
+  void (*compute_scores)(const AlpaProblem<T>&, const AlpaBlock& anchors, const AlpaBlock& images, T* scores);
+  void (*compute_products)(const AlpaProblem<T>&, const AlpaBlock& anchors, const AlpaBlock& images, T* products);
+  void (*transpose)(const AlpaShape&, int64_t rows, int64_t columns, const T* from, T* to);
+  void (*attention_forward)(const AlpaProblem<T>&, const AlpaBlock& anchors, int64_t image, T* scores, const T* products,
+                            const AlpaScratch<T>&);
+  void (*attention_backward)(const AlpaProblem<T>&, const AlpaBlock& anchors, int64_t image, T* e, T* products, const AlpaScratch<T>&,
+                             const AlpaSums<T>&);
+  void (*add_dq_dk)(const AlpaProblem<T>&, const AlpaBlock& anchors, const AlpaBlock& images, const T* dscores, const AlpaSums<T>&);
+  void (*add_dv)(const AlpaProblem<T>&, const AlpaBlock& anchors, const AlpaBlock& images, T* dproducts, const T* transposed,
+                 const AlpaSums<T>&);
 };
 
 #define KERNEL_FILE "mode/alpa/alpa_kernel.inl"
 #include "tensor/for_each_isa.h"
 
-/// Everything that both passes prepare.
+/// Packed operands, blocks and scratch of both passes.
 template <class T>
 class Alpa {
  public:
   Alpa(const Tensor& q, const Tensor& k, const Tensor& v, bool backward)
       : kernels(SELECT_ISA(alpa_kernels<T>)()), dtype_(q.dtype()), panel_(kernels.panel_width) {
     AlpaShape& shape = problem_.shape;
-    shape = {q.dim(0), q.dim(1), q.dim(2), 0, 0, 0};
+    shape.images = q.dim(0);
+    shape.regions = q.dim(1);
+    shape.width = q.dim(2);
     shape.block_images = std::clamp<int64_t>(tile_anchors / shape.regions, 1, shape.images);
     shape.anchors = tensor::round_up(shape.block_images * shape.regions, panel_);
     shape.padded_width = tensor::round_up(shape.width, panel_);
@@ -129,26 +124,32 @@ class Alpa {
   }
 
   const AlpaShape& shape() const { return problem_.shape; }
-  AlpaBlock block(int64_t no) const {
-    const int64_t first = no * shape().block_images, images = std::min(shape().block_images, shape().images - first);
-    return {no, first, images, first * shape().regions, images * shape().regions};
+  AlpaBlock block(int64_t index) const {
+    const int64_t first = index * shape().block_images, images = std::min(shape().block_images, shape().images - first);
+    return {.index = index, .first = first, .images = images, .row = first * shape().regions, .rows = images * shape().regions};
   }
-  /// Of its pairs with blocks no, no + 1, .. (round the end), a block owns so many: each pair has one owner, each owner as many.
-  int64_t partners(int64_t no) const {
+  /// A block owns its pairs with this many blocks index, index + 1, .. (modulo the count), so that each pair has exactly one owner.
+  int64_t partners(int64_t index) const {
     const int64_t half = shape().blocks() / 2;
-    return half + (shape().blocks() % 2 == 1 || no < half ? 1 : 0);
+    return half + (shape().blocks() % 2 == 1 || index < half ? 1 : 0);
   }
-  /// Where a row of N R stands in (block, anchors).
+  /// The position of row `row` of (N R) in (block, anchors).
   int64_t anchor(int64_t row) const {
     const int64_t of_block = shape().block_images * shape().regions;
     return row / of_block * shape().anchors + row % of_block;
   }
-  /// Of the calling thread.
+  /// The calling thread's scratch.
   AlpaScratch<T> scratch() {
-    const int64_t tile = shape().block_images * shape().regions * shape().anchors, line = shape().anchors;
+    const int64_t tile = shape().block_images * shape().regions * shape().anchors, anchors = shape().anchors;
     T* data = scratch_.data<T>() + tensor::thread_index() * scratch_.dim(1);
-    T* lines = data + 3 * tile;
-    return {data, data + tile, data + 2 * tile, lines + 3 * line, lines, lines + line, lines + 2 * line};
+    T* rows = data + 3 * tile;
+    return {.scores = data,
+            .products = data + tile,
+            .transposed = data + 2 * tile,
+            .u = rows + 3 * anchors,
+            .cosine = rows,
+            .inverse_norm = rows + anchors,
+            .workspace = rows + 2 * anchors};
   }
   const AlpaProblem<T>& problem() const { return problem_; }
   T scale() const { return scale_; }
@@ -159,23 +160,23 @@ class Alpa {
     kept_.push_back(std::move(tensor));
     return kept_.back().template data<T>();
   }
-  // (N R, C) -> (block, panel, C, width), zeros behind a block's end.
+  // (N R, C) -> (block, panel, C, panel width), padded with zeros.
   Tensor as_anchors(const T* from) const {
     const AlpaShape& s = shape();
     Tensor packed({s.blocks(), s.anchors / panel_, s.width, panel_}, dtype_);
     T* to = packed.data<T>();
     tensor::parallel_for(s.blocks(), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t no = begin; no < end; ++no) {
-        const AlpaBlock here = block(no);
+      for (int64_t index = begin; index < end; ++index) {
+        const AlpaBlock here = block(index);
         for (int64_t a = 0; a < s.anchors; ++a)
           for (int64_t e = 0; e < s.width; ++e)
-            to[((no * (s.anchors / panel_) + a / panel_) * s.width + e) * panel_ + a % panel_] =
+            to[((index * (s.anchors / panel_) + a / panel_) * s.width + e) * panel_ + a % panel_] =
                 a < here.rows ? from[(here.row + a) * s.width + e] : T(0);
       }
     });
     return packed;
   }
-  // (N R, C) -> (panel, N R, width), zeros behind C.
+  // (N R, C) -> (panel, N R, panel width), padded with zeros.
   Tensor as_panels(const T* from) const {
     const AlpaShape& s = shape();
     const int64_t rows = s.images * s.regions;
@@ -198,40 +199,7 @@ class Alpa {
   T scale_ = 0;
 };
 
-/// agg over R cosines; where `dc` is not null, dc[r] = ds dagg/dc[r].
-template <class T>
-T aggregated(const T* cosine, int64_t regions, AlpaAggregate aggregate, T ds, T* dc) {
-  const T largest = *std::max_element(cosine, cosine + regions);
-  T sum = 0;
-  switch (aggregate) {
-    case AlpaAggregate::mean:
-    case AlpaAggregate::sum: {
-      const T weight = aggregate == AlpaAggregate::mean ? 1 / static_cast<T>(regions) : T(1);
-      for (int64_t r = 0; r < regions; ++r) sum += cosine[r];
-      if (dc != nullptr) std::fill(dc, dc + regions, ds * weight);
-      return sum * weight;
-    }
-    case AlpaAggregate::max:
-      if (dc != nullptr) {
-        std::fill(dc, dc + regions, T(0));
-        dc[std::max_element(cosine, cosine + regions) - cosine] = ds;
-      }
-      return largest;
-    case AlpaAggregate::logsum:
-      break;
-  }
-  constexpr T sharpness = static_cast<T>(logsum_sharpness);
-  for (int64_t r = 0; r < regions; ++r) sum += std::exp(sharpness * (cosine[r] - largest));
-  if (dc != nullptr)
-    for (int64_t r = 0; r < regions; ++r) dc[r] = ds * std::exp(sharpness * (cosine[r] - largest)) / sum;
-  return largest + std::log(sum) / sharpness;
-}
-
 }  // namespace
-
-double aggregated(const std::vector<double>& cosines, AlpaAggregate aggregate) {
-  return aggregated<double>(cosines.data(), static_cast<int64_t>(cosines.size()), aggregate, 0, nullptr);
-}
 
 namespace cpu {
 namespace {
@@ -244,25 +212,25 @@ Tensor pairs(const Tensor& q, const Tensor& k, const Tensor& v, AlpaAggregate ag
   const int64_t n = shape.images, step = shape.regions * shape.anchors;
   Tensor s({n, n}, q.dtype());
   T* out = s.data<T>();
-  tensor::parallel_for(shape.blocks(), 1, [&](int64_t no, int64_t) {
+  tensor::parallel_for(shape.blocks(), 1, [&](int64_t index, int64_t) {
     const AlpaScratch<T> scratch = alpa.scratch();
     const auto compare = [&](const AlpaBlock& anchors, const AlpaBlock& images, const T* products) {
-      kernels.score(alpa.problem(), anchors, images, scratch.scores);
+      kernels.compute_scores(alpa.problem(), anchors, images, scratch.scores);
       for (int64_t j = 0; j < images.images; ++j) {
-        kernels.attend(alpa.problem(), anchors, images.first + j, scratch.scores + j * step, products + j * step, scratch);
+        kernels.attention_forward(alpa.problem(), anchors, images.first + j, scratch.scores + j * step, products + j * step, scratch);
         for (int64_t i = 0; i < anchors.images; ++i)
           out[(anchors.first + i) * n + images.first + j] =
-              aggregated<T>(scratch.cosine + i * shape.regions, shape.regions, aggregate, T(0), nullptr);
+              aggregate_cosines<T>(scratch.cosine + i * shape.regions, shape.regions, aggregate);
       }
     };
-    const AlpaBlock block = alpa.block(no);
-    for (int64_t distance = 0; distance < alpa.partners(no); ++distance) {
-      const AlpaBlock other = alpa.block((no + distance) % shape.blocks());
-      kernels.multiply_values(alpa.problem(), block, other, scratch.products);
+    const AlpaBlock block = alpa.block(index);
+    for (int64_t distance = 0; distance < alpa.partners(index); ++distance) {
+      const AlpaBlock other = alpa.block((index + distance) % shape.blocks());
+      kernels.compute_products(alpa.problem(), block, other, scratch.products);
       compare(block, other, scratch.products);
       if (distance == 0) continue;
-      kernels.mirror(shape, other.rows, block.rows, scratch.products, scratch.mirrored);
-      compare(other, block, scratch.mirrored);
+      kernels.transpose(shape, other.rows, block.rows, scratch.products, scratch.transposed);
+      compare(other, block, scratch.transposed);
     }
   });
   return s;
@@ -281,7 +249,7 @@ AlpaGradients pairs_grad(const Tensor& q, const Tensor& k, const Tensor& v, Alpa
   T* all_sums_data = all_sums.data<T>();
   const auto sums_of = [&](int64_t slice) -> AlpaSums<T> {
     T* data = all_sums_data + slice * all_sums.dim(1);
-    return {data, data + matrix, data + 2 * matrix, data + 3 * matrix, data + 3 * matrix + grams};
+    return {.dq = data, .dk = data + matrix, .dv = data + 2 * matrix, .dgram = data + 3 * matrix, .radial = data + 3 * matrix + grams};
   };
   const T* ds_data = ds.data<T>();
 
@@ -289,29 +257,29 @@ AlpaGradients pairs_grad(const Tensor& q, const Tensor& k, const Tensor& v, Alpa
     const AlpaScratch<T> scratch = alpa.scratch();
     const AlpaSums<T> sums = sums_of(slice);
     const auto compare = [&](const AlpaBlock& anchors, const AlpaBlock& images, T* products) {
-      kernels.score(alpa.problem(), anchors, images, scratch.scores);
+      kernels.compute_scores(alpa.problem(), anchors, images, scratch.scores);
       for (int64_t j = 0; j < images.images; ++j) {
         const int64_t image = images.first + j;
-        kernels.attend(alpa.problem(), anchors, image, scratch.scores + j * step, products + j * step, scratch);
-        std::fill(scratch.line, scratch.line + shape.anchors, T(0));
+        kernels.attention_forward(alpa.problem(), anchors, image, scratch.scores + j * step, products + j * step, scratch);
+        std::fill(scratch.workspace, scratch.workspace + shape.anchors, T(0));
         for (int64_t i = 0; i < anchors.images; ++i)
-          aggregated<T>(scratch.cosine + i * shape.regions, shape.regions, aggregate, ds_data[(anchors.first + i) * n + image],
-                        scratch.line + i * shape.regions);
-        kernels.attend_grad(alpa.problem(), anchors, image, scratch.scores + j * step, products + j * step, scratch, sums);
+          aggregate_cosines<T>(scratch.cosine + i * shape.regions, shape.regions, aggregate, ds_data[(anchors.first + i) * n + image],
+                               scratch.workspace + i * shape.regions);
+        kernels.attention_backward(alpa.problem(), anchors, image, scratch.scores + j * step, products + j * step, scratch, sums);
       }
-      kernels.spread_scores(alpa.problem(), anchors, images, scratch.scores, sums);
+      kernels.add_dq_dk(alpa.problem(), anchors, images, scratch.scores, sums);
     };
-    for (int64_t no = slice * shape.blocks() / slices; no < (slice + 1) * shape.blocks() / slices; ++no) {
-      const AlpaBlock block = alpa.block(no);
-      for (int64_t distance = 0; distance < alpa.partners(no); ++distance) {
-        const AlpaBlock other = alpa.block((no + distance) % shape.blocks());
-        kernels.multiply_values(alpa.problem(), block, other, scratch.products);
+    for (int64_t index = slice * shape.blocks() / slices; index < (slice + 1) * shape.blocks() / slices; ++index) {
+      const AlpaBlock block = alpa.block(index);
+      for (int64_t distance = 0; distance < alpa.partners(index); ++distance) {
+        const AlpaBlock other = alpa.block((index + distance) % shape.blocks());
+        kernels.compute_products(alpa.problem(), block, other, scratch.products);
         if (distance > 0) {
-          kernels.mirror(shape, other.rows, block.rows, scratch.products, scratch.mirrored);
-          compare(other, block, scratch.mirrored);
+          kernels.transpose(shape, other.rows, block.rows, scratch.products, scratch.transposed);
+          compare(other, block, scratch.transposed);
         }
         compare(block, other, scratch.products);
-        kernels.spread_values(alpa.problem(), block, other, scratch.products, distance > 0 ? scratch.mirrored : nullptr, sums);
+        kernels.add_dv(alpa.problem(), block, other, scratch.products, distance > 0 ? scratch.transposed : nullptr, sums);
       }
     }
   });
@@ -332,7 +300,7 @@ AlpaGradients pairs_grad(const Tensor& q, const Tensor& k, const Tensor& v, Alpa
     for (int64_t m = 0; m < 3; ++m) add_slices(m * matrix + first * pitch, shape.regions * pitch);
     add_slices(3 * matrix + image * r2, r2);
     add_slices(3 * matrix + grams + alpa.anchor(first), shape.regions);
-    const T* gram = total.gram + image * r2;  // only the lower triangle is there
+    const T* dgram = total.dgram + image * r2;  // only the lower triangle is summed
     for (int64_t r = 0; r < shape.regions; ++r) {
       const int64_t row = first + r;
       const T inverse = alpa.problem().anchor_scale[alpa.anchor(row)], shrink = total.radial[alpa.anchor(row)] * inverse * inverse;
@@ -342,13 +310,15 @@ AlpaGradients pairs_grad(const Tensor& q, const Tensor& k, const Tensor& v, Alpa
         dv[row * c + e] = total.dv[row * pitch + e] - shrink * v_data[row * c + e];
       }
       for (int64_t t = 0; t < shape.regions; ++t) {
-        const T weight = t <= r ? gram[r * shape.regions + t] : gram[t * shape.regions + r];
+        const T weight = t <= r ? dgram[r * shape.regions + t] : dgram[t * shape.regions + r];
         for (int64_t e = 0; e < c; ++e) dv[row * c + e] += weight * v_data[(first + t) * c + e];
       }
     }
   });
   return gradients;
 }
+
+}  // namespace
 
 Tensor alpa_pairs(const Tensor& q, const Tensor& k, const Tensor& v, AlpaAggregate aggregate) {
   return tensor::dispatch_floating(q.dtype(), [&](auto zero) { return pairs<decltype(zero)>(q, k, v, aggregate); });
@@ -358,29 +328,6 @@ AlpaGradients alpa_pairs_grad(const Tensor& q, const Tensor& k, const Tensor& v,
   return tensor::dispatch_floating(q.dtype(), [&](auto zero) { return pairs_grad<decltype(zero)>(q, k, v, aggregate, ds); });
 }
 
-}  // namespace
 }  // namespace cpu
-
-namespace {
-
-void check_arguments(const Tensor& q, const Tensor& k, const Tensor& v) {
-  CHECK(q.rank() == 3 && q.numel() > 0, "alpa: expected q of shape (images, regions, width), none of them 0, got {}",
-        q.shape().to_string());
-  tensor::check_same("alpa", {"q", q}, {"k", k});
-  tensor::check_same("alpa", {"q", q}, {"v", v});
-}
-
-}  // namespace
-
-Tensor alpa_pairs(const Tensor& q, const Tensor& k, const Tensor& v, AlpaAggregate aggregate) {
-  check_arguments(q, k, v);
-  DISPATCH_CPU(q, alpa_pairs, q, k, v, aggregate);
-}
-
-AlpaGradients alpa_pairs_grad(const Tensor& q, const Tensor& k, const Tensor& v, AlpaAggregate aggregate, const Tensor& ds) {
-  check_arguments(q, k, v);
-  tensor::check_shape("alpa_pairs_grad", {"ds", ds}, {q.dim(0), q.dim(0)});
-  DISPATCH_CPU(q, alpa_pairs_grad, q, k, v, aggregate, ds);
-}
 
 }  // namespace mode

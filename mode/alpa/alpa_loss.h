@@ -1,5 +1,6 @@
 #pragma once
-// The ALPA objective on a network's last map: heads, pair similarities, contrastive loss. The heads serve training alone.
+// The ALPA objective on a feature map: heads, similarities of pairs, contrastive loss (mode/README.md, eq. (1) and (5)). The heads are used in
+// training alone.
 
 #include "mode/alpa/alpa.h"
 #include "nn/layers.h"
@@ -8,14 +9,14 @@ namespace mode {
 
 struct AlpaOptions {
   AlpaAggregate aggregate = AlpaAggregate::mean;
-  double inverse_temperature = 10;
-  int64_t grid = 4;  ///< a larger map is averaged to grid x grid windows first: the cost grows with the square of the regions
+  double inverse_temperature = 10;  ///< t
+  int64_t grid = 4;                 ///< larger feature maps are pooled to grid x grid: the cost grows with R^2
 };
 
-/// h(f) = W2 relu(W1 f), W1 (E, E), W2 (C, E), no biases; parameters "0.weight" and "2.weight".
+/// h(f) = W2 relu(W1 f) without biases, W1 (E, E), W2 (C, E): parameters "0.weight" and "2.weight". E is `feature_dim`, C is `width`.
 class AlpaHead : public nn::Module {
  public:
-  AlpaHead(int64_t embedding, int64_t width);
+  AlpaHead(int64_t feature_dim, int64_t width);
   /// (rows, E) -> (rows, C)
   Variable operator()(const Variable& rows) const;
 
@@ -23,28 +24,32 @@ class AlpaHead : public nn::Module {
   nn::Linear first_, second_;
 };
 
-/// "query", "key" and "value", shared over regions and images. Not initialized yet (nn/module.h).
+/// The heads "query", "key" and "value", shared by all positions and images. nn::initialize (nn/module.h) sets the weights.
 class AlpaHeads : public nn::Module {
  public:
-  explicit AlpaHeads(int64_t embedding, int64_t width = 80);
-  struct Vectors {
+  explicit AlpaHeads(int64_t feature_dim, int64_t width = 80);
+  struct Projections {
     Variable query, key, value;  ///< (N, R, C) each
   };
-  /// Of regions (N, R, E).
-  Vectors vectors(const Variable& regions) const;
-  /// regions (N, R, E) -> s (N, N)
-  Variable operator()(const Variable& regions, AlpaAggregate aggregate = AlpaAggregate::mean) const;
+  /// The heads' outputs for local vectors (N, R, E).
+  Projections project(const Variable& vectors) const;
+  /// Local vectors (N, R, E) -> s (N, N)
+  Variable operator()(const Variable& vectors, AlpaAggregate aggregate = AlpaAggregate::mean) const;
 
  private:
   AlpaHead query_, key_, value_;
 };
 
-/// The R windows of an H x W map, row by row: rows floor(iH/g) .. ceil((i+1)H/g) with g the smaller of grid and H, columns likewise.
-std::vector<tensor::ops::Rect> alpa_windows(int64_t height, int64_t width, int64_t grid);
-/// (N, H, W, E) -> (N, R, E): means of these windows; the map's own positions where it is no larger than the grid.
-Variable alpa_regions(const Variable& map, int64_t grid);
+/// The heads' projections of local vectors (N, R, E) on the cpu, for attention_of(); scale is 1 / sqrt C.
+QueryKeyValue alpa_qkv(const AlpaHeads& heads, const Tensor& vectors);
 
-/// L_alpa (). Positives are the views with the same number in `groups` (labels; the image's own number under SimCLR).
-Variable alpa_loss(const AlpaHeads& heads, const Variable& map, const Tensor& groups, const AlpaOptions& options = {});
+/// The R windows that alpa_vectors() averages, row by row: g x g parts of an H x W feature map, overlapping where g does not divide the
+/// extent; g is `grid`, or the extent where that is smaller.
+std::vector<tensor::ops::Rect> alpa_windows(int64_t height, int64_t width, int64_t grid);
+/// The local vectors (N, R, E) of a feature map (N, H, W, E): its positions, or the means over alpa_windows() if it is larger than the grid.
+Variable alpa_vectors(const Variable& feature_map, int64_t grid);
+
+/// L_alpa (), eq. (5). Two images are positives of each other where `groups` i64 (N) is equal: labels, or image indices after SimCLR.
+Variable alpa_loss(const AlpaHeads& heads, const Variable& feature_map, const Tensor& groups, const AlpaOptions& options = {});
 
 }  // namespace mode

@@ -1,5 +1,5 @@
 #pragma once
-// The feature bank: the normalized region vectors of all training images, each row with where it came from.
+// The feature bank: the normalized vectors of all training images, each row with its image, label and scale (mode/README.md, eq. (12)).
 
 #include <string>
 #include <vector>
@@ -10,26 +10,26 @@ namespace mode {
 
 struct Bank {
   Tensor rows;    ///< (B, E) f32, L2-normalized
-  Tensor ids;     ///< i32 (B): image
+  Tensor ids;     ///< i32 (B): image id
   Tensor labels;  ///< i32 (B)
   Tensor scales;  ///< i32 (B): index into scale_names
   std::vector<std::string> scale_names;
-  std::vector<std::string> image_names;  ///< by id
+  std::vector<std::string> image_names;  ///< indexed by image id
 };
 
-/// The images' vectors x / (|x| + 1e-10), (N * M, E), image by image, those scales alone (indices; none: all of them) in their order.
+/// The vectors x / (|x| + 1e-10) of the images, (N * M, E), image by image; `scales` are indices into features.scales, empty for all.
 Tensor normalized_rows(const Features& features, const std::vector<int64_t>& scales = {});
 
-/// Rows as normalized_rows gives them, each with where it came from.
+/// A bank of normalized_rows(features, scales).
 Bank make_bank(const Features& features, const std::vector<int64_t>& scales = {});
-/// Some of its rows.
+/// The bank of the rows with these indices.
 Bank rows_of(const Bank& bank, const std::vector<int64_t>& rows);
 
 enum class BankChoice {
-  random,   ///< every row alike
-  kcenter,  ///< each row in turn the one farthest from those chosen (Gonzalez, 1985), the first at random: outliers come early
+  random,   ///< uniform
+  kcenter,  ///< farthest-first traversal from a random row (Gonzalez, 1985): outliers are chosen early
 };
-/// `count` of the bank's rows, ascending; all of them where it has no more.
+/// Indices of min(count, B) rows, ascending.
 std::vector<int64_t> choose_rows(const Bank& bank, int64_t count, BankChoice choice, uint64_t seed);
 
 }  // namespace mode

@@ -11,7 +11,7 @@ namespace {
 
 using tensor::Dtype;
 
-// One number from each row of logits, in double: in float a confident network's softmax is 1 for many images at once.
+// A function of each row of logits, in double: in float the softmax of a confident network is 1 for many images, and ties cost AUROC.
 class LogitDetector : public Detector {
  public:
   using Score = double (*)(const float* logits, int64_t classes);

@@ -1,5 +1,5 @@
 #pragma once
-// Out-of-distribution scores: higher = more in-distribution. Each method cites its source and states its settings.
+// Detectors: features of an image -> a score, higher = more in-distribution (mode/README.md, sections "CSD" and "Baselines").
 
 #include <cstdint>
 #include <memory>
@@ -14,16 +14,16 @@ namespace mode {
 constexpr int64_t csd_default_k = 10;  // mode/README.md, section "CSD"
 constexpr int64_t knn_default_k = 50;  // Sun et al., ICML 2022
 
-/// score = - reduce over an image's vectors of the K-th smallest squared distance to the bank's.
+/// score = - reduce over an image's vectors of the K-th smallest squared distance to the bank, eq. (13).
 struct NeighborOptions {
   enum class Reduce { min, mean, max };
   int64_t k = csd_default_k;
-  std::vector<std::string> scale_sets = {};  ///< which of the features' (mode/detectors/regions.h); none: all that they have
-  bool cross = true;                         ///< the bank holds all scales together; false: each scale meets its own alone
+  std::vector<std::string> scale_sets = {};  ///< scale sets to use (mode/detectors/regions.h); empty: all scales of the features
+  bool cross = true;                         ///< one bank for all scales; false: a bank per scale, searched by that scale alone
   Reduce reduce = Reduce::min;
-  int64_t bank_rows = 0;  ///< keep that many (of each scale's, where they are apart); 0: all
+  int64_t bank_rows = 0;  ///< rows kept per bank; 0: all
   BankChoice bank_choice = BankChoice::random;
-  uint64_t seed = 1;  ///< of the choice
+  uint64_t seed = 1;  ///< of bank_choice
 };
 
 struct DetectorOptions {
@@ -31,33 +31,33 @@ struct DetectorOptions {
   NeighborOptions knn = {.k = knn_default_k, .scale_sets = {"global"}};
 };
 
-/// What decided an image's score, for a person to look at.
+/// The match that decided an image's score.
 struct Decision {
-  std::string scale;           ///< of the image's vector whose distance became the score
-  std::string image;           ///< the training image nearest to that vector,
-  std::string neighbor_scale;  ///< by this region of it
-  int64_t label = -1;          ///< the training image's
+  std::string scale;           ///< scale of the image's vector whose distance is the score
+  std::string image;           ///< training image of the bank row nearest to that vector
+  std::string neighbor_scale;  ///< scale of that row
+  int64_t label = -1;          ///< label of that training image; -1: unlabeled
 };
 
 class Detector {
  public:
   virtual ~Detector() = default;
   virtual std::string name() const = 0;      ///< "csd"
-  virtual std::string settings() const = 0;  ///< "K = 10, 6 scales, bank of 300000 rows"; empty when there are none
-  /// An error where `images` training images with these scales are too few for fit: known before any feature is.
+  virtual std::string settings() const = 0;  ///< "K = 10, 6 scales, bank of 300000 rows"; empty for a method without settings
+  /// Throws if a bank of `images` training images with these scales is too small for fit(); needs no features.
   virtual void check_bank([[maybe_unused]] int64_t images, [[maybe_unused]] const std::vector<Scale>& scales) const {}
-  /// Sees the training images once, before any score.
+  /// Stores what the method needs of the training images; call it before score().
   virtual void fit(const Features& train) = 0;
-  /// (N) f64, one score per image. A detector by whose regions one decides fills `decisions`, unless null: one per image; others leave
-  /// it empty.
+  /// (N) f64, one score per image. Unless null, `decisions` gets one entry per image from methods that compare regions (knn and csd with
+  /// reduce min or max) and stays empty for others.
   virtual Tensor score(const Features& features, std::vector<Decision>* decisions = nullptr) const = 0;
 };
 
-/// The detector behind knn and csd, under any name.
+/// The detector of knn and csd; `name` is what name() returns.
 std::unique_ptr<Detector> make_neighbor_detector(const std::string& name, const NeighborOptions& options);
 
 std::vector<std::string> known_methods();  ///< msp maxlogit energy knn csd
-/// An unknown name is an error that lists the known ones.
+/// An unknown method is an error that lists the known ones.
 std::unique_ptr<Detector> make_detector(const std::string& method, const DetectorOptions& options = {});
 
 }  // namespace mode

@@ -1,5 +1,5 @@
-// The inner part of mode/detectors/knn_cpu.cpp, once per instruction set. A tile of query rows x two vectors of bank rows lives in registers while
-// the features go by; then it is compared with the queries' thresholds and thrown away. 6 x 2 accumulators fit 16 registers, 12 x 2 fit 32.
+// The tile kernel of mode/detectors/knn_cpu.cpp, compiled once per instruction set (tensor/for_each_isa.h). A tile of queries x two vectors
+// of bank rows is accumulated in registers and compared with the queries' thresholds. 6 x 2 accumulators fit 16 registers, 12 x 2 fit 32.
 
 constexpr int lanes = vector_bytes / 4;
 constexpr int panel_rows = 2 * lanes;
@@ -10,13 +10,13 @@ typedef long long Words __attribute__((vector_size(vector_bytes), may_alias));
 
 TileShape tile_shape() { return {tile_queries, panel_rows}; }
 
-// queries: (E, tile_queries), holding -2 q; panel: (E, panel_rows). partial[r][c] = |b_c|^2 - 2 q_r . b_c.
-// hit[r] is not zero where a partial distance of row r is at or below its threshold.
-inline bool search_tile(const float* queries, const float* panel, int64_t features, const float* norms, const float* thresholds,
+// queries: -2 q as (E, tile_queries); panel: (E, panel_rows). partial[r][c] = |b_c|^2 - 2 q_r . b_c. hit[r] is not zero where a partial
+// distance of query r is at or below its threshold. Returns whether any is.
+inline bool search_tile(const float* queries, const float* panel, int64_t feature_dim, const float* norms, const float* thresholds,
                         float (*partial)[panel_rows], long long* hit) {
   Vector acc[tile_queries][2];
   for (int r = 0; r < tile_queries; ++r) acc[r][0] = acc[r][1] = Vector{};
-  for (int64_t e = 0; e < features; ++e) {
+  for (int64_t e = 0; e < feature_dim; ++e) {
     const Vector left = *reinterpret_cast<const Vector*>(panel + e * panel_rows);
     const Vector right = *reinterpret_cast<const Vector*>(panel + e * panel_rows + lanes);
 #pragma GCC unroll 12
@@ -54,14 +54,14 @@ void search_slab(const Slab& slab, QueryBlock& block) {
   alignas(64) float partial[tile_queries][panel_rows];
   long long hit[tile_queries];
   for (int64_t panel = 0; panel < slab.panels; ++panel) {
-    const float* packed = slab.packed + panel * panel_rows * slab.features;
+    const float* packed = slab.packed + panel * panel_rows * slab.feature_dim;
     const float* norms = slab.norms + panel * panel_rows;
     for (int64_t first = 0; first < block.padded; first += tile_queries) {
       float* thresholds = block.thresholds + first;
-      if (!search_tile(block.packed + first * slab.features, packed, slab.features, norms, thresholds, partial, hit)) continue;
+      if (!search_tile(block.packed + first * slab.feature_dim, packed, slab.feature_dim, norms, thresholds, partial, hit)) continue;
       for (int r = 0; r < tile_queries; ++r) {
         if (hit[r] == 0) continue;
-        for (int c = 0; c < panel_rows; ++c)  // in order of the rows; each offer may lower the threshold
+        for (int c = 0; c < panel_rows; ++c)  // ascending rows; each offer may lower the threshold
           if (partial[r][c] <= thresholds[r]) offer(block, first + r, slab.first_row + panel * panel_rows + c);
       }
     }

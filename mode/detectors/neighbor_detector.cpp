@@ -1,4 +1,4 @@
-// knn and csd: how far an image's vectors are from those of the training images.
+// knn and csd: distances of an image's vectors to those of the training images (mode/README.md, eq. (12) and (13)).
 #include <algorithm>
 #include <limits>
 
@@ -16,7 +16,7 @@ class NeighborDetector : public Detector {
  public:
   NeighborDetector(std::string name, NeighborOptions options) : name_(std::move(name)), options_(std::move(options)) {
     CHECK(options_.k >= 1 && options_.k <= 1024, "{}: K = {}; expected 1 .. 1024", name_, options_.k);
-    CHECK(options_.bank_rows >= 0, "{}: a bank of {} rows; expected 0 (all) or more", name_, options_.bank_rows);
+    CHECK(options_.bank_rows >= 0, "{}: bank_rows = {}; expected 0 (all rows) or more", name_, options_.bank_rows);
     scales_of(options_.scale_sets, 1, 1);  // an unknown set is an error
     for (std::string& set : options_.scale_sets) set = scale_set_name(set);
   }
@@ -45,7 +45,7 @@ class NeighborDetector : public Detector {
     CHECK(options_.k <= all, "{}: K = {}, but the bank has only {} rows ({} images x {} scales); lower K or give more images", name_,
           options_.k, all, images, searched);
     CHECK(options_.bank_rows == 0 || options_.k <= options_.bank_rows,
-          "{}: K = {}, but only {} rows of the bank are kept; lower K or keep more", name_, options_.k, options_.bank_rows);
+          "{}: K = {}, but only {} rows of the bank are kept; lower K or keep more rows", name_, options_.k, options_.bank_rows);
   }
 
   void fit(const Features& train) override {
@@ -70,18 +70,17 @@ class NeighborDetector : public Detector {
   }
 
   Tensor score(const Features& features, std::vector<Decision>* decisions) const override {
-    CHECK(!banks_.empty(), "{}: score before fit; give it the training images first", name_);
+    CHECK(!banks_.empty(), "{}: score before fit; fit it on training images first", name_);
     check_features(features, name_);
-    CHECK(features.regions.dim(2) == banks_[0].rows.dim(1),
-          "{}: features of {} numbers, the bank's have {}; was it fitted with another network?", name_, features.regions.dim(2),
-          banks_[0].rows.dim(1));
+    CHECK(features.regions.dim(2) == banks_[0].rows.dim(1), "{}: features of {} numbers, the bank's have {}; extract both with one network",
+          name_, features.regions.dim(2), banks_[0].rows.dim(1));
     const std::vector<int64_t> chosen = chosen_scales(features.scales);
     bool same = chosen.size() == scale_names_.size();
     for (size_t at = 0; same && at < chosen.size(); ++at) same = features.scales[chosen[at]].name == scale_names_[at];
-    CHECK(same, "{}: the images have other scales than the bank; extract both with the same image size", name_);
+    CHECK(same, "{}: the images have other scales than the bank; extract both with the same scale sets and image size", name_);
 
     const int64_t n = features.size(), scales = static_cast<int64_t>(chosen.size());
-    std::vector<Match> matches(static_cast<size_t>(n * scales));  // (N, scales)
+    std::vector<Match> matches(n * scales);  // (N, scales)
     if (options_.cross) {
       search(normalized_rows(features, chosen), banks_[0], 1, matches.data());
     } else {
@@ -91,16 +90,16 @@ class NeighborDetector : public Detector {
     Tensor scores({n}, Dtype::f64);
     if (decisions != nullptr) decisions->clear();
     for (int64_t at = 0; at < n; ++at) {
-      const Match* of_image = matches.data() + at * scales;
-      scores.data<double>()[at] = -reduced(of_image, scales);
+      const Match* image_matches = matches.data() + at * scales;
+      scores.data<double>()[at] = -reduced(image_matches, scales);
       if (decisions != nullptr && options_.reduce != NeighborOptions::Reduce::mean)
-        decisions->push_back(decision(of_image, decisive(of_image, scales)));
+        decisions->push_back(decision(image_matches, decisive(image_matches, scales)));
     }
     return scores;
   }
 
  private:
-  /// The K-th smallest distance of one vector, and the bank's row nearest to it.
+  /// The K-th smallest distance of one vector to the bank, and its nearest row.
   struct Match {
     double distance;
     int64_t nearest;
@@ -113,13 +112,12 @@ class NeighborDetector : public Detector {
       if (options_.scale_sets.empty() ||
           std::find(options_.scale_sets.begin(), options_.scale_sets.end(), scales[at].set) != options_.scale_sets.end())
         chosen.push_back(static_cast<int64_t>(at));
-    CHECK(!chosen.empty(),
-          "{}: the features have none of the scales {}; the network's map is too small for them, or they were not extracted", name_,
-          nn::joined(options_.scale_sets));
+    CHECK(!chosen.empty(), "{}: the features have none of the scales {}; extract them, or take sets that fit the network's feature map",
+          name_, nn::joined(options_.scale_sets));
     return chosen;
   }
 
-  /// Of every query, `step` places apart.
+  /// Writes the match of query i to matches[i * step].
   void search(const Tensor& queries, const Bank& bank, int64_t step, Match* matches) const {
     const KnnResult found = knn(queries, bank.rows, options_.k);
     for (int64_t row = 0; row < queries.dim(0); ++row)
@@ -141,7 +139,7 @@ class NeighborDetector : public Detector {
   }
 
   Decision decision(const Match* matches, int64_t scale) const {
-    const Bank& bank = banks_[banks_.size() == 1 ? 0 : static_cast<size_t>(scale)];
+    const Bank& bank = banks_[banks_.size() == 1 ? 0 : scale];
     const int64_t row = matches[scale].nearest;
     return {scale_names_[scale], bank.image_names[bank.ids.data<int32_t>()[row]], bank.scale_names[bank.scales.data<int32_t>()[row]],
             bank.labels.data<int32_t>()[row]};
@@ -149,9 +147,9 @@ class NeighborDetector : public Detector {
 
   std::string name_;
   NeighborOptions options_;
-  std::vector<Bank> banks_;  // one, or one for each scale
+  std::vector<Bank> banks_;  // one, or one per scale
   std::vector<std::string> scale_names_;
-  int64_t all_rows_ = 0;  // before any were left out
+  int64_t all_rows_ = 0;  // before bank_rows is applied
 };
 
 }  // namespace

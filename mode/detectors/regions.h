@@ -1,5 +1,5 @@
 #pragma once
-// The scales of CSD: named rectangles of a feature map (mode/README.md, eq. (11)).
+// The scales of CSD: named rectangles of a feature map, and the regions of the input below them (mode/README.md, eq. (11)).
 
 #include <string>
 #include <vector>
@@ -8,33 +8,40 @@
 
 namespace mode {
 
+using Region = tensor::ops::Rect;  ///< a rectangle of the network's input, in pixels
+
 struct Scale {
-  std::string name;  ///< "global", "quadrant 1" .. "quadrant 4", "center", "grid3 1" .. "grid3 9", "position 1" ..
-  tensor::ops::Rect region;
-  std::string set = {};  ///< of which set it is one: "quadrants"
+  std::string name;        ///< "global", "quadrant 1" .. "quadrant 4", "center", "grid3 1" .. "grid3 9", "position 1" ..
+  tensor::ops::Rect rect;  ///< of the feature map
+  std::string set = {};    ///< the scale set it belongs to, such as "quadrants"
 };
 
-/// global     rows 0 .. H, columns 0 .. W
-/// quadrants  rows floor(iH/2) .. ceil((i+1)H/2), i = 0, 1, likewise columns; not for H or W = 1
-/// center     rows floor(H/4) .. H - floor(H/4), likewise columns; not for H or W < 4
-/// grid3      thirds as quadrants are halves; not for H or W < 3
-/// all        every position
+/// Scale sets of an H x W feature map; columns follow the formulas of rows:
+///   global     rows 0 .. H
+///   quadrants  rows floor(i H / 2) .. ceil((i + 1) H / 2), i = 0, 1; H, W >= 2
+///   center     rows floor(H / 4) .. H - floor(H / 4); H, W >= 4
+///   grid3      rows floor(i H / 3) .. ceil((i + 1) H / 3), i = 0, 1, 2; H, W >= 3
+///   all        each position
 const std::vector<std::string>& known_scale_sets();
 /// The current name of a scale set: "center" for the earlier spelling "centre", else `name` itself.
 std::string scale_set_name(const std::string& name);
-/// The scales of an H x W map that these sets have, set by set in the given order. `left_out`, when not null, says which the map is too
-/// small for. An unknown name is an error that lists the known ones.
+/// The scales of an H x W feature map in the order of `sets`. Sets that need a larger feature map are left out and, unless null, named in
+/// `left_out` with the reason. An unknown name is an error that lists the known ones.
 std::vector<Scale> scales_of(const std::vector<std::string>& sets, int64_t height, int64_t width,
                              std::vector<std::string>* left_out = nullptr);
 
-/// Those of the paper: global, quadrants, center.
+/// The paper's sets: global, quadrants, center.
 const std::vector<std::string>& csd_scale_sets();
 std::vector<Scale> csd_scales(int64_t height, int64_t width, std::vector<std::string>* left_out = nullptr);
 
-std::vector<tensor::ops::Rect> regions_of(const std::vector<Scale>& scales);
+std::vector<tensor::ops::Rect> rects_of(const std::vector<Scale>& scales);
 
-/// A rectangle of a height x width map in pixels of the network's size x size input, edges rounded to whole ones: the part of the image
-/// that the vectors stand above. (They have seen more: their receptive fields reach beyond.)
-tensor::ops::Rect in_pixels(const tensor::ops::Rect& region, int64_t height, int64_t width, int64_t size);
+/// rows x columns parts of an H x W feature map, row by row: rows floor(i H / rows) .. ceil((i + 1) H / rows), columns by the same formula. Neighboring
+/// parts overlap by one where the extent is not a multiple.
+std::vector<tensor::ops::Rect> grid_rects(int64_t height, int64_t width, int64_t rows, int64_t columns);
+
+/// The region of a size x size input, in pixels rounded to the nearest, below a rectangle of a height x width feature map. The receptive field
+/// of the rectangle is larger.
+Region input_region(const tensor::ops::Rect& rect, int64_t height, int64_t width, int64_t size);
 
 }  // namespace mode

@@ -35,7 +35,7 @@ Evaluation evaluate(const std::vector<std::string>& methods, const DetectorOptio
 
   evaluation.methods = methods;
   evaluation.scales = id_test.scales;
-  const std::vector<tensor::ops::Rect> boxes = boxes_of(id_test);
+  const std::vector<Region> boxes = input_regions(id_test);
   for (size_t at = 0; at < boxes.size(); ++at) evaluation.boxes[id_test.scales[at].name] = boxes[at];
   evaluation.id_accuracy = all_labeled(id_test) ? accuracy(id_test) : std::numeric_limits<double>::quiet_NaN();
   for (size_t at = 0; at < methods.size(); ++at) {

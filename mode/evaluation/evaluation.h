@@ -19,7 +19,7 @@ struct Evaluation {
   double id_accuracy = 0;  ///< NaN when an ID test image has no label
   std::vector<std::string> methods, ood_sets;
   std::vector<Scale> scales;                                      ///< of the features
-  std::map<std::string, tensor::ops::Rect> boxes;                 ///< [scale], in pixels of the input; empty where unknown
+  std::map<std::string, Region> boxes;                            ///< [scale], in pixels of the input; empty where unknown
   std::map<std::string, std::map<std::string, Metrics>> results;  ///< [method][ood set]
   std::map<std::string, Metrics> mean;                            ///< [method], over the valid sets; flagged when one is not valid
   std::map<std::string, std::string> settings;                    ///< [method]

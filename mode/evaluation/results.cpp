@@ -43,13 +43,13 @@ Json to_json(const Metrics& metrics) {
 Json fractions_of(const std::vector<Scale>& scales) {
   double height = 1, width = 1;  // of the feature map: its global region, or its last position, ends at its edge
   for (const Scale& scale : scales) {
-    height = std::max(height, static_cast<double>(scale.region.bottom));
-    width = std::max(width, static_cast<double>(scale.region.right));
+    height = std::max(height, static_cast<double>(scale.rect.bottom));
+    width = std::max(width, static_cast<double>(scale.rect.right));
   }
   Json boxes = Json::object();
   for (const Scale& scale : scales)
-    boxes[scale.name] = {static_cast<double>(scale.region.top) / height, static_cast<double>(scale.region.left) / width,
-                         static_cast<double>(scale.region.bottom) / height, static_cast<double>(scale.region.right) / width};
+    boxes[scale.name] = {static_cast<double>(scale.rect.top) / height, static_cast<double>(scale.rect.left) / width,
+                         static_cast<double>(scale.rect.bottom) / height, static_cast<double>(scale.rect.right) / width};
   return boxes;
 }
 

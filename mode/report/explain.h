@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "mode/alpa/alpa_loss.h"
-#include "mode/alpa/attention.h"
 #include "mode/detectors/features.h"
 
 namespace mode {
@@ -53,13 +52,13 @@ PairImage draw_pair(const PairAttention& pair, const nn::Dataset& images, const 
 struct NearestRegions {
   struct ScaleDistance {
     Scale scale;
-    tensor::ops::Rect box;  ///< in pixels of the input
+    Region box;  ///< in pixels of the input
     double nearest = 0, kth = 0;
   };
   struct Neighbor {
     int64_t image = 0, label = -1;  ///< index in the training set; -1: no label
     Scale scale;
-    tensor::ops::Rect box;
+    Region box;
     double distance = 0;  ///< squared L2
   };
   int64_t k = 0, bank_rows = 0;

@@ -55,7 +55,7 @@ void show(nn::Image& sheet, int64_t left, const nn::Image& image, int64_t edge, 
 
 NearestRegions nearest_regions(const Features& image, const Features& training, int64_t k, int64_t count) {
   const Bank bank = make_bank(training);
-  const std::vector<Rect> boxes = boxes_of(image), training_boxes = boxes_of(training);
+  const std::vector<Rect> boxes = input_regions(image), training_boxes = input_regions(training);
   NearestRegions regions{.k = k,
                          .bank_rows = bank.rows.dim(0),
                          .map_height = image.map_height,
@@ -93,7 +93,7 @@ std::string format_nearest(const NearestRegions& regions, const nn::Dataset& tra
 nn::Image draw_nearest(const NearestRegions& regions, const nn::Image& image, const nn::Dataset& training) {
   const int64_t size = image.width, edge = shown_edge(size), count = static_cast<int64_t>(regions.neighbors.size());
   nn::Image sheet = blank_sheet(gap + edge + caption, 2 * gap + (1 + count) * (edge + gap), "choose a smaller --nearest");
-  const auto box_at = [&](const Scale& scale) { return in_pixels(scale.region, regions.map_height, regions.map_width, edge); };
+  const auto box_at = [&](const Scale& scale) { return input_region(scale.rect, regions.map_height, regions.map_width, edge); };
   const NearestRegions::ScaleDistance& decisive = regions.scales[regions.decisive];
   show(sheet, gap, image, edge, decisive.scale, box_at(decisive.scale), fmt::format("k={} {:.3f}", regions.k, decisive.kth));
   int64_t left = 3 * gap + edge;

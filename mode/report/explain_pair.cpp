@@ -43,7 +43,7 @@ std::string format_direction(const PairAttention& pair, size_t from) {
   const size_t width = std::max(first.size(), static_cast<size_t>(8 * pair.columns));
   std::string text = fmt::format("\nregions of {} in {}\n  {:<{}}    {}\n", letters[from], letters[1 - from], first, width, second);
   const double* cosines = pair.to_other[from].cosines.data<double>();
-  const tensor::Tensor attended = regions_looked_at(pair.to_other[from]);
+  const tensor::Tensor attended = attended_regions(pair.to_other[from]);
   for (int64_t row = 0; row < pair.rows; ++row) {
     std::string left, right;
     for (int64_t column = 0; column < pair.columns; ++column) {
@@ -102,8 +102,8 @@ PairAttention attention_of_pair(AttentionModel& model, const nn::Dataset& images
   pair.rows = std::min(grid, pair.map_height);
   pair.columns = std::min(grid, pair.map_width);
   pair.windows = alpa_windows(pair.map_height, pair.map_width, grid);
-  const tensor::Tensor regions = alpa_regions(autograd::Variable(map), grid).value();
-  const LocalVectors vectors = model.heads ? alpa_vectors(*model.heads, regions) : plain_vectors(regions, temperature);
+  const tensor::Tensor regions = alpa_vectors(autograd::Variable(map), grid).value();
+  const QueryKeyValue vectors = model.heads ? alpa_qkv(*model.heads, regions) : cosine_qkv(regions, temperature);
   pair.width = vectors.q.dim(2);
   for (const int64_t i : {0, 1}) {
     pair.own[i] = attention_of(vectors, i, i, model.alpa.aggregate).similarity;
@@ -138,7 +138,7 @@ PairImage draw_pair(const PairAttention& pair, const nn::Dataset& images, const 
   const double uniform = 1.0 / static_cast<double>(pair.rows * pair.columns), full = std::max(largest, std::min(1.0, 4 * uniform));
   const ColorRange shared = {0, full};
   std::vector<Rect> boxes;
-  for (const Rect& window : pair.windows) boxes.push_back(in_pixels(window, pair.map_height, pair.map_width, edge));
+  for (const Rect& window : pair.windows) boxes.push_back(input_region(window, pair.map_height, pair.map_width, edge));
   const int64_t block = heading + pair.rows * (edge + caption + gap), count = static_cast<int64_t>(directions.size());
   nn::Image sheet = blank_sheet(count * block, gap + pair.columns * (2 * edge + between_halves + gap), "choose a smaller --grid");
   for (int64_t at = 0; at < count; ++at) draw_direction(sheet, at * block, pair, directions[at], shown, boxes, stretch ? nullptr : &shared);

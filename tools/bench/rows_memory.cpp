@@ -69,7 +69,7 @@ std::vector<Row> memory_rows() {
     return [x = random_tensor(last, 1)] { ops::region_pool(x, {{0, 0, 4, 4}}); };
   });
   add("region_pool/six-scales/512@4", last_size * (1 + 6.0 / 16),
-      [=] { return [x = random_tensor(last, 1), rects = mode::regions_of(mode::csd_scales(4, 4))] { ops::region_pool(x, rects); }; });
+      [=] { return [x = random_tensor(last, 1), rects = mode::rects_of(mode::csd_scales(4, 4))] { ops::region_pool(x, rects); }; });
   return rows;
 }
 
