@@ -40,12 +40,11 @@ class Metadata {
     if (!strings) bad(key, "a list of names");
     return *strings;
   }
-  /// The value of the named choice.
-  template <class Choice>
-  Choice choice(const std::string& key, const std::vector<std::pair<std::string, Choice>>& choices) const {
-    for (const auto& [name, value] : choices)
-      if (text(key) == name) return value;
-    bad(key, fmt::format("{} or {}", choices[0].first, choices[1].first));
+  /// The enum value that the key names.
+  template <class Enum>
+  Enum choice(const std::string& key, const Names<Enum>& names) const {
+    if (const auto value = value_of(text(key), names)) return *value;
+    bad(key, known_names(names));
   }
 
  private:
@@ -57,20 +56,6 @@ class Metadata {
   const std::map<std::string, std::string>& values_;
 };
 
-const std::vector<std::pair<std::string, Stem>> stems = {{"cifar", Stem::cifar}, {"imagenet", Stem::imagenet}};
-const std::vector<std::pair<std::string, Crop>> crops = {{"squash", Crop::squash},
-                                                         {"center", Crop::center},
-                                                         {"centre", Crop::center},
-                                                         {"whole picture", Crop::squash}};  // the last two: earlier files
-const std::vector<std::pair<std::string, Shortcut>> shortcuts = {{"projection", Shortcut::projection}, {"option_a", Shortcut::option_a}};
-
-template <class Choice>
-std::string name_of(Choice value, const std::vector<std::pair<std::string, Choice>>& choices) {
-  for (const auto& [name, choice] : choices)
-    if (choice == value) return name;
-  return "";
-}
-
 void apply_override(const char* name, const std::vector<double>& from, double* into) {
   if (from.empty()) return;
   CHECK(from.size() == 3, "{} needs three numbers (red, green, blue), got {}", name, from.size());
@@ -80,7 +65,7 @@ void apply_override(const char* name, const std::vector<double>& from, double* i
 void read_preprocessing(const std::string& path, const Metadata& metadata, const ModelOverrides& overrides, Checkpoint& checkpoint) {
   Preprocessing& preprocessing = checkpoint.preprocessing;
   if (metadata.has("input_size")) preprocessing.size = metadata.number<int64_t>("input_size", 1, 16384);
-  if (metadata.has("crop_policy")) preprocessing.crop = metadata.choice("crop_policy", crops);
+  if (metadata.has("crop_policy")) preprocessing.crop = metadata.choice("crop_policy", crop_names());
   if (metadata.has("short_side")) preprocessing.short_side = metadata.number<int64_t>("short_side", 0, 8192);
   if (metadata.has("mean")) metadata.three_numbers("mean", preprocessing.mean);
   if (metadata.has("std")) metadata.three_numbers("std", preprocessing.std);
@@ -116,14 +101,14 @@ ResNetConfig read_config(const std::string& path, const std::string& arch, const
     fail(path, fmt::format("its metadata have {} classes, its fc.weight has {} rows", metadata.text("classes"), config.classes));
   const Shape conv1 = shape("conv1.weight", 4);
   if (metadata.has("stem")) {
-    config.stem = metadata.choice("stem", stems);
+    config.stem = metadata.choice("stem", stem_names());
   } else if (conv1[2] == 3 || conv1[2] == 7) {
     config.stem = conv1[2] == 7 ? Stem::imagenet : Stem::cifar;
   } else {
     fail(path, fmt::format("its conv1.weight has shape {}; expected kernels of 3 (CIFAR) or 7 (ImageNet)", conv1.to_string()));
   }
   if (metadata.has("shortcut")) {
-    config.shortcut = metadata.choice("shortcut", shortcuts);
+    config.shortcut = metadata.choice("shortcut", shortcut_names());
   } else {
     const bool has_downsample =
         std::any_of(shapes.begin(), shapes.end(), [](const auto& item) { return item.first.find(".downsample.") != std::string::npos; });
@@ -181,14 +166,14 @@ void save_model(const std::string& path, const ResNet& net, const Checkpoint& ch
   file.metadata["arch"] = net.arch();
   file.metadata["classes"] = std::to_string(config.classes);
   file.metadata["class_names"] = format_strings(checkpoint.class_names);
-  file.metadata["stem"] = name_of(config.stem, stems);
-  file.metadata["shortcut"] = name_of(config.shortcut, shortcuts);
+  file.metadata["stem"] = name_of(config.stem, stem_names());
+  file.metadata["shortcut"] = name_of(config.shortcut, shortcut_names());
   file.metadata["input_size"] = std::to_string(checkpoint.preprocessing.size);
   file.metadata["mean"] = format_numbers({checkpoint.preprocessing.mean, checkpoint.preprocessing.mean + 3});
   file.metadata["std"] = format_numbers({checkpoint.preprocessing.std, checkpoint.preprocessing.std + 3});
   file.metadata["seed"] = std::to_string(config.seed);
   file.metadata["isa"] = std::string(tensor::name(tensor::isa()));
-  file.metadata["crop_policy"] = name_of(checkpoint.preprocessing.crop, crops);
+  file.metadata["crop_policy"] = name_of(checkpoint.preprocessing.crop, crop_names());
   file.metadata["short_side"] = std::to_string(checkpoint.preprocessing.short_side);
   file.metadata.emplace("resize_filter", "antialiased bilinear");
   file.tensors = export_weights(net);

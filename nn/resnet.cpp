@@ -123,4 +123,34 @@ int64_t feature_dim_of(const std::string& arch) {
   return block_channels(found.kind, found.widths.back());
 }
 
+const Names<Stem>& stem_names() {
+  static const Names<Stem> names = {{"cifar", Stem::cifar}, {"imagenet", Stem::imagenet}};
+  return names;
+}
+
+const Names<Shortcut>& shortcut_names() {
+  static const Names<Shortcut> names = {{"projection", Shortcut::projection},
+                                        {"option_a", Shortcut::option_a},
+                                        {"a", Shortcut::option_a},
+                                        {"standard", Shortcut::standard},
+                                        {"", Shortcut::standard}};
+  return names;
+}
+
+std::string format_layer_table(const ResNet& net, int64_t size) {
+  const auto row_text = [](const std::string& name, const std::string& output, int64_t parameters, double mflop, int64_t saved_bytes) {
+    return fmt::format("{:<24} {:>18} {:>12} {:>10.2f} {:>10.1f}\n", name, output, with_commas(parameters), mflop,
+                       static_cast<double>(saved_bytes) / 1024);
+  };
+  std::string text = fmt::format("{:<24} {:>18} {:>12} {:>10} {:>10}\n", "layer", "output", "parameters", "MFLOP", "kept KiB");
+  LayerRow sum;
+  for (const LayerRow& row : net.layer_table(size, size)) {
+    text += row_text(row.name, row.output.to_string(), row.parameters, row.mflop, row.saved_bytes);
+    sum.parameters += row.parameters;
+    sum.mflop += row.mflop;
+    sum.saved_bytes += row.saved_bytes;
+  }
+  return text + row_text(net.arch(), "", sum.parameters, sum.mflop, sum.saved_bytes);
+}
+
 }  // namespace nn

@@ -13,6 +13,9 @@ namespace nn {
 
 /// cifar: 3x3 convolution with stride 1, no pooling. imagenet: 7x7 convolution with stride 2, then 3x3 max pooling with stride 2.
 enum class Stem { cifar, imagenet };
+/// Names in files and on command lines.
+const std::vector<std::pair<std::string, Stem>>& stem_names();
+const std::vector<std::pair<std::string, Shortcut>>& shortcut_names();
 
 struct ResNetConfig {
   int64_t classes = 10;
@@ -57,6 +60,8 @@ class ResNet : public Module {
 std::unique_ptr<ResNet> make_resnet(const std::string& arch, ResNetConfig config = {}, bool initialized = true);
 /// "resnet8" .. "resnet56", "resnet18", "resnet34", "resnet50", "resnet101".
 std::vector<std::string> known_archs();
+/// A table of the layers for one image of size x size, with the sums in the last row; columns as in LayerRow.
+std::string format_layer_table(const ResNet& net, int64_t size);
 /// The shortcut that the paper uses for the arch: option_a for 6n + 2 layers, projection for 18, 34, 50 and 101.
 Shortcut default_shortcut(const std::string& arch);
 /// E, the number of output channels of the last stage: 64; 512 for 18 and 34; 2048 for 50 and 101.

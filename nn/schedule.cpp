@@ -29,11 +29,10 @@ double Schedule::at(int64_t step) const {
   return low + (lr - low) * 0.5 * (1 + std::cos(3.141592653589793 * progress));
 }
 
-Schedule::Kind schedule_by_name(const std::string& name) {
-  if (name == "constant") return Schedule::Kind::constant;
-  if (name == "cosine") return Schedule::Kind::cosine;
-  if (name == "step") return Schedule::Kind::step;
-  throw tensor::Error(fmt::format("unknown schedule '{}'; known: constant, cosine, step", printable(name)));
+const Names<Schedule::Kind>& schedule_names() {
+  static const Names<Schedule::Kind> names = {
+      {"cosine", Schedule::Kind::cosine}, {"step", Schedule::Kind::step}, {"constant", Schedule::Kind::constant}};
+  return names;
 }
 
 }  // namespace nn

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nn {
@@ -26,7 +27,7 @@ struct Schedule {
   double at(int64_t step) const;
 };
 
-/// "constant", "cosine" or "step"; an unknown name is an Error that lists them.
-Schedule::Kind schedule_by_name(const std::string& name);
+/// Names on command lines.
+const std::vector<std::pair<std::string, Schedule::Kind>>& schedule_names();
 
 }  // namespace nn

@@ -1,9 +1,13 @@
 #pragma once
-// Text for messages of one line.
+// Small helpers for text: messages of one line, numbers, and the names of enum values.
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace nn {
 
@@ -42,5 +46,39 @@ inline std::string escaped(const std::string& name, size_t max_bytes = std::stri
 
 /// escaped(), truncated to 80 bytes for messages.
 inline std::string printable(const std::string& name) { return escaped(name, 80); }
+
+/// 12345 -> "12,345".
+std::string with_commas(int64_t number);
+/// "0:42", "12:05", "3:07:59"; "?" for a negative time or one above 1e9 s.
+std::string format_seconds(double seconds);
+/// The shortest texts that give the same doubles when read again, separated by blanks.
+std::string join_numbers(const std::vector<double>& numbers);
+/// Numbers separated by blanks; anything else is an Error of one line.
+std::vector<double> split_numbers(const std::string& text);
+
+/// The names of an enum's values. A value with several names is written by its first one; the others are accepted on reading.
+template <class Enum>
+using Names = std::vector<std::pair<std::string, Enum>>;
+
+template <class Enum>
+std::string name_of(Enum value, const Names<Enum>& names) {
+  for (const auto& [name, named] : names)
+    if (named == value) return name;
+  return "";
+}
+template <class Enum>
+std::optional<Enum> value_of(const std::string& name, const Names<Enum>& names) {
+  for (const auto& [known, value] : names)
+    if (known == name) return value;
+  return std::nullopt;
+}
+/// "cosine, step, constant": the first name of each value.
+template <class Enum>
+std::string known_names(const Names<Enum>& names) {
+  std::vector<std::string> known;
+  for (const auto& [name, value] : names)
+    if (name_of(value, names) == name) known.push_back(name);
+  return joined(known);
+}
 
 }  // namespace nn

@@ -11,7 +11,7 @@
 
 namespace command {
 
-/// Every part of a state is in use: momentum, meters in mid-epoch, held-out images, the best epoch, patience, an ever falling rate.
+/// Uses every part of a state: momentum, meters within an epoch, the validation split, the best epoch, patience, a falling learning rate.
 inline std::vector<std::string> tiny_run(const std::string& out) {
   return {"train",
           "--data",
@@ -31,9 +31,9 @@ inline std::vector<std::string> tiny_run(const std::string& out) {
           "1",
           "--label-smoothing",
           "0.1",
-          "--holdout",
+          "--val-fraction",
           "0.2",
-          "--val",
+          "--monitor",
           "synthetic:shapes?split=test&limit=16",
           "--patience",
           "3",
@@ -47,16 +47,36 @@ inline std::vector<std::string> tiny_run(const std::string& out) {
 
 /// The same of a run of MODE-T: two views, a projection head and ALPA's, batches made by several workers.
 inline std::vector<std::string> tiny_mode_t_run(const std::string& out) {
-  return {"train",     "--data",    "synthetic:shapes?split=train&limit=48",
-          "--size",    "12",        "--arch",
-          "resnet8",   "--epochs",  "3",
-          "--batch",   "8",         "--seed",
-          "5",         "--lr",      "0.05",
-          "--loss",    "supcon",    "--alpa",
-          "joint",     "--augment", "contrastive",
-          "--holdout", "0.2",       "--save-every",
-          "1",         "--threads", "1",
-          "--workers", "3",         "--out",
+  return {"train",
+          "--data",
+          "synthetic:shapes?split=train&limit=48",
+          "--size",
+          "12",
+          "--arch",
+          "resnet8",
+          "--epochs",
+          "3",
+          "--batch",
+          "8",
+          "--seed",
+          "5",
+          "--lr",
+          "0.05",
+          "--loss",
+          "supcon",
+          "--alpa",
+          "joint",
+          "--augment",
+          "contrastive",
+          "--val-fraction",
+          "0.2",
+          "--save-every",
+          "1",
+          "--threads",
+          "1",
+          "--workers",
+          "3",
+          "--out",
           out};
 }
 

@@ -40,15 +40,15 @@ TEST(Usage, HelpAndVersion) {
 
 TEST(Train, LeavesARunAndRefusesToOverwriteIt) {
   const TemporaryDirectory directory;
-  const Result result = run(train_arguments(directory / "run", {"--val", test_data, "--seed", "3", "--warmup-epochs", "1"}));
+  const Result result = run(train_arguments(directory / "run", {"--monitor", test_data, "--seed", "3", "--warmup-epochs", "1"}));
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.err, "");
-  for (const char* part : {"seed 3", "conv1", "MFLOP", "epoch 1/2: loss ", "epoch 2/2: loss ", "val accuracy"})
+  for (const char* part : {"seed 3", "conv1", "MFLOP", "epoch 1/2: loss ", "epoch 2/2: loss ", "monitor accuracy"})
     EXPECT_NE(result.out.find(part), std::string::npos) << part << " in\n" << result.out;
   EXPECT_EQ(value_after(result.out, "weights").size(), 16u);
   const std::string log = read_bytes(directory / "run/log.csv");
-  EXPECT_EQ(log.rfind("epoch,step,lr,loss,cross_entropy,contrastive,alpa,grad_norm,train_accuracy,held_out_loss,held_out_accuracy,val_loss,"
-                      "val_accuracy,"
+  EXPECT_EQ(log.rfind("epoch,step,lr,loss,cross_entropy,contrastive,alpa,grad_norm,train_accuracy,val_loss,val_accuracy,monitor_loss,"
+                      "monitor_accuracy,"
                       "images_per_second,seconds,data_seconds\n1,3,",
                       0),
             0u)
@@ -125,7 +125,7 @@ TEST(Train, InterruptedAndResumedEqualsUninterrupted) {
                                          "2",
                                          "--label-smoothing",
                                          "0.1",
-                                         "--holdout",
+                                         "--val-fraction",
                                          "0.1",
                                          "--no-decay-norm-bias",
                                          "--out"};
@@ -148,7 +148,7 @@ TEST(Train, InterruptedAndResumedEqualsUninterrupted) {
   EXPECT_NE(cut.out.find("mode train --resume --out"), std::string::npos) << cut.out;
   const Result rest = run({"train", "--resume", "--out", directory / "cut"});
   ASSERT_EQ(rest.status, 0) << rest.err;
-  EXPECT_NE(rest.out.find("going on in epoch"), std::string::npos) << rest.out;
+  EXPECT_NE(rest.out.find("resuming in epoch"), std::string::npos) << rest.out;
 
   ASSERT_EQ(value_after(whole.out, "weights").size(), 16u);
   EXPECT_EQ(value_after(whole.out, "weights"), value_after(rest.out, "weights"));

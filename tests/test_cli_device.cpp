@@ -85,7 +85,7 @@ TEST(Device, RunsModelsAndFeaturesSayIt) {
   nn::write_safetensors(directory / "run/state.safetensors", state);
   const Result moved = run(resume);
   EXPECT_EQ(moved.status, 0) << moved.err;
-  EXPECT_NE(moved.out.find(note + "another device, sm_80, 40.0 GiB, here it goes on on cpu: the last bits may differ"), std::string::npos)
+  EXPECT_NE(moved.out.find(note + "another device, sm_80, 40.0 GiB, this process runs on cpu; the last bits may differ"), std::string::npos)
       << moved.out;
 }
 

@@ -50,7 +50,7 @@ TEST(Usage, NumbersAreFinite) {
   };
   for (const std::string value : {"inf", "nan", "0", "-1", "1e999", "0.1x", "fast"}) refused("--lr", value, "expected a finite number > 0");
   for (const std::string value : {"inf", "nan", "-1e-9"}) refused("--weight-decay", value, "expected a finite number >= 0");
-  for (const std::string value : {"inf", "nan", "-0.1", "1.5"}) refused("--momentum", value, "expected a number of 0 .. 1");
+  for (const std::string value : {"inf", "nan", "-0.1", "1.5"}) refused("--momentum", value, "expected a finite number in 0 .. 1");
   expect_one_line(run({"train", "--data", "synthetic:shapes", "--out", "x", "--mean", ".5", "nan", ".5"}), 2, "--mean");
   expect_one_line(run({"train", "--data", "synthetic:shapes", "--out", "x", "--std", ".5", "0", ".5"}), 2, "--std");
   EXPECT_FALSE(std::filesystem::exists("x"));

@@ -109,8 +109,8 @@ TEST(CliMethod, EvalAndProbeOfANetworkWithoutClassifier) {
 TEST(CliMethod, WhatWasHeldOutStaysHeldOut) {
   const TemporaryDirectory directory;
   const std::string data = "synthetic:shapes?split=train&limit=60", base = directory / "base";
-  ASSERT_EQ(run({"train", "--data", data, "--arch", "resnet8", "--size", "12", "--epochs", "1", "--batch", "20", "--seed", "0", "--holdout",
-                 "0.2", "--out", base})
+  ASSERT_EQ(run({"train", "--data", data, "--arch", "resnet8", "--size", "12", "--epochs", "1", "--batch", "20", "--seed", "0",
+                 "--val-fraction", "0.2", "--out", base})
                 .status,
             0);
   const std::string model = base + "/model.safetensors";
@@ -120,7 +120,7 @@ TEST(CliMethod, WhatWasHeldOutStaysHeldOut) {
   };
   ASSERT_EQ(finetune(data, "tuned").status, 0);
   EXPECT_EQ(metadata(directory / "tuned/model.safetensors").at("val_ids"), metadata(model).at("val_ids"));
-  command::expect_one_line(finetune("synthetic:shapes?split=train&limit=80", "more"), 1, "held out");
+  command::expect_one_line(finetune("synthetic:shapes?split=train&limit=80", "more"), 1, "validation split");
   // A probe leaves them out, or where the set is another says so and forgets them.
   const auto probe = [&](const std::string& spec) {
     return run({"probe", "--model", model, "--data", spec, "--epochs", "2", "--out", directory / "probed.safetensors"});
@@ -147,7 +147,7 @@ TEST(CliMethod, SaysWhereNothingCanBeLearned) {
   const command::Result alone = run({"train",   "--data",   "synthetic:shapes?split=train&limit=10",
                                      "--size",  "12",       "--arch",
                                      "resnet8", "--epochs", "1",
-                                     "--batch", "5",        "--holdout",
+                                     "--batch", "5",        "--val-fraction",
                                      "0",       "--loss",   "supcon",
                                      "--views", "1",        "--alpa",
                                      "joint",   "--out",    directory / "alone"});
@@ -170,13 +170,13 @@ TEST(CliMethod, RefusesWhatCannotBeMeant) {
   const std::string out = directory / "run";
   command::expect_one_line(run(train_arguments(out, {"--loss", "none"})), 2, "--alpa joint");
   command::expect_one_line(run(train_arguments(out, {"--loss", "simclr", "--views", "1"})), 2, "at least 2");
-  command::expect_one_line(run(train_arguments(out, {"--loss", "supcon", "--augment", "none"})), 2, "--views without an --augment");
+  command::expect_one_line(run(train_arguments(out, {"--loss", "supcon", "--augment", "none"})), 2, "--views needs an --augment");
   command::expect_one_line(run(train_arguments(out, {"--loss", "supcon", "--label-smoothing", "0.1"})), 2, "--label-smoothing");
   command::expect_one_line(run(train_arguments(out, {"--alpa-temperature", "0"})), 2, "--alpa-temperature");
   command::expect_one_line(run(train_arguments(out, {"--alpa-grid", "2"})), 2, "belongs to --alpa joint");
   command::expect_one_line(run(train_arguments(out, {"--temperature", "3"})), 2, "belongs to --loss supcon");
-  command::expect_one_line(run(train_arguments(out, {"--loss", "supcon", "--augment", "contrastive", "--val", command::test_data})), 2,
-                           "--val");
+  command::expect_one_line(run(train_arguments(out, {"--loss", "supcon", "--augment", "contrastive", "--monitor", command::test_data})), 2,
+                           "--monitor");
   command::expect_one_line(run(train_arguments(out, {"--read-size", "16"})), 2, "--read-size 16 is less than --size 32");
   command::expect_one_line(run(train_arguments(out, {"--schedule", "step", "--milestones", "500"})), 2, "the run ends after 2 epochs");
   command::expect_one_line(run({"finetune", "--data", command::train_data, "--out", out}), 2, "--from");

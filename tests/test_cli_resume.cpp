@@ -1,4 +1,4 @@
-// Runs that are killed, resumed, contradicted, moved, or begun twice in one place.
+// Runs that are killed, resumed, resumed with other options, moved, or begun twice in one directory.
 
 #include "tests/killed_runs.h"
 
@@ -51,7 +51,7 @@ TEST(ExactResume, OtherOptionsAreRefused) {
   ASSERT_EQ(run(train_arguments(directory / "run", {"--lr", "0.1"})).status, 0);
   const std::string state = read_bytes(directory / "run/state.safetensors");
   const std::vector<std::vector<std::string>> different = {{"--batch", "16"},        {"--lr", "0.2"},   {"--schedule", "constant"},
-                                                           {"--weight-decay", "0"},  {"--clip", "1"},   {"--holdout", "0.5"},
+                                                           {"--weight-decay", "0"},  {"--clip", "1"},   {"--val-fraction", "0.5"},
                                                            {"--patience", "2"},      {"--seed", "9"},   {"--nesterov"},
                                                            {"--no-augment"},         {"--size", "16"},  {"--label-smoothing", "0.1"},
                                                            {"--no-decay-norm-bias"}, {"--epochs", "3"}, {"--preset", "quick"}};
@@ -75,9 +75,9 @@ TEST(ExactResume, SaysWhatChanged) {
   EXPECT_EQ(state.metadata.at("isa"), "portable");
   Result result = run(resume(directory / "run"));
   EXPECT_EQ(result.status, 0) << result.err;
-  const bool goes_on_with_portable = result.out.find("mode train: portable") != std::string::npos;  // a machine that has nothing else
-  const bool says_it = result.out.find("note: the run began with portable, here it goes on with ") != std::string::npos;
-  EXPECT_NE(goes_on_with_portable, says_it) << result.out;
+  const bool is_portable = result.out.find("mode train: portable") != std::string::npos;  // a machine without other instruction sets
+  const bool noted = result.out.find("note: the run began with portable, this process runs with ") != std::string::npos;
+  EXPECT_NE(is_portable, noted) << result.out;
   EXPECT_EQ(result.out.find("with commit 0123"), std::string::npos);
 
   state.metadata["began_with"] = "0123456789ab";
@@ -85,9 +85,10 @@ TEST(ExactResume, SaysWhatChanged) {
   nn::write_safetensors(path, state);
   result = run(resume(directory / "run"));
   EXPECT_EQ(result.status, 0) << result.err;
-  EXPECT_NE(result.out.find("note: the run began with commit 0123456789ab, here it goes on with commit "), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("note: the run began with commit 0123456789ab, this process runs with commit "), std::string::npos)
+      << result.out;
 
-  // The format before held-out images and meters.
+  // The format before the validation split and meters.
   state.metadata.erase("format");
   nn::add_content_hash(state);
   nn::write_safetensors(path, state);
@@ -99,8 +100,7 @@ TEST(ExactResume, OtherImagesAreRefused) {
   ASSERT_EQ(run(train_arguments(directory / "run")).status, 0);
   const std::string path = directory / "run/state.safetensors";
   const nn::TensorFile state = nn::read_safetensors(path);
-  for (const auto& [key, part] :
-       {std::pair{"data_hash", "are not those that the run began with"}, {"held_out_hash", "held out other images"}}) {
+  for (const auto& [key, part] : {std::pair{"data_hash", "are not those that the run began with"}, {"val_hash", "validation split"}}) {
     nn::TensorFile changed = state;
     changed.metadata[key] = "0123456789abcdef";
     nn::add_content_hash(changed);
@@ -121,12 +121,12 @@ TEST(OneRunAtATime, TheSecondIsRefusedByName) {
   expect_one_line(run(tiny_run(out)), 1, expected);
   expect_one_line(run(resume(out)), 1, expected);
   expect_one_line(run({"demo", "--epochs", "1", "--out", out}), 1, expected);
-  // The kernel ends the lock with its process, and who comes next takes over what it left.
+  // The kernel releases the lock with the process; the next run replaces the file.
   first.signal(SIGKILL);
   EXPECT_EQ(first.wait().status, 128 + SIGKILL);
   EXPECT_TRUE(std::filesystem::exists(out + "/.lock"));
   Process second(resume(out));
-  for (int wait = 0; wait < 6000 && second.out_so_far().find("going on in epoch") == std::string::npos; ++wait)
+  for (int wait = 0; wait < 6000 && second.out_so_far().find("resuming in epoch") == std::string::npos; ++wait)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   second.signal(SIGINT);

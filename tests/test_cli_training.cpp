@@ -40,16 +40,16 @@ TEST(TrainOptions, WhatMakesNoSenseIsAUsageError) {
       {{"--schedule", "linear"}, "--schedule linear: expected cosine, step, constant"},
       {{"--schedule", "step"}, "--milestones"},
       {{"--milestones", "3,5"}, "belong to --schedule step"},
-      {{"--schedule", "step", "--milestones", "5,3"}, "rise"},
+      {{"--schedule", "step", "--milestones", "5,3"}, "ascending"},
       {{"--schedule", "step", "--milestones", "0"}, "--milestones"},
       {{"--gamma", "2"}, "--gamma"},
-      {{"--warmup-epochs", "3"}, "--warmup-epochs 3 of --epochs 2"},
+      {{"--warmup-epochs", "3"}, "--warmup-epochs 3 exceed --epochs 2"},
       {{"--nesterov", "--momentum", "0"}, "--nesterov needs"},
       {{"--momentum", "1"}, "--momentum 1"},
       {{"--clip", "-1"}, "--clip"},
       {{"--label-smoothing", "1.5"}, "--label-smoothing"},
-      {{"--holdout", "1"}, "--holdout 1"},
-      {{"--holdout", "0", "--patience", "2"}, "--patience needs held-out images"},
+      {{"--val-fraction", "1"}, "--val-fraction 1"},
+      {{"--val-fraction", "0", "--patience", "2"}, "--patience needs a validation split"},
       {{"--crop", "middle"}, "--crop middle: expected squash, center"},
       {{"--short-side", "40"}, "--short-side belongs to --crop center"},
       {{"--crop", "center", "--short-side", "16"}, "--short-side 16 is less than --size 32"},
@@ -67,17 +67,62 @@ TEST(TrainOptions, WhatMakesNoSenseIsAUsageError) {
     expect_one_line(run(train_arguments(directory / "run", options)), 2, part);
   }
   EXPECT_FALSE(std::filesystem::exists(directory / "run"));
-  // 96 images: 2 % of each class is no image, and patience would wait forever.
-  expect_one_line(run(train_arguments(directory / "run", {"--patience", "2"})), 1, "--holdout 0.02 of");
+  // 2 % of each class of 96 images is no image: patience would never end the run.
+  expect_one_line(run(train_arguments(directory / "run", {"--patience", "2"})), 1, "--val-fraction 0.02 of");
 }
 
 TEST(TrainOptions, HelpHasAnExampleOfEach) {
   const std::string help = run({"train", "--help"}).out;
   for (const char* part :
        {"--preset cifar10-ce", "--schedule step --milestones 30,60", "--no-decay-norm-bias --label-smoothing 0.1 --clip 5",
-        "--crop center --short-side 72 --augment imagenet --read-size 96", "--holdout 0.1 --patience 10 --save-every 10m", "--resume --out",
-        "cifar10-ce, cifar100-ce, imagenet-ce, cifar10-supcon", "cifar10-mode-t-ce, mode-f, quick"})
+        "--crop center --short-side 72 --augment imagenet --read-size 96", "--val-fraction 0.1 --patience 10 --save-every 10m",
+        "--resume --out", "cifar10-ce, cifar100-ce, imagenet-ce, cifar10-supcon", "cifar10-mode-t-ce, mode-f, quick"})
     EXPECT_NE(help.find(part), std::string::npos) << part << " in\n" << help;
+}
+
+TEST(TrainOptions, EarlierNamesAreStillAccepted) {
+  const TemporaryDirectory directory;
+  const Result now = run(train_arguments(directory / "now", {"--val-fraction", "0.2", "--val-seed", "5", "--monitor", command::test_data}));
+  const Result before =
+      run(train_arguments(directory / "before", {"--holdout", "0.2", "--holdout-seed", "5", "--val", command::test_data}));
+  ASSERT_EQ(before.status, 0) << before.err;
+  EXPECT_EQ(value_after(before.out, "weights"), value_after(now.out, "weights"));
+  EXPECT_EQ(command::without_times(read_bytes(directory / "before/log.csv")),
+            command::without_times(read_bytes(directory / "now/log.csv")));
+  const std::string help = run({"train", "--help"}).out;
+  for (const char* hidden : {"--holdout", "--val ", "--no-augment"}) EXPECT_EQ(help.find(hidden), std::string::npos) << hidden;
+  // A state with the earlier keys.
+  const std::string path = directory / "before/state.safetensors";
+  nn::TensorFile state = nn::read_safetensors(path);
+  const auto rename = [&](const std::string& from, const std::string& to) {
+    state.metadata[to] = state.metadata.at(from);
+    state.metadata.erase(from);
+  };
+  rename("option.val-fraction", "option.holdout");
+  rename("option.val-seed", "option.holdout-seed");
+  rename("option.monitor", "option.val");
+  rename("val_hash", "held_out_hash");
+  state.metadata["option.shortcut"] = "";
+  nn::add_content_hash(state);
+  nn::write_safetensors(path, state);
+  const Result resumed = run({"train", "--resume", "--out", directory / "before"});
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(value_after(resumed.out, "weights"), value_after(now.out, "weights"));
+  EXPECT_NE(resumed.out.find("monitor    " + command::test_data), std::string::npos) << resumed.out;
+}
+
+/// tests/example_training.cpp trains through the library, interrupted after its first epoch.
+TEST(Library, TrainsToTheWeightsOfTheCommands) {
+  const TemporaryDirectory directory;
+  const std::string line = fmt::format("'{}/example_training' '{}' > '{}'", BUILD_DIR, directory / "library", directory / "out");
+  ASSERT_EQ(std::system(line.c_str()), 0);
+  const std::string out = read_bytes(directory / "out"), data = "synthetic:shapes?limit=640";
+  const Result base = run({"train", "--data", data, "--arch", "resnet8", "--epochs", "2", "--batch", "64", "--out", directory / "base"});
+  const Result tuned =
+      run({"finetune", "--from", directory / "base/model.safetensors", "--data", data, "--epochs", "1", "--out", directory / "f"});
+  EXPECT_EQ(value_after(base.out, "weights").size(), 16u) << base.err;
+  EXPECT_EQ(value_after(out, "base weights"), value_after(base.out, "weights")) << out;
+  EXPECT_EQ(value_after(out, "mode-f weights"), value_after(tuned.out, "weights")) << tuned.err;
 }
 
 TEST(Preset, IsListedPrintedAndOverridden) {
@@ -112,7 +157,7 @@ TEST(Schedules, TheLogHasTheirRates) {
                                           "16",
                                           "--epochs",
                                           "4",
-                                          "--holdout",
+                                          "--val-fraction",
                                           "0",
                                           "--lr",
                                           "0.1",
@@ -131,19 +176,20 @@ TEST(Schedules, TheLogHasTheirRates) {
   EXPECT_DOUBLE_EQ(rates("cosine", {"--final-ratio", "0.5"})[3], 0.05);
 }
 
-TEST(HeldOut, AreNeverTrainedOnAndChooseTheBestEpoch) {
+TEST(Validation, IsNeverTrainedOnAndSelectsTheBestEpoch) {
   const TemporaryDirectory directory;
   const std::string out = directory / "run", data = "synthetic:shapes?split=train&limit=160";
-  const std::vector<std::string> arguments = {"train",   "--data", data,        "--size", "16",   "--arch", "resnet8", "--epochs", "5",
-                                              "--batch", "16",     "--holdout", "0.25",   "--lr", "0.3",    "--out",   out};
+  const std::vector<std::string> arguments = {"train",   "--data",   data,  "--size",  "16", "--arch",
+                                              "resnet8", "--epochs", "5",   "--batch", "16", "--val-fraction",
+                                              "0.25",    "--lr",     "0.3", "--out",   out};
   const Result result = run(arguments);
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_NE(result.out.find("held out   40 of 160 images"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("validation 40 of 160 images"), std::string::npos) << result.out;
   EXPECT_NE(result.out.find(" (best)"), std::string::npos) << result.out;
 
   // The step count tells that 120 images were trained on.
   EXPECT_EQ(column(out + "/log.csv", "step").back(), 5 * 8);
-  const std::vector<double> accuracy = column(out + "/log.csv", "held_out_accuracy"), loss = column(out + "/log.csv", "held_out_loss");
+  const std::vector<double> accuracy = column(out + "/log.csv", "val_accuracy"), loss = column(out + "/log.csv", "val_loss");
   size_t best = 0;
   for (size_t epoch = 1; epoch < accuracy.size(); ++epoch)
     if (accuracy[epoch] > accuracy[best] || (accuracy[epoch] == accuracy[best] && loss[epoch] < loss[best])) best = epoch;
@@ -167,13 +213,13 @@ TEST(Patience, EndsTheRunAfterTheBest) {
   const std::vector<std::string> arguments = {"train",      "--data",   "synthetic:shapes?limit=60",
                                               "--size",     "8",        "--arch",
                                               "resnet8",    "--epochs", "30",
-                                              "--batch",    "15",       "--holdout",
+                                              "--batch",    "15",       "--val-fraction",
                                               "0.2",        "--lr",     "3",
                                               "--schedule", "constant", "--patience",
                                               "2",          "--out",    directory / "run"};
   const Result result = run(arguments);
   ASSERT_EQ(result.status, 0) << result.out << result.err;
-  EXPECT_NE(result.out.find("none of the last 2 was better"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("no improvement on the validation split in 2 epochs"), std::string::npos) << result.out;
   const std::vector<double> epochs = column(directory / "run/log.csv", "epoch");
   const std::string best = nn::load_model(directory / "run/best.safetensors").checkpoint.metadata.at("epoch");
   EXPECT_EQ(epochs.back(), std::stod(best) + 2);
@@ -193,7 +239,7 @@ TEST(Optimizer, EveryOptionReachesTheWeights) {
                                                           {"--clip", "0.5"},
                                                           {"--label-smoothing", "0.1"},
                                                           {"--no-decay-norm-bias"},
-                                                          {"--holdout", "0.3"},
+                                                          {"--val-fraction", "0.3"},
                                                           {"--schedule", "constant"},
                                                           {"--no-augment"}};
   for (const std::vector<std::string>& options : variants) {
@@ -242,7 +288,7 @@ TEST(Augmentation, OfLargerImagesWithAnyNumberOfWorkers) {
     std::vector<std::string> arguments = {"train",    "--data",  "synthetic:shapes?limit=40",
                                           "--size",   "16",      "--arch",
                                           "resnet8",  "--batch", "20",
-                                          "--epochs", "1",       "--holdout",
+                                          "--epochs", "1",       "--val-fraction",
                                           "0.1",      "--out",   directory / out};
     arguments.insert(arguments.end(), options.begin(), options.end());
     const Result result = run(arguments);

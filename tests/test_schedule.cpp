@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "nn/text.h"
 #include "tests/golden.h"
 
 namespace {
@@ -14,8 +15,12 @@ TEST(Schedule, AsPyTorch) {
   const golden::File file("training");
   for (const std::string kind : {"constant", "cosine", "step"})
     for (const int64_t warmup : {0, 6}) {
-      const nn::Schedule schedule{
-          .kind = nn::schedule_by_name(kind), .lr = 0.4, .milestones = {15, 30}, .gamma = 0.2, .warmup_steps = warmup, .total_steps = 40};
+      const nn::Schedule schedule{.kind = *nn::value_of(kind, nn::schedule_names()),
+                                  .lr = 0.4,
+                                  .milestones = {15, 30},
+                                  .gamma = 0.2,
+                                  .warmup_steps = warmup,
+                                  .total_steps = 40};
       const std::vector<double> expected = file[fmt::format("rates.{}.{}", kind, warmup)].to_vector();
       ASSERT_EQ(expected.size(), 40u);
       for (int64_t step = 0; step < 40; ++step)
@@ -56,7 +61,8 @@ TEST(Schedule, EdgesAndBadInput) {
   expect_error([] { nn::Schedule{.warmup_steps = 5, .total_steps = 4}.at(0); }, "5 warm-up steps");
   expect_error([] { nn::Schedule{}.at(-1); }, "negative");
   expect_error([] { nn::Schedule{.kind = Kind::step, .milestones = {5, 3}, .total_steps = 9}.at(0); }, "must be in rising order");
-  expect_error([] { nn::schedule_by_name("linear"); }, "unknown schedule 'linear'; known: constant, cosine, step");
+  EXPECT_FALSE(nn::value_of<Kind>("linear", nn::schedule_names()));
+  EXPECT_EQ(nn::known_names(nn::schedule_names()), "cosine, step, constant");
 }
 
 }  // namespace

@@ -230,7 +230,7 @@ BETTER_WORDS = {
 }
 # Texts that must keep another spelling: seeds of random numbers in golden files, and names in files of earlier versions.
 KEPT_WORDS = {
-    "mode/detectors/regions.cpp": {"centre"}, "mode/detectors/regions.h": {"centre"}, "nn/checkpoint.cpp": {"centre", "picture"},
+    "mode/detectors/regions.cpp": {"centre"}, "mode/detectors/regions.h": {"centre"}, "nn/data/resize.cpp": {"centre", "picture"},
     "tests/golden/colors.py": {"colours"}, "tests/golden/resnet.py": {"pictures"}, "tests/test_golden_colors.cpp": {"colours"},
     "tests/test_golden_resnet.cpp": {"pictures"}, "tests/test_checkpoint.cpp": {"centre", "picture"}, "tests/test_cli_ablate.cpp": {"centre"},
     "tests/test_regions.cpp": {"centre"},

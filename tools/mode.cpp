@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
     if (output_fault == 0) return status;
     return fail(fmt::format("cannot write the output: {}", std::strerror(output_fault)), status == 0 ? 1 : status);
-  } catch (const mode::tools::UsageError& error) {
+  } catch (const mode::OptionError& error) {
     return fail(error.what(), 2);
   } catch (const std::bad_alloc&) {
     return fail("out of memory; try a smaller --batch, or limit=N in the data's name", 1);

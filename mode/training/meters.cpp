@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "nn/text.h"
-#include "tools/commands/common.h"
+#include "tensor/check.h"
 
-namespace mode::tools {
+namespace mode {
 
 void Meters::add(const std::string& name, double mean, int64_t count) {
   Sum& sum = sums_[name];
@@ -32,12 +32,12 @@ std::map<std::string, std::string> Meters::to_text() const {
 Meters Meters::from_text(const std::map<std::string, std::string>& text) {
   Meters meters;
   for (const auto& [name, value] : text) {
-    const std::vector<double> numbers = split_numbers(value);
+    const std::vector<double> numbers = nn::split_numbers(value);
     CHECK(numbers.size() == 2 && numbers[1] >= 0 && numbers[1] < 9e15 && numbers[1] == std::floor(numbers[1]),
-          "meter {}: '{}' should be a sum and a count", nn::printable(name), nn::printable(value));
+          "meter {}: '{}': expected a sum and a count", nn::printable(name), nn::printable(value));
     meters.sums_[name] = {numbers[0], static_cast<int64_t>(numbers[1])};
   }
   return meters;
 }
 
-}  // namespace mode::tools
+}  // namespace mode

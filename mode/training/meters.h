@@ -1,24 +1,24 @@
 #pragma once
-// Means over the images of an epoch, each under its own name: several losses never share a meter.
+// Means over the images of an epoch, by name.
 
 #include <cstdint>
 #include <map>
 #include <string>
 
-namespace mode::tools {
+namespace mode {
 
 class Meters {
  public:
-  /// `mean` over `count` more images.
+  /// Adds the `mean` of `count` images.
   void add(const std::string& name, double mean, int64_t count);
-  /// Over all that were added; NaN where nothing was.
+  /// The mean of all added images; NaN without any.
   double mean(const std::string& name) const;
   int64_t count(const std::string& name) const;
   void clear() { sums_.clear(); }
 
-  /// name -> "sum count", the same doubles when read again.
+  /// name -> "sum count"; from_text gives the same doubles.
   std::map<std::string, std::string> to_text() const;
-  /// An Error of one line where text is not that.
+  /// Other text is an Error of one line.
   static Meters from_text(const std::map<std::string, std::string>& text);
 
  private:
@@ -29,4 +29,4 @@ class Meters {
   std::map<std::string, Sum> sums_;
 };
 
-}  // namespace mode::tools
+}  // namespace mode

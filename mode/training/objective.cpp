@@ -7,9 +7,9 @@
 namespace mode {
 namespace {
 
-using Base = ObjectiveOptions::Base;
+using Base = BaseLoss;
 
-/// numbers (N) -> (V N), once for each view.
+/// groups (N) -> (V N), repeated for each view.
 Tensor repeated(const std::vector<int64_t>& numbers, int64_t views, tensor::Device device) {
   std::vector<int64_t> all;
   all.reserve(numbers.size() * static_cast<size_t>(views));
@@ -31,6 +31,12 @@ std::vector<int64_t> counted(int64_t n) {
 
 }  // namespace
 
+const std::vector<std::pair<std::string, BaseLoss>>& base_losses() {
+  static const std::vector<std::pair<std::string, BaseLoss>> names = {
+      {"ce", Base::cross_entropy}, {"supcon", Base::supcon}, {"simclr", Base::simclr}, {"none", Base::none}};
+  return names;
+}
+
 ProjectionHead::ProjectionHead(int64_t embedding, int64_t width) : first_(embedding, embedding), second_(embedding, width) {
   register_module("0", &first_);
   register_module("2", &second_);
@@ -41,10 +47,10 @@ Variable ProjectionHead::operator()(const Variable& features) const {
 }
 
 Objective::Objective(const ObjectiveOptions& options, int64_t embedding) : options_(options) {
-  CHECK(std::isfinite(options.alpa_weight) && options.alpa_weight >= 0, "objective: ALPA's weight is {}, expected a number >= 0",
+  CHECK(std::isfinite(options.alpa_weight) && options.alpa_weight >= 0, "objective: alpa_weight {}, expected a finite number >= 0",
         options.alpa_weight);
   CHECK(options.base != Base::none || options.alpa_weight > 0, "objective: neither a base loss nor ALPA; nothing would be learned");
-  if (options.base == Base::supcon || options.base == Base::simclr) {
+  if (is_contrastive(options.base)) {
     head_ = std::make_unique<ProjectionHead>(embedding, options.projection);
     register_module("head", head_.get());
   }

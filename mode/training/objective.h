@@ -1,6 +1,6 @@
 #pragma once
-// What a training minimizes: a base loss on the classifier or on a projection of the features, with ALPA beside it (MODE-T) or ALPA alone
-// (MODE-F). The heads belong to the objective, not to the network: they serve training alone.
+// The training objective: a base loss on the logits or on projected features, plus ALPA (MODE-T), or ALPA alone (MODE-F). The projection
+// heads belong to the objective: the exported network has none of them.
 
 #include <memory>
 #include <string>
@@ -13,16 +13,22 @@
 
 namespace mode {
 
+enum class BaseLoss { none, cross_entropy, supcon, simclr };
+/// Names on command lines and in files: "ce", "supcon", "simclr", "none".
+const std::vector<std::pair<std::string, BaseLoss>>& base_losses();
+/// A loss that compares images by their projected features.
+inline bool is_contrastive(BaseLoss loss) { return loss == BaseLoss::supcon || loss == BaseLoss::simclr; }
+
 struct ObjectiveOptions {
-  enum class Base { none, cross_entropy, supcon, simclr };
+  using Base = BaseLoss;
   Base base = Base::cross_entropy;
   double label_smoothing = 0;               ///< of cross-entropy
-  nn::ContrastiveOptions contrastive = {};  ///< of SupCon and SimCLR
-  int64_t projection = 128;                 ///< width of their head
+  nn::ContrastiveOptions contrastive = {};  ///< of supcon and simclr
+  int64_t projection = 128;                 ///< output width D of the projection head
   double alpa_weight = 0;                   ///< lambda; 0: no ALPA
-  int64_t alpa_width = 80;                  ///< C, of ALPA's heads
+  int64_t alpa_width = 80;                  ///< C, output width of ALPA's heads
   AlpaOptions alpa = {};
-  bool alpa_by_image = false;  ///< ALPA's positives: the other views of the same image, not those of the same label
+  bool alpa_by_image = false;  ///< ALPA's positives: views of the same image instead of images of the same label
 };
 
 /// Linear(E, E), ReLU, Linear(E, D), rows of length 1: parameters "0.weight", "0.bias", "2.weight", "2.bias".
@@ -36,22 +42,22 @@ class ProjectionHead : public nn::Module {
   nn::Linear first_, second_;
 };
 
-/// Parameters "head.*" for SupCon and SimCLR, "alpa.*" where ALPA is used; none of them for cross-entropy alone. Not initialized yet.
+/// Parameters "head.*" of the projection head (supcon, simclr) and "alpa.*" of ALPA's heads. Not initialized yet (nn/module.h).
 class Objective : public nn::Module {
  public:
-  /// `embedding` is the network's E. Neither a base loss nor ALPA is an error.
+  /// `embedding` is the network's E. An objective without base loss and without ALPA is an error.
   Objective(const ObjectiveOptions& options, int64_t embedding);
 
   struct Result {
     Variable total;                                     ///< base + lambda ALPA
-    std::vector<std::pair<std::string, double>> terms;  ///< "cross_entropy", "supcon", "simclr", "alpa": each before its weight
+    std::vector<std::pair<std::string, double>> terms;  ///< unweighted: "cross_entropy", "supcon", "simclr", "alpa"
   };
-  /// `output` of V N rows, row v N + i view v of image i; labels i64 (N), on the output's device.
+  /// `output` has V N rows; row v N + i is view v of image i. labels i64 (N), on the output's device.
   Result operator()(const nn::ResNetOutput& output, const Tensor& labels, int64_t views) const;
 
   const ObjectiveOptions& options() const { return options_; }
-  bool has_head() const { return head_ != nullptr; }  ///< of SupCon or SimCLR
-  bool trains_classifier() const { return options_.base == ObjectiveOptions::Base::cross_entropy; }
+  bool has_head() const { return head_ != nullptr; }  ///< the projection head of supcon and simclr
+  bool trains_classifier() const { return options_.base == BaseLoss::cross_entropy; }
 
  private:
   ObjectiveOptions options_;

@@ -10,11 +10,11 @@
 
 #include "tensor/check.h"
 
-namespace mode::tools {
+namespace mode {
 
 namespace {
 
-/// "process 1234", or what can be said before its owner has written it.
+/// "process 1234", or "another process" while the owner has not written its id.
 std::string owner_of(int descriptor) {
   char digits[24] = {};
   for (int wait = 0; wait < 20; ++wait) {
@@ -35,7 +35,7 @@ bool same_file(int descriptor, const std::string& path) {
 }  // namespace
 
 RunLock::RunLock(const std::string& directory) : path_(directory + "/.lock") {
-  do {  // the run before may remove its file between our open and our lock
+  do {  // an ending run may remove its file between our open and our lock
     if (descriptor_ >= 0) ::close(descriptor_);
     descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
     CHECK(descriptor_ >= 0, "cannot write {}: {}; choose another --out", path_, std::strerror(errno));
@@ -44,16 +44,16 @@ RunLock::RunLock(const std::string& directory) : path_(directory + "/.lock") {
     const std::string owner = error == EWOULDBLOCK ? owner_of(descriptor_) : "";
     ::close(descriptor_);
     CHECK(error == EWOULDBLOCK, "cannot lock {}: {}; choose another --out", path_, std::strerror(error));
-    throw tensor::Error(fmt::format("{} is in use: {} trains there; wait for its end, or choose another --out", directory, owner));
+    throw tensor::Error(fmt::format("{} is in use: {} trains there; wait until it ends, or choose another --out", directory, owner));
   } while (!same_file(descriptor_, path_));
   const std::string owner = std::to_string(::getpid()) + "\n";
-  // Who owns it is a courtesy: a full disk must not stop a run here already.
+  // The owner's id is information only: a full disk must not stop a run here.
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, owner.data(), owner.size(), 0) < 0) errno = 0;
 }
 
 RunLock::~RunLock() {
-  ::unlink(path_.c_str());  // before the lock ends: no one else's file has this name yet
+  ::unlink(path_.c_str());  // while we hold the lock: the name is still ours
   ::close(descriptor_);
 }
 
-}  // namespace mode::tools
+}  // namespace mode

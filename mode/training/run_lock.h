@@ -3,11 +3,10 @@
 
 #include <string>
 
-namespace mode::tools {
+namespace mode {
 
-/// Holds DIRECTORY/.lock (flock) while it lives; the kernel ends the lock with the process, however that ends. The file says which process
-/// it is, and is removed at the end; one that a killed process left means nothing.
-/// Where another process has it: an Error of one line that names the process.
+/// Holds a lock (flock) on DIRECTORY/.lock, a file with the process id, and removes the file at the end. The kernel releases the lock with
+/// the process, so the file of a killed process has no effect. A directory locked by another process is an Error that names the process.
 class RunLock {
  public:
   explicit RunLock(const std::string& directory);
@@ -20,4 +19,4 @@ class RunLock {
   int descriptor_ = -1;
 };
 
-}  // namespace mode::tools
+}  // namespace mode

@@ -132,4 +132,12 @@ Image framed(const Image& image, const Framing& framing) {
   return out;
 }
 
+const std::vector<std::pair<std::string, Crop>>& crop_names() {
+  static const std::vector<std::pair<std::string, Crop>> names = {{"squash", Crop::squash},
+                                                                  {"center", Crop::center},
+                                                                  {"centre", Crop::center},
+                                                                  {"whole picture", Crop::squash}};  // the last two: earlier files
+  return names;
+}
+
 }  // namespace nn

@@ -4,6 +4,8 @@
 // ID and OOD images use the same filter, because aliasing alone makes a dataset look out-of-distribution.
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace nn {
@@ -20,6 +22,8 @@ enum class Crop {
   squash,  ///< resizes each axis by its own factor
   center,  ///< resizes the short side to Framing::short_side, then takes the center crop: torchvision's Resize and CenterCrop
 };
+/// Names in files and on command lines.
+const std::vector<std::pair<std::string, Crop>>& crop_names();
 
 /// Stored with the weights: inference must use the framing of training.
 struct Framing {

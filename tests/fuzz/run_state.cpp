@@ -1,4 +1,4 @@
-// What a training run left: state.safetensors and log.csv. Input: lines of KEY VALUE for the state's metadata, an empty line, the log.
+// The files of a training run, state.safetensors and log.csv. Input: lines of KEY VALUE for the state's metadata, an empty line, the log.
 
 #include "mode/training/run_directory.h"
 #include "nn/safetensors_header.h"
@@ -13,20 +13,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     header.metadata[line.substr(0, space)] = space == std::string::npos ? "" : line.substr(space + 1);
   }
   fuzz::expect_value_or_one_line([&] {
-    mode::tools::RunDirectory directory(folder.path());
+    mode::RunDirectory directory(folder.path());
     const std::string text = nn::format_header(header);
     const uint64_t header_bytes = text.size();
     write_bytes(directory.state_path(), std::string(reinterpret_cast<const char*>(&header_bytes), 8) + text);
     write_bytes(directory.log_path(), input.rest());
     directory.holds_run();
     directory.holds_demo();
-    const mode::tools::RunState state = directory.load_state();
+    const mode::RunState state = directory.load_state();
     directory.load_log(state.epoch);
-    // What was read must be what would be written and read again.
-    mode::tools::TrainOptions again;
-    const auto options = mode::tools::options_to_text(state.options);
-    mode::tools::options_from_text(options, again);
-    if (mode::tools::options_to_text(again) != options) fuzz::violated("options that stay the same when written and read again", text);
+    // Options written and read again must stay equal.
+    mode::TrainOptions again;
+    const auto options = mode::options_to_text(state.options);
+    mode::options_from_text(options, again);
+    if (mode::options_to_text(again) != options) fuzz::violated("options that stay the same when written and read again", text);
   });
   return 0;
 }

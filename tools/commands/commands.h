@@ -19,17 +19,12 @@ namespace mode::tools {
 /// Throws UsageError for an invalid command line.
 std::function<int()> parse_arguments(int argc, char** argv);
 
-// -- train: a ResNet on labeled images (train.cpp) --
+// -- train and finetune: a run of the trainer, mode/training/trainer.h (train.cpp) --
 
 /// Returns 0, or status_interrupted (interrupt.h) after Ctrl-C, with the state saved.
 int run_train(const TrainOptions& options);
-
-// -- finetune: ALPA alone, from a trained network (MODE-F; finetune.cpp) --
-
-/// The options' defaults where they differ from train's.
-TrainOptions finetune_defaults();
-/// `options.from` names the network; architecture, normalization and validation split are taken from it.
-int run_finetune(TrainOptions options);
+/// ALPA alone, from the network in options.from (MODE-F).
+int run_finetune(const TrainOptions& options);
 
 // -- study: base training, further training and ALPA compared over seeds (study.cpp) --
 
@@ -55,7 +50,7 @@ StudyOptions study_defaults();
 /// OUT/seed-N/ARM is the directory of one run, with study.txt (its settings), judged.txt (the test sets) and scores.csv; OUT/study.csv
 /// holds the scores of the last command. The same command resumes an interrupted study, also with other seeds, arms, test sets or K
 /// (runs are scored again). A run with other training settings is an error.
-int run_study(StudyOptions options);
+int run_study(const StudyOptions& options);
 
 // -- eval: accuracy and out-of-distribution scores of a network (eval.cpp) --
 

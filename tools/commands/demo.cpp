@@ -15,13 +15,13 @@ int run_demo(const DemoOptions& options) {
   fmt::print("1. Training: a small network ({}) learns to classify synthetic shapes, the images of {}.\n\n", options.arch, train_set);
   TrainOptions train;
   train.data = train_set;
-  train.val = test_set;
+  train.monitor = test_set;
   train.arch = options.arch;
   train.out = options.out;
   train.epochs = options.epochs;
   train.batch = 64;
   train.seed = options.seed;
-  train.holdout = 0;  // no epoch is selected: the network of the last epoch is evaluated
+  train.val_fraction = 0;  // no epoch is selected: the network of the last epoch is evaluated
   train.device = options.device;
   train.threads = options.threads;
   train.made_by = "demo";  // may replace an earlier demo

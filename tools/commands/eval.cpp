@@ -124,7 +124,7 @@ int run_eval(const EvalOptions& options) {
 
   ReportContext context = context_of(model, options.model);
   context.arguments = options.command_line;
-  context.facts.insert({{"id", options.id}, {"id_test", test_spec}, {"device", name_of(device)}});
+  context.facts.insert({{"id", options.id}, {"id_test", test_spec}, {"device", device_name(device)}});
   for (const NamedSpec& set : ood_specs) context.facts["ood." + set.name] = set.spec;
   write_report(options.out, evaluation, id_test, ood, context);
   fmt::print("\nreport     {}/results.json{}\n", options.out, ood.empty() ? "" : " and scores/");

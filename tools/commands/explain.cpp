@@ -55,8 +55,8 @@ AttentionModel attention_model_of_run(const std::string& path, tensor::Device de
   };
   nn::ResNetConfig config;
   config.classes = rows_of_matrix(weights, "fc.weight");
-  config.stem = parse_stem(options.stem);
-  config.shortcut = parse_shortcut(options.shortcut);
+  config.stem = options.stem;
+  config.shortcut = options.shortcut;
   AttentionModel model;
   model.net = nn::make_resnet(options.arch, config, /*initialized=*/false);
   nn::load_weights(*model.net, weights);

@@ -1,3 +1,4 @@
+#include "nn/text.h"
 #include "tools/commands/commands.h"
 
 #include "mode/version.h"
@@ -19,9 +20,9 @@ int run_features(const FeaturesOptions& options) {
   file.tensors = {{"regions", features.regions}, {"labels", features.labels}, {"ids", features.ids}, {"logits", features.logits}};
   std::vector<std::string> scales;
   for (const Scale& scale : features.scales) scales.push_back(scale.name);
-  file.metadata = {{"scales", join(scales, ", ")}, {"data", options.data},
-                   {"arch", model.net->arch()},    {"weights", nn::content_hash(nn::export_weights(*model.net))},
-                   {"device", name_of(device)},    {"commit", std::string(mode::commit())}};
+  file.metadata = {{"scales", nn::joined(scales)},  {"data", options.data},
+                   {"arch", model.net->arch()},     {"weights", nn::content_hash(nn::export_weights(*model.net))},
+                   {"device", device_name(device)}, {"commit", std::string(mode::commit())}};
   nn::write_safetensors(options.out, file);
   fmt::print("{}: regions {} f32, logits {} f32, labels and ids ({}) i64; scales: {}\n", options.out, features.regions.shape().to_string(),
              features.logits.shape().to_string(), features.size(), file.metadata["scales"]);

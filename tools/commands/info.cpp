@@ -1,3 +1,4 @@
+#include "nn/text.h"
 #include "tools/commands/commands.h"
 
 #include <algorithm>
@@ -32,12 +33,12 @@ void print_program() {
   fmt::print("{}\n", version_text());
   std::vector<std::string> isas;
   for (const tensor::Isa isa : tensor::available_isas()) isas.emplace_back(tensor::name(isa));
-  fmt::print("runs here with {} (lower it by MODE_ISA); {} threads\n", join(isas, ", "), tensor::num_threads());
+  fmt::print("runs here with {} (lower it by MODE_ISA); {} threads\n", nn::joined(isas), tensor::num_threads());
   print_devices();
-  fmt::print("networks   {}\n", join(nn::known_archs(), " "));
-  fmt::print("methods    {}\n", join(known_methods(), " "));
+  fmt::print("networks   {}\n", nn::joined(nn::known_archs(), " "));
+  fmt::print("methods    {}\n", nn::joined(known_methods(), " "));
   fmt::print("data       cifar10:DIR  cifar100:DIR  svhn:FILE.mat  folder:DIR  list:FILE  synthetic:NAME; mode info --help says more\n");
-  fmt::print("synthetic  shapes; out of its distribution: {}\n", join(nn::synthetic_ood_sets(), " "));
+  fmt::print("synthetic  shapes; out of its distribution: {}\n", nn::joined(nn::synthetic_ood_sets(), " "));
 }
 
 void print_data(const std::string& spec, int64_t size) {
@@ -72,7 +73,7 @@ void print_data(const std::string& spec, int64_t size) {
 }
 
 void print_network(const nn::ResNet& net, int64_t size) {
-  print_layer_table(net, size);
+  fmt::print("{}", nn::format_layer_table(net, size));
   fmt::print("\nMFLOP: forward pass of one image, multiply and add count as two. kept KiB: what a training step in f32 keeps of it.\n");
 }
 
@@ -98,7 +99,7 @@ void print_model(const InfoOptions& options, const nn::LoadedModel& model) {
                input.mean[1], input.mean[2], input.std[0], input.std[1], input.std[2]);
   else
     fmt::print("input      the file states no normalization\n");
-  if (!model.checkpoint.class_names.empty()) fmt::print("classes    {}\n", join(model.checkpoint.class_names, ", "));
+  if (!model.checkpoint.class_names.empty()) fmt::print("classes    {}\n", nn::joined(model.checkpoint.class_names));
   for (const auto& [key, value] : model.checkpoint.metadata) {
     constexpr size_t most = 160;
     fmt::print("  {:<20} {}\n", key, value.size() <= most ? value : value.substr(0, most) + " ...");
@@ -124,7 +125,7 @@ int run_info(const InfoOptions& options) {
     if (!value->empty() && (options.arch.empty() || !options.model.empty()))
       throw UsageError(fmt::format("{} is for --arch without --model; a model's file says what its own is", name));
   const tensor::Device device = device_of(options.device);
-  if (!device.is_cpu()) fmt::print("device     {}: {}\n", device.to_string(), name_of(device));
+  if (!device.is_cpu()) fmt::print("device     {}: {}\n", device.to_string(), device_name(device));
   const bool dot_alone = options.dot == "-";
   if (!options.model.empty()) {
     const nn::LoadedModel model = nn::load_model(options.model, {.arch = options.arch, .mean = options.mean, .std = options.std});

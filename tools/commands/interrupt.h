@@ -1,14 +1,14 @@
 #pragma once
-// Ctrl-C and SIGTERM during a training: noticed between two steps. A second one ends the process at once. Guards may stand in one another.
+// Ctrl-C and SIGTERM during training: the trainer stops after the current step. A second signal ends the process. Guards may nest.
 
 namespace mode::tools {
 
-constexpr int status_interrupted = 130;  ///< what a shell reports for Ctrl-C
+constexpr int status_interrupted = 130;  ///< exit status of shells for Ctrl-C
 
 class InterruptGuard {
  public:
-  InterruptGuard();   ///< takes over both signals
-  ~InterruptGuard();  ///< gives them back
+  InterruptGuard();   ///< installs the handlers
+  ~InterruptGuard();  ///< restores the previous handlers
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
   bool interrupted() const;

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "tools/commands/common.h"
+#include "nn/text.h"
 
 namespace mode::tools {
 
@@ -20,7 +20,7 @@ int terminal_width() {
   return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 100;
 }
 
-/// A terminal that has gone away must not end the work, so a failed write is not an error here.
+/// A closed terminal must not end the work: a failed write is no error here.
 void show(const std::string& text) {
   std::fputs(text.c_str(), stdout);
   std::fflush(stdout);
@@ -39,7 +39,7 @@ Progress::Progress(std::string label, int64_t total, std::string unit, int64_t d
       last_(start_) {}
 
 Progress::~Progress() {
-  // An error is about to print its line: it must not stand behind half a bar.
+  // An error message must not follow a half-drawn bar on its line.
   if (drawn_) finish("");
 }
 
@@ -58,17 +58,17 @@ void Progress::update(int64_t done, const std::string& detail, double seconds_le
   const double per_second = rate();
   const double left = seconds_left >= 0 ? seconds_left : per_second > 0 ? static_cast<double>(total_ - done_) / per_second : -1;
   const std::string tail =
-      fmt::format("{:.0f} {}/s{}{}, {} left", per_second, unit_, detail.empty() ? "" : ", ", detail, format_seconds(left));
+      fmt::format("{:.0f} {}/s{}{}, {} left", per_second, unit_, detail.empty() ? "" : ", ", detail, nn::format_seconds(left));
   if (!terminal_) {
-    show(fmt::format("{}: {} of {} {}, {}\n", label_, with_commas(done_), with_commas(total_), unit_, tail));
+    show(fmt::format("{}: {} of {} {}, {}\n", label_, nn::with_commas(done_), nn::with_commas(total_), unit_, tail));
     return;
   }
   constexpr int bar_width = 24;
   const double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1;
   const int filled = std::clamp(static_cast<int>(share * bar_width), 0, bar_width);
-  std::string line = fmt::format("{} [{}{}] {:3.0f} %  {}", label_, std::string(static_cast<size_t>(filled), '#'),
-                                 std::string(static_cast<size_t>(bar_width - filled), '.'), 100 * share, tail);
-  line = line.substr(0, static_cast<size_t>(terminal_width() - 1));  // a wrapped line could not be redrawn
+  std::string line =
+      fmt::format("{} [{}{}] {:3.0f} %  {}", label_, std::string(filled, '#'), std::string(bar_width - filled, '.'), 100 * share, tail);
+  line = line.substr(0, terminal_width() - 1);  // a wrapped line could not be redrawn
   show("\r\033[K" + line);
   drawn_ = true;
 }

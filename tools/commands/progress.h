@@ -9,15 +9,15 @@ namespace mode::tools {
 
 class Progress {
  public:
-  /// `label` begins the line; `total` units of what is counted ("images"). Starts the clock. `done` units are behind already (resume).
+  /// `label` begins the line; `total` units named `unit` ("images"), of which `done` are complete (resume). Starts the clock.
   Progress(std::string label, int64_t total, std::string unit, int64_t done = 0);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `detail` is shown behind the rate. `seconds_left` for the whole job where that is more than this line's; negative: this line's own.
+  /// `detail` follows the rate. `seconds_left`: estimate of the caller; negative: computed from this line's rate.
   void update(int64_t done, const std::string& detail = {}, double seconds_left = -1);
-  /// Replaces the line by `summary` and a newline; an empty one leaves nothing.
+  /// Replaces the line by `summary` and a newline; an empty summary removes it.
   void finish(const std::string& summary);
 
   double seconds() const;

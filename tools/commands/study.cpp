@@ -25,11 +25,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t longest_file = 1 << 20;  // of the study's own texts
-constexpr int64_t images_at_once = 256;    // when features are extracted
+constexpr int64_t most_bytes = 1 << 20;  // of the text files of a study
+constexpr int64_t eval_batch = 256;
 
 std::string text_of(const std::string& path) {
-  const std::vector<uint8_t> bytes = nn::read_file(path, longest_file);
+  const std::vector<uint8_t> bytes = nn::read_file(path, most_bytes);
   return {bytes.begin(), bytes.end()};
 }
 
@@ -41,30 +41,31 @@ std::string weights_of(const StudyOptions& study, uint64_t seed, const std::stri
   return nn::content_hash(nn::read_safetensors(RunDirectory(directory_of(study, seed, arm)).model_path()).tensors);
 }
 
-bool goes_on(const std::string& arm) { return arm == "extra" || arm == "finetune"; }
+/// These arms train the network of base further.
+bool continues_base(const std::string& arm) { return arm == "extra" || arm == "finetune"; }
 
-/// What follows base shuffles and augments anew: by base's seed it would see base's first epochs again.
-constexpr uint64_t apart = 1'000'000;
+/// Added to the seed of arms that continue base: with base's seed they would repeat the image order and augmentation of its first epochs.
+constexpr uint64_t seed_offset = 1'000'000;
 
-/// What one run is told.
+/// The training options of one run.
 TrainOptions options_of(const StudyOptions& study, uint64_t seed, const std::string& arm) {
   TrainOptions run = study.train;
-  run.seed = goes_on(arm) ? seed + apart : seed;
+  run.seed = continues_base(arm) ? seed + seed_offset : seed;
   run.out = directory_of(study, seed, arm);
   run.given.clear();
-  if (arm == "joint") run.alpa = "joint";
-  if (!goes_on(arm)) return run;
+  if (arm == "joint") run.alpa = AlpaUse::joint;
+  if (!continues_base(arm)) return run;
   run.from = directory_of(study, seed, "base") + "/model.safetensors";
   run.epochs = study.extra_epochs;
   run.lr = study.extra_lr;
   run.warmup_epochs = 0;
   if (arm == "finetune") {
     run.made_by = "finetune";
-    run.loss = "none";
-    run.alpa = "joint";
-    run.alpa_by_image = study.train.loss == "simclr" && !study.train.alpa_labels;
-    run.label_smoothing = 0;            // cross-entropy's alone
-    run.views = views_of(study.train);  // the same images as extra sees: they differ in what is minimized, and in nothing else
+    run.loss = BaseLoss::none;
+    run.alpa = AlpaUse::joint;
+    run.alpa_by_image = study.train.loss == BaseLoss::simclr && !study.train.alpa_labels;
+    run.label_smoothing = 0;
+    run.views = views_of(study.train);  // as extra: the two arms differ in the objective only
     run.given = {"views", "augment"};
   }
   return run;
@@ -75,42 +76,72 @@ void check_study(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
   const auto need = [](bool holds, const std::string& message) {
     if (!holds) throw UsageError(message);
   };
-  need(!train.out.empty(), "--out DIR is needed");
-  need(!train.data.empty(), "--data SPEC is needed, for example --data cifar10:DIR");
-  need(!study.id_test.empty(), "--id-test SPEC is needed: images of the same classes that are not trained on");
-  need(!ood.empty(), "--ood NAME=SPEC is needed, once for each set");
-  need(train.loss != "none" && train.alpa == "off", "a study compares a loss without ALPA and with it: take --loss ce, supcon or simclr");
-  need(train.schedule != "step", "--schedule step: milestones of the base are not those of a shorter run; take cosine or constant");
+  need(!train.out.empty(), "--out DIR is missing");
+  need(!train.data.empty(), "--data SPEC is missing, for example --data cifar10:DIR");
+  need(!study.id_test.empty(), "--id-test SPEC is missing: test images of the same classes");
+  need(!ood.empty(), "--ood NAME=SPEC is missing; give one per test set");
+  need(train.loss != BaseLoss::none && train.alpa == AlpaUse::off,
+       "--loss none: a study compares a base loss with and without ALPA; use ce, supcon or simclr");
+  need(train.schedule != nn::Schedule::Kind::step,
+       "--schedule step: the milestones of base do not fit its shorter continuations; use cosine or constant");
   need(std::set<uint64_t>(study.seeds.begin(), study.seeds.end()).size() == study.seeds.size() && !study.seeds.empty(),
-       fmt::format("--seeds {}: expected seeds that differ", nn::joined(study.seeds, ",")));
-  need(study.extra_epochs > 0 || std::none_of(study.arms.begin(), study.arms.end(), goes_on),
-       "--extra-epochs N is needed by the arms extra and finetune");
+       fmt::format("--seeds {}: expected distinct seeds", nn::joined(study.seeds, ",")));
+  need(study.extra_epochs > 0 || std::none_of(study.arms.begin(), study.arms.end(), continues_base),
+       "--extra-epochs N is missing: the arms extra and finetune need it");
   std::vector<std::string> names;
   for (const NamedSpec& set : ood) {
     names.push_back(set.name);
     need(set.name.find_first_of(",\"\r\n") == std::string::npos,
-         fmt::format("--ood {}: a name without commas, please", nn::printable(set.name)));
+         fmt::format("--ood {}: expected a name without commas, quotes and line ends", nn::printable(set.name)));
   }
   check_ood_names(names);
-  TrainOptions whole = train;  // what the command line named must belong to some arm
+  TrainOptions whole = train;  // every given option must belong to some arm
   if (std::any_of(study.arms.begin(), study.arms.end(), [](const std::string& arm) { return arm == "joint" || arm == "finetune"; }))
-    whole.alpa = "joint";
+    whole.alpa = AlpaUse::joint;
   check_options(whole);
   for (const std::string& arm : study.arms) check_options(options_of(study, study.seeds.front(), arm));
 }
 
-/// What must be the same when the study goes on with a run, a line each: its settings, its images and the network it begins with.
-std::string record_of(const StudyOptions& study, uint64_t seed, const std::string& arm, const std::string& images) {
-  std::map<std::string, std::string> settings = options_to_text(options_of(study, seed, arm));
-  for (const char* free : {"save-every", "val", "from"}) settings.erase(free);
-  settings["images"] = images;
-  if (goes_on(arm)) settings["base"] = weights_of(study, seed, "base");
+/// The text of study.txt: one line "name value" per setting.
+std::string record_text(const std::string& arm, const std::map<std::string, std::string>& settings) {
   std::string text = fmt::format("arm {}\n", arm);
   for (const auto& [name, value] : settings) text += fmt::format("{} {}\n", name, nn::escaped(value));
   return text;
 }
 
-/// The first line that two texts of lines do not share, from each.
+/// Recorded options that may change between commands.
+const std::vector<std::string> free_options = {"save-every", "monitor", "from"};
+
+/// A record of an earlier version with today's names and texts of the options; any other text unchanged.
+std::string updated(const std::string& record) {
+  std::map<std::string, std::string> settings;
+  std::istringstream lines(record);
+  for (std::string line; std::getline(lines, line);)
+    settings[line.substr(0, line.find(' '))] = line.substr(std::min(line.find(' ') + 1, line.size()));
+  if (settings.count("arm") == 0) return record;
+  TrainOptions options;
+  try {
+    options_from_text(settings, options);
+  } catch (const OptionError&) {
+    return record;
+  }
+  std::map<std::string, std::string> now = options_to_text(options);
+  for (const std::string& name : free_options) now.erase(name);
+  for (const char* name : {"images", "base"})
+    if (settings.count(name) != 0) now[name] = settings[name];
+  return record_text(settings["arm"], now);
+}
+
+/// The settings of a run that must not change: its options, its images and the weights it starts from.
+std::string record_of(const StudyOptions& study, uint64_t seed, const std::string& arm, const std::string& images) {
+  std::map<std::string, std::string> settings = options_to_text(options_of(study, seed, arm));
+  for (const std::string& name : free_options) settings.erase(name);
+  settings["images"] = images;
+  if (continues_base(arm)) settings["base"] = weights_of(study, seed, "base");
+  return record_text(arm, settings);
+}
+
+/// The first line in which two texts differ, of each text.
 std::pair<std::string, std::string> first_difference(const std::string& a, const std::string& b) {
   std::istringstream of_a(a), of_b(b);
   std::string line_of_a, line_of_b;
@@ -121,20 +152,20 @@ std::pair<std::string, std::string> first_difference(const std::string& a, const
   return {nn::printable(line_of_a), nn::printable(line_of_b)};
 }
 
-/// Refuses a run that was begun otherwise; writes down how this one begins.
+/// Writes the record of a new run. A run with another record is an OptionError.
 void keep_record(const std::string& run, const std::string& record) {
   const std::string path = run + "/study.txt";
   if (fs::exists(path)) {
-    const auto [then, now] = first_difference(text_of(path), record);
+    const auto [then, now] = first_difference(updated(text_of(path)), record);
     if (then != now)
       throw UsageError(
-          fmt::format("{} was begun with '{}', not '{}'; give it the same settings, remove it to have it trained again, or take "
-                      "another --out",
+          fmt::format("{} was begun with '{}', not '{}'; use the same options, remove the directory to train it again, or choose another "
+                      "--out",
                       run, then, now));
     return;
   }
   CHECK(!fs::exists(RunDirectory(run).state_path()) && !RunDirectory(run).holds_run(),
-        "{} holds a run that no study began; take another --out", run);
+        "{} holds a run that no study began; choose another --out", run);
   ensure_writable_directory(run);
   nn::write_file(path, record);
 }
@@ -161,7 +192,7 @@ RunScores judge(const StudyOptions& study, const std::vector<NamedSpec>& ood_spe
   nn::LoadedModel model = load_usable_model(directory.model_path(), {}, device_of(study.train.device));
   const nn::Framing framing = model.checkpoint.preprocessing.framing();
   const auto extract = [&](const std::string& spec, const std::string& label) {
-    return features_of(model, *nn::open_dataset(spec, framing), images_at_once, label);
+    return features_of(model, *nn::open_dataset(spec, framing), eval_batch, label);
   };
   const Features train = extract(study.train.data, "ID training"), id_test = extract(study.id_test, "ID test");
   std::vector<OodSet> ood;
@@ -172,7 +203,7 @@ RunScores judge(const StudyOptions& study, const std::vector<NamedSpec>& ood_spe
   const Evaluation evaluation = evaluate({"knn", "csd"}, detectors, train, id_test, ood);
   RunScores scores;
   scores.knn_accuracy = knn_accuracy(train, id_test, study.k);
-  scores.classifier_accuracy = study.train.loss == "ce" && arm != "finetune" ? accuracy(id_test) : std::nan("");
+  scores.classifier_accuracy = study.train.loss == BaseLoss::cross_entropy && arm != "finetune" ? accuracy(id_test) : std::nan("");
   for (const auto& [method, sets] : evaluation.results)
     for (const auto& [set, of_set] : sets) {
       scores.detections[method][set] = {of_set.paper.fpr95, of_set.paper.auroc};
@@ -181,21 +212,22 @@ RunScores judge(const StudyOptions& study, const std::vector<NamedSpec>& ood_spe
   return scores;
 }
 
-/// What a study looks at, as text that changes with it.
+/// Hashes and names of the datasets of a study.
 struct Sets {
-  std::string images;   ///< trained on
-  std::string judging;  ///< K and the sets that runs are judged by, a line each
+  std::string images;   ///< hash of the training images
+  std::string judging;  ///< K and the test sets, one line each
 };
 
-/// Every set is opened before hours of training: misspelled, it would be found at the end.
+/// Opens every dataset before the training, so that a misspelled name is an error at once.
 Sets open_sets(const StudyOptions& study, const std::vector<NamedSpec>& ood) {
   const nn::Framing framing = framing_of(study.train);
   const auto train = nn::open_dataset(study.train.data, framing), test = nn::open_dataset(study.id_test, framing);
-  CHECK(train->class_names() == test->class_names(), "the classes of --id-test {} are not those of --data {}", study.id_test,
+  CHECK(train->class_names() == test->class_names(), "--id-test {}: its classes differ from those of --data {}", study.id_test,
         study.train.data);
   for (int64_t index = 0; index < test->size(); ++index)
-    CHECK(test->label(index) >= 0, "{}: {} has no label; --id-test needs one for every image", study.id_test, test->image_name(index));
-  CHECK(train->size() >= study.k, "--k {} of the {} training images of {}; choose a smaller one", study.k, train->size(), study.train.data);
+    CHECK(test->label(index) >= 0, "{}: {} has no label; --id-test needs a label for every image", study.id_test, test->image_name(index));
+  CHECK(train->size() >= study.k, "--k {} exceeds the {} training images of {}; choose a smaller K", study.k, train->size(),
+        study.train.data);
   Sets sets{hash_of(*train), fmt::format("k {}\nid-test {} {}\n", study.k, hash_of(*test), nn::escaped(study.id_test))};
   for (const NamedSpec& of : ood) {
     const auto set = nn::open_dataset(of.spec, framing);
@@ -214,11 +246,12 @@ const std::vector<std::string>& study_arms() {
 
 StudyOptions study_defaults() {
   StudyOptions study;
-  study.train.holdout = 0;
+  study.train.val_fraction = 0;
   return study;
 }
 
-int run_study(StudyOptions study) {
+int run_study(const StudyOptions& options) {
+  StudyOptions study = options;
   if (study.train.preset == "list") {
     fmt::print("{}", describe_presets());
     return 0;
@@ -227,16 +260,16 @@ int run_study(StudyOptions study) {
   study.train.preset.clear();
   std::vector<std::string> chosen = study.arms;
   if (chosen.empty()) chosen = study_arms();
-  study.arms.clear();  // in their own order; base is where two others begin
+  study.arms.clear();  // in the table's order, with base where another arm continues it
   for (const std::string& arm : study_arms())
     if (std::find(chosen.begin(), chosen.end(), arm) != chosen.end() ||
-        (arm == "base" && std::any_of(chosen.begin(), chosen.end(), goes_on)))
+        (arm == "base" && std::any_of(chosen.begin(), chosen.end(), continues_base)))
       study.arms.push_back(arm);
   std::vector<NamedSpec> ood;
   for (const std::string& text : study.ood) ood.push_back(parse_named_spec(text));
   check_study(study, ood);
   device_of(study.train.device);
-  use_threads(study.train.threads);
+  use_threads(static_cast<int>(study.train.threads));
   const Sets sets = open_sets(study, ood);
   ensure_writable_directory(study.train.out);
   const RunLock lock(study.train.out);
@@ -246,7 +279,8 @@ int run_study(StudyOptions study) {
   Study table{.arms = study.arms, .methods = {"knn", "csd"}, .sets = {}, .seeds = study.seeds, .epochs = {}, .runs = {}};
   for (const NamedSpec& set : ood) table.sets.push_back(set.name);
   for (const std::string& arm : study.arms)
-    table.epochs[arm] = goes_on(arm) ? fmt::format("{} + {}", study.train.epochs, study.extra_epochs) : std::to_string(study.train.epochs);
+    table.epochs[arm] =
+        continues_base(arm) ? fmt::format("{} + {}", study.train.epochs, study.extra_epochs) : std::to_string(study.train.epochs);
   const Progress clock("study", 0, "");
   size_t number = 0;
   for (const uint64_t seed : study.seeds)
@@ -261,13 +295,13 @@ int run_study(StudyOptions study) {
         int status = train(study, seed, arm);
         if (status == 0) {
           const RunScores scores = judge(study, ood, seed, arm);
-          fs::remove(path);  // never the scores of other sets beside these settings
+          fs::remove(path);  // scores.csv must never belong to another judged.txt
           nn::write_file(judged, judging());
           nn::write_file(path, scores_to_csv(scores));
           if (guard.interrupted()) status = status_interrupted;
         }
         if (status != 0) {
-          fmt::print("interrupted; the same mode study command goes on from here\n");
+          fmt::print("interrupted; the same mode study command resumes it\n");
           return status;
         }
       }
@@ -275,11 +309,11 @@ int run_study(StudyOptions study) {
       for (const std::string& method : table.methods)
         for (const std::string& set : table.sets)
           CHECK(scores.detections.count(method) == 1 && scores.detections.at(method).count(set) == 1,
-                "{} lacks {} on {}; delete it to have the run judged again", path, method, set);
+                "{} lacks the scores of {} on {}; delete it to score the run again", path, method, set);
     }
   nn::write_file(study.train.out + "/study.csv", study_to_csv(table));
-  fmt::print("\n{}, loss {}, K = {} for both methods\n{}\nscores     {}/study.csv\n", study.train.arch, study.train.loss, study.k,
-             format_study(table), study.train.out);
+  fmt::print("\n{}, loss {}, K = {} for both methods\n{}\nscores     {}/study.csv\n", study.train.arch,
+             nn::name_of(study.train.loss, base_losses()), study.k, format_study(table), study.train.out);
   return 0;
 }
 

@@ -1,99 +1,79 @@
-#include "tools/commands/commands.h"
+// mode train and mode finetune: read the options, run the trainer (mode/training/trainer.h), print.
+#include "mode/training/trainer.h"
 
-#include <filesystem>
 #include <optional>
 
-#include "mode/training/run_lock.h"
-#include "mode/training/trainer.h"
-#include "mode/version.h"
-#include "nn/files.h"
-#include "tensor/isa.h"
-#include "tools/commands/common.h"
+#include "nn/text.h"
+#include "tools/commands/commands.h"
+#include "tools/commands/interrupt.h"
+#include "tools/commands/progress.h"
 
 namespace mode::tools {
 
 namespace {
 
-/// The state of the run in `directory`, which the command line must not contradict. What differs and may change bits is said.
-RunState state_to_resume(const TrainOptions& options, RunDirectory& directory) {
-  RunState state = directory.load_state();
-  const std::map<std::string, std::string> now = options_to_text(options), run = options_to_text(state.options);
-  for (const auto& [name, value] : run)
-    if (options.given.count(name) != 0 && name != "save-every" && now.at(name) != value)
-      throw UsageError(
-          fmt::format("--{} {} differs from the run's own '{}' in {}; leave it out to resume, or start a new run in another --out", name,
-                      now.at(name), value, options.out));
-  // A demo's run is one of mode train's.
-  const auto command_of = [](const TrainOptions& of) { return of.made_by == "finetune" ? "finetune" : "train"; };
-  if (std::string(command_of(options)) != command_of(state.options))
-    throw UsageError(fmt::format("the run in {0} was begun by mode {1}: go on with it by mode {1} --resume --out {0}", options.out,
-                                 command_of(state.options)));
-  try {
-    check_options(state.options);
-  } catch (const UsageError& error) {
-    throw tensor::Error(fmt::format("{}: {}", directory.state_path(), error.what()));
+/// A trainer's reports and progress on stdout.
+class Display {
+ public:
+  void report(const std::string& text) {
+    end_line();
+    fmt::print("{}", text);
+    std::fflush(stdout);
   }
-  state.options.out = options.out;
-  state.options.workers = options.workers;
-  if (options.given.count("save-every") != 0) state.options.save_every = options.save_every;
-  if (options.given.count("device") != 0) state.options.device = options.device;
-  const std::string device = name_of(device_of(state.options.device));
-  const std::string commit(mode::commit()), isa(tensor::name(tensor::isa()));
-  const auto note = [](const std::string& began, const std::string& here, const char* how) {
-    if (began != here) fmt::print("note: the run began {0} {1}, here it goes on {0} {2}: the last bits may differ\n", how, began, here);
-  };
-  note(state.isa, isa, "with");
-  note(state.device_name, device, "on");
-  note(state.commit, commit, "with commit");
-  return state;
+
+  void progress(const TrainProgress& now) {
+    if (!line_ || epoch_ != now.epoch) line_.emplace(fmt::format("epoch {}/{}", now.epoch, now.epochs), now.total, "images", now.images);
+    epoch_ = now.epoch;
+    std::string detail = fmt::format("loss {:.3f}", now.loss);
+    if (!std::isnan(now.accuracy)) detail += fmt::format(", accuracy {:.1f} %", 100 * now.accuracy);
+    line_->update(now.images, detail, now.seconds_left);
+  }
+
+  void end_line() {
+    if (line_) line_->finish("");
+    line_.reset();
+  }
+
+ private:
+  std::optional<Progress> line_;
+  int64_t epoch_ = 0;
+};
+
+int train(const TrainOptions& options) {
+  const InterruptGuard guard;
+  Display display;
+  const TrainCallbacks callbacks = {.progress = [&](const TrainProgress& now) { display.progress(now); },
+                                    .report = [&](const std::string& text) { display.report(text); },
+                                    .stop = [&] { return guard.interrupted(); }};
+  Trainer trainer = options.resume ? Trainer::resume(options, callbacks) : Trainer(options, callbacks);
+  display.report(trainer.description());
+  const bool ended = trainer.run();
+  const RunState& state = trainer.state();
+  const RunDirectory& directory = trainer.directory();
+  if (!ended) {
+    display.report(fmt::format("interrupted after step {}; the state is saved. Resume with: mode {} --resume --out {}\n", state.step,
+                               state.options.made_by == "finetune" ? "finetune" : "train", directory.path()));
+    return status_interrupted;
+  }
+  display.report(fmt::format("weights    {}\nmodel      {}\n", trainer.weights_hash(), directory.model_path()));
+  if (state.best_epoch > 0)
+    display.report(fmt::format("best       {} (epoch {}, validation accuracy {:.2f} %)\n", directory.best_path(), state.best_epoch,
+                               100 * state.best_accuracy));
+  return 0;
 }
 
-int resume(const TrainOptions& options, RunDirectory directory) {
-  CHECK(std::filesystem::exists(directory.state_path()), "nothing to resume: {} does not exist; train without --resume first",
-        directory.state_path());
-  const RunLock lock(options.out);
-  nn::remove_unfinished(options.out);
-  RunState state = state_to_resume(options, directory);
-  ensure_writable_directory(options.out);
-  directory.load_log(state.epoch);
-  const tensor::Device device = device_of(state.options.device);
-  Training training(std::move(state), std::move(directory), device);
-  training.restore();
-  training.print_head();
-  return training.run();
+int list_presets() {
+  fmt::print("{}", describe_presets());
+  return 0;
 }
 
 }  // namespace
 
-int run_train(const TrainOptions& command_line) {
-  if (command_line.preset == "list") {
-    fmt::print("{}", describe_presets());
-    return 0;
-  }
-  if (command_line.out.empty()) throw UsageError("--out DIR is needed");
-  use_threads(command_line.threads);
-  const RunDirectory directory(command_line.out);
-  if (command_line.resume) return resume(command_line, directory);
-  if (command_line.data.empty()) throw UsageError("--data SPEC is needed, for example --data cifar10:DIR");
-  const TrainOptions options = with_preset(command_line);
-  check_options(options);
+int run_train(const TrainOptions& options) { return options.preset == "list" ? list_presets() : train(options); }
 
-  std::optional<RunLock> lock;
-  if (std::filesystem::is_directory(options.out)) lock.emplace(options.out);
-  const bool earlier_demo = options.made_by == "demo" && directory.holds_demo();
-  CHECK(earlier_demo || options.made_by != "demo" || !directory.holds_run(),
-        "{} holds a run that no demo made; a demo replaces only another demo: choose another --out", options.out);
-  CHECK(earlier_demo || !directory.holds_run(), "{} already holds a run; go on with it by --resume, or choose another --out", options.out);
-  RunState state;
-  state.options = options;
-  Training training(std::move(state), directory, device_of(options.device));
-  ensure_writable_directory(options.out);
-  if (!lock) lock.emplace(options.out);
-  CHECK(earlier_demo || !directory.holds_run(), "another process has just begun a run in {}; choose another --out", options.out);
-  nn::remove_unfinished(options.out);
-  training.start_afresh();
-  training.print_head();
-  return training.run();
+int run_finetune(const TrainOptions& options) {
+  if (options.preset == "list") return list_presets();
+  return train(options.resume ? options : finetune_options(options));
 }
 
 }  // namespace mode::tools
