@@ -18,8 +18,8 @@ using command::Result;
 using command::run;
 using command::value_after;
 using mode::Attention;
-using tensor::Tensor;
 using mode::Region;
+using tensor::Tensor;
 
 // Two images in a folder of their own, as files.
 struct Images {
@@ -180,8 +180,7 @@ TEST(CliExplain, PairByTheVectorsThemselves) {
   const Result result = run({"explain", images().a, images().b, "--model", model, "--grid", "3", "--temperature", "0.02", "--direction",
                              "ba", "--out", directory / "pair.png"});
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_NE(result.out.find("softmax(cosine / 0.02) of the local features: the network has no ALPA heads\n"),
-            std::string::npos)
+  EXPECT_NE(result.out.find("softmax(cosine / 0.02) of the local features: the network has no ALPA heads\n"), std::string::npos)
       << result.out;
   const Tensor map = map_of_images(model);
   const mode::QueryKeyValue vectors = mode::cosine_qkv(mode::alpa_vectors(mode::Variable(map), 3).value(), 0.02);

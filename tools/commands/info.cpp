@@ -49,7 +49,7 @@ void print_data(const std::string& spec, int64_t size) {
   fmt::print("  framing    {}\n",
              framing.crop == nn::Crop::squash
                  ? fmt::format("squashed to {0} x {0}", framing.size)
-                 : fmt::format("short side to {}, the middle {} x {} cut out", framing.short_side == 0 ? framing.size : framing.short_side,
+                 : fmt::format("short side to {}, the middle {} x {} cropped", framing.short_side == 0 ? framing.size : framing.short_side,
                                framing.size, framing.size));
   fmt::print("  cache      {}\n", dataset->cache().empty() ? "none" : dataset->cache());
   fmt::print("  ignored    {} files that are no images\n", with_commas(dataset->ignored_files()));
