@@ -357,7 +357,7 @@ TEST(CliExplain, FailsInOneLineAndWritesNothing) {
   tampered([](nn::TensorFile& file) { file.tensors.erase("alpa.key.0.weight"); }, "missing: key.0.weight");
   tampered([](nn::TensorFile& file) { file.tensors.erase("alpa.query.2.weight"); }, "no query.2.weight (.., 64)");
   tampered([](nn::TensorFile& file) { file.tensors.at("fc.weight") = Tensor::zeros({640, 1}); }, "no fc.weight (.., 64)");
-  tampered([](nn::TensorFile& file) { file.metadata["option.size"] = "1000000"; }, "images of 1000000 x 1000000 pixels");
+  tampered([](nn::TensorFile& file) { file.metadata["option.size"] = "1000000"; }, "--size 1000000: expected a whole number in 1 .. 4096");
   tampered([](nn::TensorFile& file) { file.metadata["option.arch"] = "resnet7"; }, "resnet7");
   tampered([](nn::TensorFile& file) { file.metadata["std"] = "0 0 0"; }, "std");
   const std::string state = read_bytes(alpa_run() + "/state.safetensors");

@@ -112,7 +112,7 @@ TEST(Objective, AlpaAloneLeavesTheClassifier) {
 
 TEST(Objective, RefusesWhatCannotBeLearned) {
   expect_error([] { Objective({.base = Base::none}, 64); }, "nothing would be learned");
-  expect_error([] { Objective({.alpa_weight = NAN}, 64); }, "ALPA's weight");
+  expect_error([] { Objective({.alpa_weight = NAN}, 64); }, "alpa_weight");
   Setting s;
   const Objective objective({}, s.net->feature_dim());
   const nn::ResNetOutput output = (*s.net)(s.images);
