@@ -72,13 +72,16 @@ std::optional<Enum> value_of(const std::string& name, const Names<Enum>& names) 
     if (known == name) return value;
   return std::nullopt;
 }
-/// "cosine, step, constant": the first name of each value.
+/// "cosine, step or constant": the first name of each value.
 template <class Enum>
 std::string known_names(const Names<Enum>& names) {
   std::vector<std::string> known;
   for (const auto& [name, value] : names)
     if (name_of(value, names) == name) known.push_back(name);
-  return joined(known);
+  if (known.size() < 2) return joined(known);
+  const std::string last = known.back();
+  known.pop_back();
+  return joined(known) + " or " + last;
 }
 
 }  // namespace nn

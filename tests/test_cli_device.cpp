@@ -35,7 +35,7 @@ TEST(Device, AWordThatIsNoneIsAUsageErrorOnEveryCommand) {
   const TemporaryDirectory directory;
   for (const std::vector<std::string>& arguments : every_command(directory))
     for (const char* word : {"gpu", "cuda:", "cpu:0", "cuda:-1"})
-      expect_refused(arguments, word, 2, fmt::format("--device {}: unknown; known: cpu, cuda, cuda:N", word));
+      expect_refused(arguments, word, 2, fmt::format("--device {}: expected cpu, cuda or cuda:N", word));
   EXPECT_FALSE(std::filesystem::exists(directory / "run"));
   EXPECT_FALSE(std::filesystem::exists(directory / "demo"));
 }
