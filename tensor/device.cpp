@@ -29,7 +29,7 @@ bool is_device_name(std::string_view text) {
 
 Device parse_device(std::string_view text) {
   Device device;
-  if (!read_device(text, device)) throw Error(fmt::format("device '{}' is unknown; known: cpu, cuda, cuda:N", text));
+  if (!read_device(text, device)) throw Error(fmt::format("device '{}': expected cpu, cuda or cuda:N", text));
   if (!device.is_cpu()) cuda::check_available(device.index);
   return device;
 }

@@ -238,9 +238,9 @@ TEST_F(Models, InconsistentMetadata) {
   expect_contains(with("class_names", "[\"a\"]"), "name 1 classes");
   expect_contains(with("class_names", "[1, 2, 3]"), "expected a list of names");
   expect_contains(with("class_names", "[[[["), "expected a list of names");
-  expect_contains(with("stem", "vit"), "stem = 'vit', expected cifar, imagenet");
+  expect_contains(with("stem", "vit"), "stem = 'vit', expected cifar or imagenet");
   expect_contains(with("stem", "imagenet"), "conv1.weight has shape (16, 3, 3, 3), expected (16, 3, 7, 7)");
-  expect_contains(with("shortcut", "b"), "expected projection, option_a");
+  expect_contains(with("shortcut", "b"), "expected projection, option_a or standard");
   expect_contains(with("shortcut", "projection"), "missing: layer2.0.downsample");
   expect_contains(with("input_size", "0"), "expected a whole number from 1");
   expect_contains(with("mean", "[0.5, 0.5]"), "mean = '[0.5, 0.5]', expected a list of three numbers");

@@ -37,7 +37,7 @@ std::vector<double> column(const std::string& path, const std::string& name) {
 
 TEST(TrainOptions, WhatMakesNoSenseIsAUsageError) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
-      {{"--schedule", "linear"}, "--schedule linear: expected cosine, step, constant"},
+      {{"--schedule", "linear"}, "--schedule linear: expected cosine, step or constant"},
       {{"--schedule", "step"}, "--milestones"},
       {{"--milestones", "3,5"}, "belong to --schedule step"},
       {{"--schedule", "step", "--milestones", "5,3"}, "ascending"},
@@ -50,7 +50,7 @@ TEST(TrainOptions, WhatMakesNoSenseIsAUsageError) {
       {{"--label-smoothing", "1.5"}, "--label-smoothing"},
       {{"--val-fraction", "1"}, "--val-fraction 1"},
       {{"--val-fraction", "0", "--patience", "2"}, "--patience needs a validation split"},
-      {{"--crop", "middle"}, "--crop middle: expected squash, center"},
+      {{"--crop", "middle"}, "--crop middle: expected squash or center"},
       {{"--short-side", "40"}, "--short-side belongs to --crop center"},
       {{"--crop", "center", "--short-side", "16"}, "--short-side 16 is less than --size 32"},
       {{"--augment", "none", "--read-size", "40"}, "--read-size needs an --augment"},

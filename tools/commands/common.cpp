@@ -15,7 +15,7 @@ void use_threads(int threads) {
 }
 
 tensor::Device device_of(const std::string& word) {
-  if (!tensor::is_device_name(word)) throw UsageError(fmt::format("--device {}: unknown; known: cpu, cuda, cuda:N", nn::printable(word)));
+  if (!tensor::is_device_name(word)) throw UsageError(fmt::format("--device {}: expected cpu, cuda or cuda:N", nn::printable(word)));
   return tensor::parse_device(word);
 }
 
