@@ -96,7 +96,7 @@ inline void expect_no_broken_file(const std::string& out) {
   if (!std::filesystem::exists(out)) return;
   for (const auto& entry : std::filesystem::directory_iterator(out)) {
     const std::string name = entry.path().filename();
-    if (name.rfind(".unfinished-", 0) == 0 || name.rfind(".writable-", 0) == 0 || name == ".lock") continue;
+    if (name.rfind(".unfinished-", 0) == 0 || name == ".lock") continue;
     if (name == "log.csv") {
       const std::string log = read_bytes(entry.path());
       ASSERT_EQ(log.rfind("epoch,step,", 0), 0u) << log;

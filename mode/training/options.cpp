@@ -201,9 +201,9 @@ std::vector<TrainOption> make_table() {
                    text("data", &O::data, "labeled training images"),
                    unrecorded(text("out", &O::out, "directory of the run: log.csv and model, best, state .safetensors")),
                    text("from", &O::from, "safetensors file of the network to start from"),
-                   text("preset", &O::preset, "named set of options, or list to print all; other flags override it"),
+                   text("preset", &O::preset, "named set of options, or list to print all; flags override it"),
                    text("arch", &O::arch, "network: resnet8 .. resnet56, resnet18, resnet34, resnet50, resnet101"),
-                   choice("stem", &O::stem, nn::stem_names(), "first layers (3x3 convolution, or 7x7 stride 2 and max pool)"),
+                   choice("stem", &O::stem, nn::stem_names(), "first layers (3x3, or 7x7 and max pool)"),
                    choice("shortcut", &O::shortcut, nn::shortcut_names(), "shortcut of a block that changes the shape"),
                    number("epochs", &O::epochs, counts, "number of epochs"),
                    number("batch", &O::batch, counts, "images per step"),
@@ -256,8 +256,7 @@ std::vector<TrainOption> make_table() {
         });
   group("Validation and saving",
         {
-            renamed(number("val-fraction", &O::val_fraction, share,
-                           "share of each class for the validation split, which selects the best epoch"),
+            renamed(number("val-fraction", &O::val_fraction, share, "share of each class in the validation split, which selects the epoch"),
                     "holdout"),
             renamed(seed("val-seed", &O::val_seed, "random seed of the validation split; default: --seed"), "holdout-seed"),
             number("patience", &O::patience, counts_or_0, "epochs without improvement before the run ends; 0: no limit"),

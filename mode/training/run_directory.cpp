@@ -61,7 +61,7 @@ void ensure_writable_directory(const std::string& directory) {
   std::filesystem::create_directories(directory, error);
   CHECK(!error, "cannot create the directory {}: {}; choose another --out", directory, error.message());
   CHECK(std::filesystem::is_directory(directory), "{} is not a directory; choose another --out", directory);
-  std::string probe = directory + "/.writable-XXXXXX";  // a unique name, removed at once
+  std::string probe = directory + "/.unfinished-XXXXXX";  // remove_unfinished() removes the file of a process killed here
   const int file = ::mkostemp(probe.data(), O_CLOEXEC);
   CHECK(file >= 0, "cannot write into the directory {}: {}; choose another --out", directory, std::strerror(errno));
   ::close(file);

@@ -64,17 +64,18 @@ std::set<std::string> all_but(const std::set<std::string>& left_out) {
 CLI::App* add_train(CLI::App& app, TrainOptions& o) {
   CLI::App* command = app.add_subcommand("train", "training of a residual network on labeled images");
   add_options(command, o, all_but({"from", "alpa-by-image"}));
-  example(command,
-          "mode train --data cifar10:DIR --arch resnet20 --epochs 30 --out runs/resnet20\n"
-          "  mode train --data cifar10:DIR --preset cifar10-ce --batch 128 --lr 0.05 --out runs/base\n"
-          "  mode train --data folder:DIR --schedule step --milestones 30,60 --gamma 0.1 --out runs/step\n"
-          "  mode train --data folder:DIR --nesterov --no-decay-norm-bias --label-smoothing 0.1 --clip 5 --out runs/a\n"
-          "  mode train --data folder:DIR --size 64 --crop center --short-side 72 --augment imagenet --read-size 96 --out runs/b\n"
-          "  mode train --data folder:DIR --val-fraction 0.1 --patience 10 --save-every 10m --out runs/c\n"
-          "  mode train --data cifar10:DIR --loss supcon --augment contrastive --alpa joint --out runs/mode-t\n"
-          "  mode train --resume --out runs/c\n"
-          "Presets: " +
-              nn::joined(known_presets()));
+  example(
+      command,
+      "mode train --data cifar10:DIR --arch resnet20 --epochs 30 --out runs/resnet20\n"
+      "  mode train --data cifar10:DIR --preset cifar10-ce --batch 128 --lr 0.05 --out runs/base\n"
+      "  mode train --data folder:DIR --schedule step --milestones 30,60 --gamma 0.1 --out runs/step\n"
+      "  mode train --data folder:DIR --nesterov --no-decay-norm-bias --label-smoothing 0.1 --clip 5 \\\n      --out runs/a\n"
+      "  mode train --data folder:DIR --size 64 --crop center --short-side 72 --augment imagenet --read-size 96 \\\n      --out runs/b\n"
+      "  mode train --data folder:DIR --val-fraction 0.1 --patience 10 --save-every 10m --out runs/c\n"
+      "  mode train --data cifar10:DIR --loss supcon --augment contrastive --alpa joint --out runs/mode-t\n"
+      "  mode train --resume --out runs/c\n"
+      "Presets: " +
+          nn::joined(known_presets()));
   return command;
 }
 
@@ -84,7 +85,7 @@ CLI::App* add_finetune(CLI::App& app, TrainOptions& o) {
               all_but({"alpa", "alpa-by-image", "alpa-weight", "crop", "label-smoothing", "loss", "loss-scale", "monitor", "patience",
                        "short-side", "shortcut", "size", "stem", "temperature", "val-fraction", "val-seed"}),
               {{"from", "safetensors file of the network; its input and validation split are kept"},
-               {"preset", "named set of options: mode-f, or list to print all; other flags override it"},
+               {"preset", "named set of options: mode-f, or list to print all; flags override it"},
                {"arch", "network name, for weights without metadata (resnet20, resnet18, ...)"},
                {"mean", "mean per channel of pixels in 0 .. 1, for weights without metadata"},
                {"std", "standard deviation per channel, for weights without metadata"},
@@ -99,7 +100,7 @@ CLI::App* add_study(CLI::App& app, StudyOptions& study) {
   CLI::App* command = app.add_subcommand("study", "comparison of ALPA with further training without it, over seeds");
   command->add_option("--id-test", study.id_test, "labeled test images of the training classes");
   command->add_option("--ood", study.ood, "out-of-distribution test images as NAME=SPEC; repeatable");
-  command->add_option("--arms", study.arms, "arms to train: base, extra, joint (MODE-T), finetune (MODE-F); default: all")
+  command->add_option("--arms", study.arms, "arms: base, extra, joint (MODE-T), finetune (MODE-F); default: all")
       ->delimiter(',')
       ->check(CLI::IsMember(study_arms()));
   command->add_option("--seeds", study.seeds, "random seeds, one run of each arm per seed")->delimiter(',')->capture_default_str();
@@ -116,7 +117,7 @@ CLI::App* add_study(CLI::App& app, StudyOptions& study) {
                        "val-seed"}),
               {{"data", "labeled training images, and the detectors' bank"},
                {"out", "directory of the study; the same command resumes it"},
-               {"preset", "named set of options without ALPA, or list to print all; other flags override it"},
+               {"preset", "named set of options without ALPA, or list to print all"},
                {"epochs", "number of epochs of base and joint"},
                {"schedule", "schedule, evaluated per step: cosine, constant"},
                {"loss", "base loss: ce, supcon, simclr"}});
