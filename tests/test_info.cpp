@@ -45,7 +45,7 @@ TEST(Info, ShortcutAndStemOfTheArch) {
   EXPECT_EQ(total({"--shortcut", "a"}), "269,722");
   EXPECT_EQ(total({"--shortcut", "projection"}), "272,474");
   EXPECT_EQ(total({"--stem", "imagenet"}), "271,642");  // 16 x 3 x (49 - 9) more
-  expect_one_line(run({"info", "--arch", "resnet20", "--stem", "stern"}), 2, "--stem stern: expected cifar, imagenet");
+  expect_one_line(run({"info", "--arch", "resnet20", "--stem", "stern"}), 2, "--stem stern: expected cifar or imagenet");
   expect_one_line(run({"info", "--arch", "resnet20", "--shortcut", "b"}), 2, "--shortcut b");
   expect_one_line(run({"info", "--stem", "cifar"}), 2, "--stem is for --arch");
   expect_one_line(run({"info", "--model", command::trained_model(), "--shortcut", "a"}), 2, "--shortcut is for --arch without --model");
