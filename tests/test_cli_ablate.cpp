@@ -44,7 +44,7 @@ TEST(CliAblate, EvalTakesTheSameOptions) {
   const command::Result plain = run(on_trained_model("eval", {"--methods", "csd,knn", "--knn-k", "5"}));
   const command::Result changed =
       run(on_trained_model("eval", {"--methods", "csd,knn", "--knn-k", "5", "--csd-scales", "quadrants,grid3", "--csd-match", "same",
-                                    "--csd-reduce", "mean", "--bank-rows", "50", "--bank-choice", "kcenter"}));
+                                    "--csd-reduce", "mean", "--bank-rows", "50", "--bank-choice", "kcentre"}));
   ASSERT_EQ(plain.status, 0) << plain.err;
   ASSERT_EQ(changed.status, 0) << changed.err;
   EXPECT_NE(plain.out.find("K = 10, 6 scales, bank of 576 rows\n"), std::string::npos) << plain.out;

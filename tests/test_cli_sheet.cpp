@@ -12,8 +12,8 @@ using command::run;
 TEST(CliSheet, ShowsImagesAndTheirViews) {
   const TemporaryDirectory directory;
   const std::string path = directory / "sheet.png", spec = "synthetic:shapes?split=test&limit=9";
-  const command::Result result = run({"info", "--data", spec, "--sheet", path, "--augment", "contrastive", "--views", "3", "--images", "5",
-                                      "--seed", "4", "--epoch", "2"});
+  const command::Result result = run({"info", "--data", spec, "--sheet", path, "--augment", "contrastive", "--views", "3", "--pictures",
+                                      "5", "--seed", "4", "--epoch", "2"});
   ASSERT_EQ(result.status, 0) << result.err;
   const nn::Image sheet = nn::decode_image(path);
   ASSERT_EQ(sheet.height, 5 * 100 + 4);

@@ -85,6 +85,16 @@ TEST(CliStudy, TrainsJudgesAndGoesOn) {
   std::snprintf(cell, sizeof cell, "%.2f / ", 100 * number_of(csv, "extra,2,csd,noise,"));
   EXPECT_NE(eval.out.find(cell), std::string::npos) << cell << "\n" << eval.out;
 
+  // Files of an earlier version are read: a record with the images' earlier word, scores with the earlier spelling.
+  const auto reword = [&](const std::string& path, const std::string& from, const std::string& to) {
+    std::string text = read_bytes(path);
+    const size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << path << "\n" << text;
+    write_bytes(path, text.replace(at, from.size(), to));
+  };
+  reword(out + "/seed-1/base/study.txt", "\nimages ", "\npictures ");
+  reword(out + "/seed-1/base/scores.csv", "neighbor-accuracy", "neighbour-accuracy");
+
   // Again: nothing is trained. Other sets, or a run with lost scores: evaluated again.
   const command::Result again = run(study(out));
   EXPECT_EQ(again.out.find("mode train"), std::string::npos) << again.out;
@@ -165,11 +175,11 @@ TEST(CliStudy, RefusesRunsThatWereBegunOtherwise) {
   command::expect_one_line(run(study(out, {"--data", "synthetic:shapes?split=train&limit=50"})), 2, "limit=60', not");
   ASSERT_EQ(run(study(out, {"--arms", "base", "--seeds", "2"})).status, 0);
   fs::copy_file(out + "/seed-2/base/model.safetensors", base + "/model.safetensors", fs::copy_options::overwrite_existing);
-  command::expect_one_line(run(study(out, {"--arms", "extra", "--seeds", "1"})), 2, "seed-1/extra was begun with 'base ");
+  command::expect_one_line(run(study(out, {"--arms", "extra", "--seeds", "1"})), 2, "seed-1/extra was started with 'base ");
   write_bytes(base + "/study.txt", "");
-  command::expect_one_line(run(study(out)), 2, "was begun with ''");
+  command::expect_one_line(run(study(out)), 2, "was started with ''");
   fs::remove(base + "/study.txt");
-  command::expect_one_line(run(study(out)), 1, "no study began");
+  command::expect_one_line(run(study(out)), 1, "a run of another command");
 }
 
 /// The options of a run's state.

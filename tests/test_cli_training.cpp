@@ -37,6 +37,7 @@ std::vector<double> column(const std::string& path, const std::string& name) {
 
 TEST(TrainOptions, WhatMakesNoSenseIsAUsageError) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"--mean", "0.5", "0.5", "0.5"}, "--mean and --std belong together"},
       {{"--schedule", "linear"}, "--schedule linear: expected cosine, step or constant"},
       {{"--schedule", "step"}, "--milestones"},
       {{"--milestones", "3,5"}, "belong to --schedule step"},
@@ -102,6 +103,7 @@ TEST(TrainOptions, EarlierNamesAreStillAccepted) {
   rename("option.val-seed", "option.holdout-seed");
   rename("option.monitor", "option.val");
   rename("val_hash", "held_out_hash");
+  rename("option.alpa-by-image", "option.alpa-by-picture");
   state.metadata["option.shortcut"] = "";
   nn::add_content_hash(state);
   nn::write_safetensors(path, state);
@@ -171,6 +173,8 @@ TEST(Schedules, TheLogHasTheirRates) {
   // The log has the rate of an epoch's last step.
   EXPECT_EQ(rates("constant", {"--schedule", "constant"}), (std::vector<double>{0.1, 0.1, 0.1, 0.1}));
   EXPECT_EQ(rates("step", {"--schedule", "step", "--milestones", "1,3", "--gamma", "0.5"}), (std::vector<double>{0.1, 0.05, 0.05, 0.025}));
+  EXPECT_EQ(rates("words", {"--schedule", "step", "--milestones", "1", "3", "--gamma", "0.5"}),
+            (std::vector<double>{0.1, 0.05, 0.05, 0.025}));
   EXPECT_EQ(rates("warm", {"--schedule", "constant", "--warmup-epochs", "2", "--warmup-start", "0.02"}),
             (std::vector<double>{0.04, 0.08, 0.1, 0.1}));
   EXPECT_DOUBLE_EQ(rates("cosine", {"--final-ratio", "0.5"})[3], 0.05);

@@ -71,10 +71,13 @@ CUDA_TEST(Conv2d, EveryStepAgreesWithTheNaiveLoops) {
       return std::vector<Tensor>{steps::conv2d_naive(a.x, a.w, a.params), steps::conv2d_dx_naive(a.w, a.dy, a.x.shape(), a.params),
                                  steps::conv2d_dw_naive(a.x, a.dy, a.w.shape(), a.params)};
     });
-  const Arguments a = arguments_of(split_dw, dtype);
-  expect_same_bits(steps::conv2d_implicit_gemm(a.x, a.w, a.params), conv2d(a.x, a.w, a.params));
-  expect_same_bits(steps::conv2d_dx_implicit_gemm(a.w, a.dy, a.x.shape(), a.params), conv2d_dx(a.w, a.dy, a.x.shape(), a.params));
-  expect_same_bits(steps::conv2d_dw_implicit_gemm(a.x, a.dy, a.w.shape(), a.params), conv2d_dw(a.x, a.dy, a.w.shape(), a.params));
+  const Case odd_stride_2 = {.n = 1, .h = 13, .w = 11, .c = 5, .o = 7, .kh = 3, .kw = 3, .stride = 2, .padding = 1};
+  for (const Case& c : {split_dw, odd_stride_2}) {
+    const Arguments a = arguments_of(c, dtype);
+    expect_same_bits(steps::conv2d_implicit_gemm(a.x, a.w, a.params), conv2d(a.x, a.w, a.params));
+    expect_same_bits(steps::conv2d_dx_implicit_gemm(a.w, a.dy, a.x.shape(), a.params), conv2d_dx(a.w, a.dy, a.x.shape(), a.params));
+    expect_same_bits(steps::conv2d_dw_implicit_gemm(a.x, a.dy, a.w.shape(), a.params), conv2d_dw(a.x, a.dy, a.w.shape(), a.params));
+  }
 }
 
 CUDA_TEST(Conv2d, TensorCoresAgreeWithTheLoopsInDoubleOnTheSameRoundedNumbers) {

@@ -232,8 +232,11 @@ BETTER_WORDS = {
 KEPT_WORDS = {
     "mode/detectors/regions.cpp": {"centre"}, "mode/detectors/regions.h": {"centre"}, "nn/data/resize.cpp": {"centre", "picture"},
     "tests/golden/colors.py": {"colours"}, "tests/golden/resnet.py": {"pictures"}, "tests/test_golden_colors.cpp": {"colours"},
-    "tests/test_golden_resnet.cpp": {"pictures"}, "tests/test_checkpoint.cpp": {"centre", "picture"}, "tests/test_cli_ablate.cpp": {"centre"},
-    "tests/test_regions.cpp": {"centre"},
+    "tests/test_golden_resnet.cpp": {"pictures"}, "tests/test_checkpoint.cpp": {"centre", "picture"}, "tests/test_cli_ablate.cpp": {"centre", "kcentre"},
+    "tests/test_regions.cpp": {"centre"}, "mode/training/options.cpp": {"picture"}, "tools/commands/study.cpp": {"pictures"},
+    "mode/evaluation/study.cpp": {"neighbour"}, "tools/commands/arguments.cpp": {"kcentre", "pictures"},
+    "tests/test_cli_training.cpp": {"picture", "centre"}, "tests/test_cli_study.cpp": {"neighbour", "pictures"}, "tests/test_cli_sheet.cpp": {"pictures"},
+    "CHANGELOG.md": {"picture", "pictures", "neighbour", "centre"},
 }
 
 

@@ -19,6 +19,8 @@ inline const CrossEntropyCase cross_entropy_cases[] = {
     {.rows = 3, .classes = 100, .spread = 3},
     {.rows = 4, .classes = 7, .spread = 30},
     {.rows = 1, .classes = 1, .spread = 1, .smoothing = 0.1},
+    {.rows = 1, .classes = 10, .spread = 3, .smoothing = 0.2},
+    {.rows = 4, .classes = 7, .spread = 30, .smoothing = 0.2},
     {.rows = 5, .classes = 17, .spread = 3, .smoothing = 0.1},
     {.rows = 3, .classes = 7, .spread = 3, .smoothing = 1},
     {.rows = 7, .classes = 3, .spread = 1, .smoothing = 0.2},

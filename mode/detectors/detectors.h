@@ -10,7 +10,7 @@
 
 namespace mode {
 
-/// Default K of each method, here and on every command line.
+/// Default K of each method, here and on the command line; mode study uses csd's for both.
 constexpr int64_t csd_default_k = 10;  // mode/README.md, section "CSD"
 constexpr int64_t knn_default_k = 50;  // Sun et al., ICML 2022
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 const char* const header = "method,set,fpr95,auroc";
-const char* const knn_row = "neighbor-accuracy";
+const char *const knn_row = "neighbor-accuracy", *const earlier_knn_row = "neighbour-accuracy";
 const char* const classifier_row = "classifier-accuracy";
 
 std::vector<std::string> split(const std::string& text, char at) {
@@ -141,9 +141,10 @@ RunScores scores_from_csv(const std::string& text, const std::string& path) {
     const std::vector<std::string> words = split(lines[at], ',');
     need(words.size() == 4);
     if (words[0].empty()) {
-      need(words[1] == knn_row || words[1] == classifier_row);
-      (words[1] == knn_row ? scores.knn_accuracy : scores.classifier_accuracy) = number(words[2]);
-      (words[1] == knn_row ? has_knn : has_classifier) = true;
+      const bool is_knn = words[1] == knn_row || words[1] == earlier_knn_row;
+      need(is_knn || words[1] == classifier_row);
+      (is_knn ? scores.knn_accuracy : scores.classifier_accuracy) = number(words[2]);
+      (is_knn ? has_knn : has_classifier) = true;
     } else {
       scores.detections[words[0]][words[1]] = {number(words[2]), number(words[3])};
     }

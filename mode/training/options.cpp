@@ -141,6 +141,11 @@ TrainOption renamed(TrainOption option, const char* earlier) {
   option.earlier = earlier;
   return option;
 }
+/// Any number of values: 30,60 or 30 60.
+TrainOption several(TrainOption option) {
+  option.values = -1;
+  return option;
+}
 /// Three numbers, one per color channel, or none.
 TrainOption per_channel(TrainOption option) {
   option.values = 3;
@@ -216,7 +221,7 @@ std::vector<TrainOption> make_table() {
                              number("lr", &O::lr, positive, "peak learning rate"),
                              choice("schedule", &O::schedule, nn::schedule_names(), "schedule, evaluated per step"),
                              number("final-ratio", &O::final_ratio, share, "final learning rate of cosine, as a fraction of --lr"),
-                             number("milestones", &O::milestones, counts, "epochs of the decays of step, as in 100,150"),
+                             several(number("milestones", &O::milestones, counts, "epochs of the decays of step, as in 100,150")),
                              number("gamma", &O::gamma, share, "factor of each decay of step"),
                              number("warmup-epochs", &O::warmup_epochs, counts_or_0, "epochs of linear warm-up"),
                              number("warmup-start", &O::warmup_start, from_zero, "learning rate at the start of the warm-up, at most --lr"),
@@ -241,7 +246,7 @@ std::vector<TrainOption> make_table() {
             choice("alpa-aggregate", &O::alpa_aggregate, alpa_aggregates(), "aggregate over an image's regions"),
             number("alpa-grid", &O::alpa_grid, {.least = 1, .most = 64}, "largest number of regions per edge of the feature map"),
             flag("alpa-labels", &O::alpa_labels, "ALPA positives by label instead of by image, for simclr"),
-            flag("alpa-by-image", &O::alpa_by_image, "ALPA positives by image"),
+            renamed(flag("alpa-by-image", &O::alpa_by_image, "ALPA positives by image"), "alpa-by-picture"),
         });
   group("Images",
         {
@@ -319,6 +324,7 @@ void check_options(const TrainOptions& o) {
   need(o.short_side == 0 || o.short_side >= o.size, fmt::format("--short-side {} is less than --size {}", o.short_side, o.size));
   need(o.read_size == 0 || o.read_size >= o.size, fmt::format("--read-size {} is less than --size {}", o.read_size, o.size));
   need(o.read_size == 0 || augments, "--read-size needs an --augment, which crops images of --size from larger ones");
+  need(o.mean.empty() == o.std.empty(), "--mean and --std belong together: give three numbers for each");
   need(o.val_fraction < 1, "--val-fraction 1: no training image is left; use a number below 1");
   need(o.patience == 0 || o.val_fraction > 0, "--patience needs a validation split; use --val-fraction above 0");
   for (const char* name : {"temperature", "loss-scale"})

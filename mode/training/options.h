@@ -86,7 +86,7 @@ struct TrainOption {
   std::string group;         ///< heading in --help
   std::string help;          ///< noun phrase, with unit and range
   std::string type;          ///< in --help: "FLOAT", "INT", "TEXT"; empty: a flag
-  int64_t values = 1;        ///< words on the command line
+  int64_t values = 1;        ///< words on the command line; -1: any number
   bool recorded = true;      ///< part of a run's state: it decides the result (save-every does not, and is recorded)
   std::string earlier = "";  ///< name in earlier versions: read from states, and a hidden flag
   std::function<std::string(const TrainOptions&)> text;             ///< the current value

@@ -89,8 +89,7 @@ TrainOptions resumed_options(TrainOptions run, const TrainOptions& now, const Ru
 
 }  // namespace
 
-Trainer::Trainer(const TrainOptions& options, TrainCallbacks callbacks)
-    : directory_(options.out), callbacks_(std::move(callbacks)), device_(tensor::parse_device(options.device)) {
+Trainer::Trainer(const TrainOptions& options, TrainCallbacks callbacks) : directory_(options.out), callbacks_(std::move(callbacks)) {
   if (options.out.empty()) throw OptionError("--out DIR is missing");
   if (options.data.empty()) throw OptionError("--data SPEC is missing, for example --data cifar10:DIR");
   state_.options = with_preset(options);
@@ -100,6 +99,7 @@ Trainer::Trainer(const TrainOptions& options, TrainCallbacks callbacks)
   CHECK(replaces || !demo || !directory_.holds_run(),
         "{} holds a run that no demo made; a demo replaces only another demo: choose another --out", options.out);
   CHECK(replaces || !directory_.holds_run(), "{} already holds a run; continue it with --resume, or choose another --out", options.out);
+  device_ = tensor::parse_device(state_.options.device);
   open_images();
   build();
   ensure_writable_directory(options.out);
@@ -268,8 +268,12 @@ TrainOptions finetune_options(TrainOptions options) {
       if (const auto found = base.metadata.find(name); found != base.metadata.end()) return found->second;
     return std::string(otherwise);
   };
-  options_from_text({{"val-fraction", metadata("val_fraction", "holdout", "0")}, {"val-seed", metadata("val_seed", "holdout_seed", "")}},
-                    options);
+  try {
+    options_from_text({{"val-fraction", metadata("val_fraction", "holdout", "0")}, {"val-seed", metadata("val_seed", "holdout_seed", "")}},
+                      options);
+  } catch (const OptionError& error) {  // the file is at fault, not the command line
+    throw tensor::Error(fmt::format("{}: {}; the file is damaged", options.from, error.what()));
+  }
   if (!options.data.empty() && !nn::validation_ids(base).empty()) {
     const std::shared_ptr<const nn::Dataset> data = nn::open_dataset(options.data, base.preprocessing.framing());
     nn::validation_images(base, data);  // an Error for other names

@@ -1,5 +1,5 @@
 #pragma once
-// The validation split: images of a dataset that training never uses. It selects the best epoch and a detector's threshold.
+// The validation split: images of a dataset that training never uses. It selects the best epoch.
 
 #include <memory>
 #include <string>

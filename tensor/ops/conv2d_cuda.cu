@@ -1,4 +1,5 @@
-// maths    conv2d.h's sums as GEMMs y[r,c] = sum_k a(r,k) b(c,k); tensor/README.md derives them:
+// maths    conv2d.h's sums as GEMMs y[r,c] = sum_k a(r,k) b(c,k); tensor/ops/README.md derives them, and the loops are in
+//          tensor/cuda/tile_gemm.h and tensor_core_gemm.h:
 //            forward  r = (n,oh,ow)  c = o           k = (kh,kw,c)
 //            dx       r = (n,ih,iw)  c = c           k = (kh,kw,o), one GEMM per residue class of (ih,iw) modulo the stride
 //            dw       r = o          c = (kh,kw,c)   k = (n,oh,ow)

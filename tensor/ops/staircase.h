@@ -1,6 +1,6 @@
 #pragma once
 // The CUDA staircase: for each op the kernels that lead to the fast one, with one more idea per step. The last step of op x is cuda::x, which
-// ops::x runs. Tests compare every step with the oracle; nothing else calls them. tensor/README.md says what each step teaches.
+// ops::x runs. Tests compare every step with the oracle; nothing else calls them. tensor/ops/README.md says what each step teaches.
 
 #include "tensor/ops/batch_norm.h"
 #include "tensor/ops/conv2d.h"

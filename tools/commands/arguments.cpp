@@ -114,6 +114,7 @@ CLI::App* add_eval(CLI::App& app, EvalOptions& o) {
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 31))
       ->capture_default_str();
   command->add_option("--bank-choice", o.bank_choice, "selection of the bank's rows: random or kcenter (farthest first)")
+      ->transform([](const std::string& word) { return word == "kcentre" ? std::string("kcenter") : word; })
       ->check(CLI::IsMember({"random", "kcenter"}))
       ->capture_default_str();
   command->add_option("--batch", o.batch, "images per forward pass")->check(CLI::Range(1, 1000000))->capture_default_str();
@@ -231,6 +232,7 @@ CLI::App* add_info(CLI::App& app, InfoOptions& o) {
   command->add_option("--images", o.sheet.images, "number of images, for --sheet (1 .. 1000)")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  command->add_option("--pictures", o.sheet.images)->check(CLI::Range(1, 1000))->group("");  // its earlier name
   command->add_option("--views", o.sheet.views, "views per image, for --sheet (1 .. 256)")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();

@@ -64,7 +64,7 @@ struct EvalOptions {
   std::string arch;                  ///< for weights without metadata
   std::vector<double> mean, std;     ///< for weights without metadata
   int64_t csd_k = csd_default_k, knn_k = knn_default_k;
-  std::vector<std::string> csd_scales;  ///< sets of scales (mode/detectors/regions.h); empty: the paper's
+  std::vector<std::string> csd_scales;  ///< sets of scales (mode/detectors/regions.h); empty: the standard one of the architecture
   std::string csd_match = "cross";      ///< or "same"
   std::string csd_reduce = "min";       ///< or "mean", "max"
   int64_t bank_rows = 0;                ///< size of csd's bank; 0: all rows
@@ -155,7 +155,7 @@ struct InfoOptions {
   int64_t size = 32;     ///< edge of the input for --arch and --data
   int64_t classes = 10;  ///< for --arch
   std::string stem;      ///< for --arch: cifar or imagenet; empty: cifar
-  std::string shortcut;  ///< for --arch: a or projection; empty: the paper's
+  std::string shortcut;  ///< for --arch: a or projection; empty: the standard one of the architecture
   std::string dot;       ///< file of the network's graph; "-": stdout, without other output
   std::vector<double> mean, std;
   std::string device = "cpu";

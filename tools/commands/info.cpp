@@ -141,7 +141,7 @@ int run_info(const InfoOptions& options) {
   }
   if (!options.data.empty()) print_data(options.data, options.size);
   if (!options.sheet.path.empty()) {
-    if (options.data.empty()) throw UsageError("--sheet needs --data SPEC: whose images?");
+    if (options.data.empty()) throw UsageError("--sheet needs --data SPEC, the images to show");
     SheetOptions sheet = options.sheet;
     sheet.size = options.size;
     const int64_t rows = write_sheet(*nn::open_dataset(options.data, {options.read_size > 0 ? options.read_size : options.size}), sheet);

@@ -129,6 +129,7 @@ std::string updated(const std::string& record) {
   for (const std::string& name : free_options) now.erase(name);
   for (const char* name : {"images", "base"})
     if (settings.count(name) != 0) now[name] = settings[name];
+  if (settings.count("pictures") != 0) now["images"] = settings["pictures"];
   return record_text(settings["arm"], now);
 }
 
@@ -159,13 +160,13 @@ void keep_record(const std::string& run, const std::string& record) {
     const auto [then, now] = first_difference(updated(text_of(path)), record);
     if (then != now)
       throw UsageError(
-          fmt::format("{} was begun with '{}', not '{}'; use the same options, remove the directory to train it again, or choose another "
+          fmt::format("{} was started with '{}', not '{}'; use the same options, remove the directory to train it again, or choose another "
                       "--out",
                       run, then, now));
     return;
   }
   CHECK(!fs::exists(RunDirectory(run).state_path()) && !RunDirectory(run).holds_run(),
-        "{} holds a run that no study began; choose another --out", run);
+        "{} holds a run of another command; choose another --out", run);
   ensure_writable_directory(run);
   nn::write_file(path, record);
 }

@@ -40,12 +40,13 @@ class Display {
 };
 
 int train(const TrainOptions& options) {
-  const InterruptGuard guard;
+  std::optional<InterruptGuard> guard;  // none while images are opened: Ctrl-C ends the process at once, and nothing is lost
   Display display;
   const TrainCallbacks callbacks = {.progress = [&](const TrainProgress& now) { display.progress(now); },
                                     .report = [&](const std::string& text) { display.report(text); },
-                                    .stop = [&] { return guard.interrupted(); }};
+                                    .stop = [&] { return guard && guard->interrupted(); }};
   Trainer trainer = options.resume ? Trainer::resume(options, callbacks) : Trainer(options, callbacks);
+  guard.emplace();
   display.report(trainer.description());
   const bool ended = trainer.run();
   const RunState& state = trainer.state();
