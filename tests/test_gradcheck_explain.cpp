@@ -126,7 +126,7 @@ TEST(GradcheckExplain, UsageErrors) {
   expect_one_line(run({"gradcheck", "--explain", "conv2d", "--case", "9x9"}), 2,
                   "--case 9x9: conv2d has no such case; its cases: 1x1x1x1 -> 1");
   expect_one_line(run({"gradcheck", "--case", "x"}), 2, "--case NAME needs --explain OP");
-  expect_one_line(run({"gradcheck", "--explain", "relu", "--op", "exp"}), 2, "leave --op out");
+  expect_one_line(run({"gradcheck", "--explain", "relu", "--op", "exp"}), 2, "omit --op");
 }
 
 }  // namespace

@@ -44,8 +44,8 @@ std::string Trainer::description() const {
                       input.std[0], input.std[1], input.std[2]);
   text += fmt::format("objective  {}\n", objective_text());
   if (validation_)
-    text += fmt::format("validation {} of {} images, not trained on{}\n", nn::with_commas(validation_->size()),
-                        nn::with_commas(all_->size()), objective_->trains_classifier() ? "; they select the best epoch" : "");
+    text += fmt::format("validation {} of {} images held out{}\n", nn::with_commas(validation_->size()), nn::with_commas(all_->size()),
+                        objective_->trains_classifier() ? "; selects the best epoch" : "");
   else if (o.val_fraction > 0)
     text += fmt::format("validation none: {:g} is less than half an image of every class\n", o.val_fraction);
   if (monitor_) text += fmt::format("monitor    {}: {} images\n", o.monitor, nn::with_commas(monitor_->size()));
@@ -109,8 +109,7 @@ void Trainer::report_epoch(const EpochRow& row, bool is_best) const {
   if (is_best) text += " (best)";
   add_accuracy("monitor", row.monitor.accuracy);
   text += fmt::format(", lr {:.3g}, {:.0f} images/s, {}", row.lr, row.images_per_second, nn::format_seconds(row.seconds));
-  if (row.data_seconds > 0.1 * row.seconds)
-    text += fmt::format(", {:.0f} % of it waiting for images", 100 * row.data_seconds / row.seconds);
+  if (row.data_seconds > 0.1 * row.seconds) text += fmt::format(", data loading {:.0f} %", 100 * row.data_seconds / row.seconds);
   text += "\n";
   for (const auto& [name, value] :
        {std::pair(nn::name_of(state_.options.loss, base_losses()), row.contrastive), std::pair(std::string("alpa"), row.alpa)})

@@ -88,7 +88,7 @@ void print_elements(const std::vector<GradcheckElement>& elements, const Derivat
   const auto worst = std::max_element(elements.begin(), elements.end(), [](const auto& a, const auto& b) { return a.error < b.error; });
   print_element(*worst, op, c);
   const size_t step = tensor::ceil_div(elements.size(), max_lines / 2);
-  fmt::print("the largest error above; every {}th of the {} elements:\n", step, elements.size());
+  fmt::print("the largest error above; one element in {} of {}:\n", step, elements.size());
   for (size_t i = 0; i < elements.size(); i += step) print_element(elements[i], op, c);
 }
 
@@ -119,7 +119,7 @@ void print_by_hand(const GradcheckElement& e, const Derivation& op, const Gradch
 }  // namespace
 
 int run_gradcheck_explain(const GradcheckOptions& options) {
-  if (!options.op.empty() && options.op != options.explain) throw UsageError("--explain OP and --op name different ops; leave --op out");
+  if (!options.op.empty() && options.op != options.explain) throw UsageError("--explain OP and --op name different ops; omit --op");
   const tensor::Device device = device_of(options.device);
   const std::vector<Derivation> ops = op_derivations();
   const auto op = std::find_if(ops.begin(), ops.end(), [&](const Derivation& known) { return known.op == options.explain; });

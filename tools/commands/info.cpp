@@ -33,12 +33,12 @@ void print_program() {
   fmt::print("{}\n", version_text());
   std::vector<std::string> isas;
   for (const tensor::Isa isa : tensor::available_isas()) isas.emplace_back(tensor::name(isa));
-  fmt::print("runs here with {} (lower it by MODE_ISA); {} threads\n", nn::joined(isas), tensor::num_threads());
+  fmt::print("instruction sets {} (MODE_ISA selects a lower one); {} threads\n", nn::joined(isas), tensor::num_threads());
   print_devices();
   fmt::print("networks   {}\n", nn::joined(nn::known_archs(), " "));
   fmt::print("methods    {}\n", nn::joined(known_methods(), " "));
-  fmt::print("data       cifar10:DIR  cifar100:DIR  svhn:FILE.mat  folder:DIR  list:FILE  synthetic:NAME; mode info --help says more\n");
-  fmt::print("synthetic  shapes; out of its distribution: {}\n", nn::joined(nn::synthetic_ood_sets(), " "));
+  fmt::print("data       cifar10:DIR  cifar100:DIR  svhn:FILE.mat  folder:DIR  list:FILE  synthetic:NAME; see mode info --help\n");
+  fmt::print("synthetic  shapes (ID); OOD sets: {}\n", nn::joined(nn::synthetic_ood_sets(), " "));
 }
 
 void print_data(const std::string& spec, int64_t size) {
@@ -49,10 +49,10 @@ void print_data(const std::string& spec, int64_t size) {
   fmt::print("  framing    {}\n",
              framing.crop == nn::Crop::squash
                  ? fmt::format("squashed to {0} x {0}", framing.size)
-                 : fmt::format("short side to {}, the middle {} x {} cropped", framing.short_side == 0 ? framing.size : framing.short_side,
+                 : fmt::format("short side to {}, center crop of {} x {}", framing.short_side == 0 ? framing.size : framing.short_side,
                                framing.size, framing.size));
   fmt::print("  cache      {}\n", dataset->cache().empty() ? "none" : dataset->cache());
-  fmt::print("  ignored    {} files that are no images\n", with_commas(dataset->ignored_files()));
+  fmt::print("  ignored    {} non-image files\n", with_commas(dataset->ignored_files()));
   std::map<int64_t, int64_t> count;
   for (int64_t index = 0; index < dataset->size(); ++index) ++count[dataset->label(index)];
   constexpr size_t most_classes = 20;
@@ -120,10 +120,10 @@ int run_info(const InfoOptions& options) {
   const bool network = !options.arch.empty() || !options.model.empty();
   if (!options.dot.empty() && !network) throw UsageError("--dot draws a network: name it by --arch or --model");
   if (options.dot == "-" && !options.data.empty())
-    throw UsageError("--dot - writes the graph alone to stdout; ask for --data in a second call");
+    throw UsageError("--dot - writes only the graph to stdout; run --data as a separate command");
   for (const auto& [name, value] : {std::pair{"--stem", &options.stem}, std::pair{"--shortcut", &options.shortcut}})
     if (!value->empty() && (options.arch.empty() || !options.model.empty()))
-      throw UsageError(fmt::format("{} is for --arch without --model; a model's file says what its own is", name));
+      throw UsageError(fmt::format("{} is for --arch without --model; the file of a model determines it", name));
   const tensor::Device device = device_of(options.device);
   if (!device.is_cpu()) fmt::print("device     {}: {}\n", device.to_string(), device_name(device));
   const bool dot_alone = options.dot == "-";
