@@ -100,7 +100,7 @@ TEST(CliMethod, EvalAndProbeOfANetworkWithoutClassifier) {
       run({"probe", "--model", model, "--data", command::train_data, "--test", command::test_data, "--epochs", "20", "--out", probed});
   ASSERT_EQ(probe.status, 0) << probe.err;
   const std::string test = value_after(probe.out, "test");
-  EXPECT_NE(test.find("probe accuracy "), std::string::npos) << probe.out;
+  EXPECT_NE(test.find("% probe accuracy"), std::string::npos) << probe.out;
   const command::Result again = run(with({"eval", "--model", probed, "--methods", "msp"}, sets));
   ASSERT_EQ(again.status, 0) << again.err;
   EXPECT_NE(again.out.find("ID accuracy: " + test.substr(0, test.find(' ')) + " %"), std::string::npos) << again.out << probe.out;

@@ -53,10 +53,10 @@ int run_probe(const ProbeCommandOptions& options) {
   Progress progress("probe", options.probe.epochs, "epochs");
   const Probe probe = train_probe(train, classes, options.probe, [&](int64_t epoch) { progress.update(epoch); });
   progress.finish("");
-  fmt::print("training   probe accuracy {:.2f} %\n", 100 * accuracy(with_probe(train, probe)));
+  fmt::print("training   {:.2f} % probe accuracy\n", 100 * accuracy(with_probe(train, probe)));
   if (test_set) {
     const Features test = features_of(model, *test_set, 256, "test");
-    fmt::print("test       probe accuracy {:.2f} %, {:.2f} % by the {} nearest neighbors\n", 100 * accuracy(with_probe(test, probe)),
+    fmt::print("test       {:.2f} % probe accuracy, {:.2f} % by the {} nearest neighbors\n", 100 * accuracy(with_probe(test, probe)),
                100 * knn_accuracy(train, test, options.k), std::min(options.k, train.size()));
   }
   if (options.out.empty()) return 0;
