@@ -179,7 +179,7 @@ TEST_F(Faults, LanesThatDisagreeOrAreMissing) {
   DeviceArray<int> out(64);
   for_each_order([&] {
     expect_error([&] { launch(wrong_mask, 1, 32, 0, nullptr, out.data()); }, "lanes disagree");
-    expect_error([&] { launch(not_in_mask, 1, 32, 0, nullptr, out.data()); }, "not in the mask 0000000f");
+    expect_error([&] { launch(not_in_mask, 1, 32, 0, nullptr, out.data()); }, "is not in its own mask 0000000f");
     expect_error([&] { launch(other_operations, 1, 32, 0, nullptr, out.data()); }, "lanes disagree");
     expect_error([&] { launch(some_left, 1, 32, 0, nullptr, out.data()); }, "for lanes 29-31; lanes 29-31 have left the kernel");
     const std::string message = message_of([&] { launch(some_elsewhere, 1, 64, 0, nullptr, out.data()); });
@@ -282,7 +282,7 @@ TEST_F(Faults, MisalignedOrStrayCopies) {
   DeviceArray<float> in(128);
   launch(copy_misaligned, 1, 32, 0, nullptr, in.data(), 0);
   expect_error([&] { launch(copy_misaligned, 1, 32, 0, nullptr, in.data(), 1); }, "not aligned to 16");
-  expect_error([&] { launch(copy_misaligned, 1, 32, 0, nullptr, in.data(), 4); }, "outside of device memory");
+  expect_error([&] { launch(copy_misaligned, 1, 32, 0, nullptr, in.data(), 4); }, "outside device memory");
   expect_error([&] { launch(copy_to_an_array_of_floats, 1, 32, 0, nullptr, in.data()); }, "not aligned to 16");
   expect_error([&] { launch(load_misaligned, 1, 32, 0, nullptr, 2); }, "not aligned to 16");
   expect_error([&] { launch(load_misaligned, 1, 32, 0, nullptr, 64); }, "not in shared memory");

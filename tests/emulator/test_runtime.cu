@@ -307,10 +307,10 @@ TEST_F(Runtime, HostCopiesAndWaitsAreErrorsInACapture) {
   Tensor x = Tensor::zeros({3}, Dtype::f32, cuda0);
   expect_error([&] { Graph(cuda0, [&] { x.item(); }); }, "item(): shape (3); expected one element");
   expect_error([&] { Graph(cuda0, [&] { x.to_vector(); }); },
-               "cuda:0: a graph is being captured, and a copy to the host cannot be a part of it");
-  expect_error([&] { Graph(cuda0, [&] { Tensor::full({3}, 1, Dtype::f32, cuda0); }); }, "a copy from the host cannot be a part of it");
-  expect_error([&] { Graph(cuda0, [&] { synchronize(0); }); }, "a wait for the device cannot be a part of it");
-  expect_error([&] { Graph(cuda0, [&] { Graph(cuda0, [] {}); }); }, "cannot be a part of it");
+               "cuda:0: a copy to the host cannot be part of the graph that is being captured");
+  expect_error([&] { Graph(cuda0, [&] { Tensor::full({3}, 1, Dtype::f32, cuda0); }); }, "a copy from the host cannot be part of the graph");
+  expect_error([&] { Graph(cuda0, [&] { synchronize(0); }); }, "a wait for the device cannot be part of the graph");
+  expect_error([&] { Graph(cuda0, [&] { Graph(cuda0, [] {}); }); }, "cannot be part of the graph");
   expect_error([&] { Graph({}, [] {}); }, "on the cpu call the function");
   EXPECT_FALSE(is_capturing(0));
   add(x, 1);
