@@ -73,7 +73,7 @@ endif
 lint: ## the project's rules (tools/lint.py) and clang-tidy
 	@tools/setup.sh lint
 	$(call configure,build-lint,-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DMODE_CUDA=emulated -DMODE_TESTS=ON -DMODE_BENCH=ON)
-	@ninja $(quiet) -C build-lint mode_commit generated/mode/derivations.h
+	@ninja $(quiet) -C build-lint mode_commit mode_derivations
 	@python3 tools/lint.py --self-test
 	@python3 tools/lint.py --tidy build-lint
 
